@@ -1,0 +1,43 @@
+"""From a layer to arrays and to the arguments of convops: the one place that speaks both languages."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from workload import POOLS, Layer
+
+
+def operands(layer: Layer, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return seeded normal data and weights, scaled so that outputs stay near 1; no weights for a pool."""
+    generator = np.random.default_rng(seed)
+    x = generator.standard_normal(layer.input_shape, dtype=layer.dtype)
+    if layer.operation in POOLS:
+        return x, None
+    shape = layer.weight_shape
+    taps = prod(shape[1:] if layer.operation == "conv" else shape)
+    w = generator.standard_normal(shape, dtype=layer.dtype)
+    w /= np.sqrt(taps)
+    return x, w
+
+
+def arguments(layer: Layer) -> dict[str, Any]:
+    """Return the keywords that convops needs beside the two operands."""
+    if layer.operation == "conv":
+        names = ("stride", "padding", "dilation", "groups", "boundary")
+    elif layer.operation in POOLS:
+        names = ("stride", "padding", "dilation")
+    else:
+        names = ("stride", "dilation", "boundary")
+    keywords = {name: getattr(layer, name) for name in names}
+    if layer.operation == "avg_pool":
+        keywords["count_include_pad"] = layer.count_include_pad
+    if layer.operation in ("convolve", "correlate"):
+        keywords["mode"] = "same"
+    return keywords
+
+
+def second_operand(layer: Layer, w: np.ndarray | None) -> np.ndarray | tuple[int, ...]:
+    """Return what convops takes after x: the weights, or the window of a pool."""
+    return layer.window if w is None else w

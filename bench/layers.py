@@ -1,0 +1,101 @@
+"""The named problems that every benchmark runs on: network layers, image filters, signals, pools.
+
+Plain data without arrays. `SUITES` maps a suite's name to its layers; `workload.Layer` says what a layer
+knows, and `networks.py` holds the layers of the networks.
+"""
+
+from __future__ import annotations
+
+from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
+from workload import Layer
+
+
+def _filter(size: int, window: int, boundary: str = "constant") -> Layer:
+    suffix = "" if boundary == "constant" else f"_{boundary}"
+    return Layer(
+        name=f"{size}_{window}x{window}{suffix}",
+        suite="filters",
+        operation="correlate",
+        input_shape=(size, size),
+        window=(window, window),
+        padding=window // 2,
+        boundary=boundary,
+    )
+
+
+FILTERS = (
+    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 11, 31, 63)),
+    _filter(2048, 5, "reflect"),
+    _filter(2048, 31, "reflect"),
+)
+
+SIGNALS = tuple(
+    Layer(f"1e{power}_{taps}", "signals", "convolve", (10**power,), (taps,), padding=taps // 2)
+    for power in (4, 5, 6, 7)
+    for taps in (9, 65, 513, 4097, 100001)
+    if taps <= 10**power
+)
+
+
+def _pool(name, operation, shape, window, stride=1, padding=0, count_include_pad=False) -> Layer:
+    return Layer(
+        name=f"{operation[:3]}_{name}",
+        suite="pools",
+        operation=operation,
+        input_shape=shape,
+        window=(window, window),
+        stride=stride,
+        padding=padding,
+        count_include_pad=count_include_pad,
+    )
+
+
+_IMAGE = (1, 1, 2048, 2048)
+_MAPS = (8, 64, 112, 112)
+POOLS = (
+    _pool("3x3_s2_maps", "max_pool", _MAPS, 3, 2, 1),
+    _pool("3x3_s2_maps", "avg_pool", _MAPS, 3, 2, 1),
+    _pool("2x2_s2_maps", "max_pool", _MAPS, 2, 2),
+    _pool("3x3_s1_googlenet_4a", "max_pool", (8, 480, 14, 14), 3, 1, 1),
+    _pool("2x2_s2_image", "max_pool", _IMAGE, 2, 2),
+    _pool("2x2_s2_image", "avg_pool", _IMAGE, 2, 2),
+    _pool("9x9_s1_image", "max_pool", _IMAGE, 9, 1, 4),
+    _pool("9x9_s1_image", "avg_pool", _IMAGE, 9, 1, 4, count_include_pad=True),  # the box filter
+    _pool("15x15_s1_image", "max_pool", _IMAGE, 15),
+    _pool("15x15_s1_image", "avg_pool", _IMAGE, 15),
+    _pool("global_resnet50", "avg_pool", (8, 2048, 7, 7), 7),
+    _pool("global_14x14", "max_pool", (8, 512, 14, 14), 14),
+)
+
+# One problem of each kind: about two minutes on two cores.
+_QUICK = (
+    "lenet5/c3_5x5",
+    "alexnet/conv2_5x5_g2",
+    "vgg16/conv3_2",
+    "googlenet/3a_5x5",
+    "resnet50/conv1_7x7_s2",
+    "resnet50/conv4_3x3",
+    "resnet50/conv3_reduce_1x1",
+    "resnet50/conv3_in_1x1_s2",
+    "depthwise/128x56_s1",
+    "filters/2048_3x3",
+    "filters/2048_11x11",
+    "signals/1e6_65",
+    "signals/1e6_4097",
+    "pools/max_3x3_s2_maps",
+    "pools/avg_15x15_s1_image",
+)
+
+SUITES: dict[str, tuple[Layer, ...]] = {
+    "lenet5": LENET5,
+    "alexnet": ALEXNET,
+    "vgg16": VGG16,
+    "googlenet": GOOGLENET,
+    "resnet50": RESNET50,
+    "depthwise": DEPTHWISE,
+    "filters": FILTERS,
+    "signals": SIGNALS,
+    "pools": POOLS,
+}
+SUITES["all"] = tuple(layer for suite in tuple(SUITES.values()) for layer in suite)
+SUITES["quick"] = tuple(layer for layer in SUITES["all"] if f"{layer.suite}/{layer.name}" in _QUICK)

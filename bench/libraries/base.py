@@ -1,0 +1,74 @@
+"""What a library offers to a comparison: ways to compute one task. Start reading at `Candidate`.
+
+Every library is one module beside this one with `VERSION` and `candidates(task)`, which yields every form
+that may be its fastest. `__init__` lists the modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from workload import Layer
+
+
+class Unsuitable(Exception):
+    """The library has no sensible call for the task; the message is the reason shown to the reader."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One layer with its data; `seconds` is the time for all candidates and rounds together."""
+
+    layer: Layer
+    x: np.ndarray
+    w: np.ndarray | None
+    threads: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to compute a task.
+
+    `build` prepares everything a user would prepare once (layouts, sessions, packed weights) and returns the
+    call to be timed; what that call returns must be readable by numpy.asarray. It may raise `Unsuitable`.
+    """
+
+    form: str
+    build: Callable[[], Callable[[], Any]]
+    prepacked: bool = False
+
+
+def network_form(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Return the operands as a network layer has them: (N, C, *spatial) and (K, C/groups, *window)."""
+    if task.layer.boundary != "constant":
+        raise Unsuitable(f"no {task.layer.boundary} boundary in a convolution layer")
+    if task.layer.operation == "conv":
+        return task.x, task.w
+    return task.x[None, None], correlation_kernel(task)[None, None]
+
+
+def correlation_kernel(task: Task) -> np.ndarray:
+    """Return the kernel as correlate wants it: that of a convolution is flipped."""
+    return np.ascontiguousarray(np.flip(task.w)) if task.layer.operation == "convolve" else task.w
+
+
+def convolution_kernel(task: Task) -> np.ndarray:
+    return np.ascontiguousarray(np.flip(task.w)) if task.layer.operation == "correlate" else task.w
+
+
+def refuse_slow(task: Task, gflops: float) -> None:
+    """Raise Unsuitable when a call at `gflops`, the speed of a direct loop, takes a quarter of the time."""
+    seconds = task.layer.flops / gflops / 1e9
+    if seconds > task.seconds / 4:
+        raise Unsuitable(f"not started: about {seconds:.3g} s a call at {gflops:g} GFLOP/s")
+
+
+def crop(task: Task) -> tuple[slice, ...]:
+    """Return the slices that cut a filter's same-sized result to the windows a pool keeps."""
+    margins = (n // 2 - task.layer.padding for n in task.layer.window)
+    lengths = task.layer.output_shape[-len(task.layer.window) :]
+    return tuple(slice(m, m + length) for m, length in zip(margins, lengths, strict=True))

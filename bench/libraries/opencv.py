@@ -1,0 +1,67 @@
+"""OpenCV: filter2D for one-channel images and signals; dilate, blur and area resize for pools of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import cv2
+import numpy as np
+
+from .base import Candidate, Task, Unsuitable, correlation_kernel, crop
+
+VERSION = cv2.__version__
+BORDERS = {"constant": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
+
+
+def candidates(task: Task) -> Iterator[Candidate]:
+    cv2.setNumThreads(task.threads)
+    builders = {
+        "correlate": ("filter2D", _filter),
+        "convolve": ("filter2D, one row", _filter),
+        "max_pool": ("dilate", _dilate),
+        "avg_pool": ("resize" if task.layer.stride > 1 else "blur", _average),
+    }
+    if task.layer.operation in builders:
+        form, build = builders[task.layer.operation]
+        yield Candidate(form, partial(build, task))
+
+
+def _filter(task: Task):
+    image = np.atleast_2d(task.x)
+    kernel = np.atleast_2d(correlation_kernel(task))
+    out = np.empty_like(image)
+    border = BORDERS[task.layer.boundary]
+    return partial(cv2.filter2D, image, -1, kernel, dst=out, borderType=border)
+
+
+def _dilate(task: Task):
+    image = _image(task)
+    if task.layer.stride != 1:
+        raise Unsuitable("dilate has no stride")
+    element = np.ones(task.layer.window, np.uint8)
+    return _cropped(task, partial(cv2.dilate, image, element, dst=np.empty_like(image)))
+
+
+def _average(task: Task):
+    image = _image(task)
+    layer = task.layer
+    if layer.stride == 1 and (layer.count_include_pad or layer.padding == 0):
+        border = cv2.BORDER_CONSTANT
+        blur = partial(cv2.blur, image, layer.window, dst=np.empty_like(image), borderType=border)
+        return _cropped(task, blur)
+    if layer.window == (layer.stride, layer.stride) and layer.padding == 0:
+        out = np.empty(layer.output_shape[2:], layer.dtype)
+        return partial(cv2.resize, image, out.shape[::-1], dst=out, interpolation=cv2.INTER_AREA)
+    raise Unsuitable("no mean with this stride and padding")
+
+
+def _image(task: Task) -> np.ndarray:
+    if task.x.shape[:2] != (1, 1):
+        raise Unsuitable("pools one image only")
+    return task.x[0, 0]
+
+
+def _cropped(task: Task, same_size: Callable[[], np.ndarray]):
+    inside = crop(task)
+    return lambda: same_size()[inside]

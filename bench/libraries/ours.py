@@ -1,0 +1,49 @@
+"""convops: a plan with prepared weights that writes into `out`, and the plain call, which allocates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from inputs import arguments, second_operand
+from workload import POOLS
+
+import convops
+
+from .base import Candidate, Task
+
+VERSION = convops.__version__
+
+
+def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
+    """Yield the plan and the plain call; `choice` holds backend= and accuracy= where the user set them."""
+    yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
+    yield Candidate("call", partial(_plain_call, task, choice))
+
+
+def make_plan(task: Task, choice: dict[str, Any]) -> Any:
+    return convops.plan(task.layer.operation, *_operands(task), **_keywords(task, choice))
+
+
+def _plan_call(task: Task, choice: dict[str, Any]):
+    plan = make_plan(task, choice)
+    out = np.empty(task.layer.output_shape, task.layer.dtype)
+    return partial(plan, task.x, out=out)
+
+
+def _plain_call(task: Task, choice: dict[str, Any]):
+    function = getattr(convops, task.layer.operation)
+    return partial(function, *_operands(task), **_keywords(task, choice))
+
+
+def _operands(task: Task) -> tuple[np.ndarray, Any]:
+    return task.x, second_operand(task.layer, task.w)
+
+
+def _keywords(task: Task, choice: dict[str, Any]) -> dict[str, Any]:
+    keywords = arguments(task.layer) | {"workers": task.threads} | choice
+    if task.layer.operation in POOLS:
+        keywords.pop("accuracy", None)
+    return keywords

@@ -1,0 +1,125 @@
+"""The signal face: convolution and correlation in the sense of mathematics and image processing, no channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convops.api.arguments import casted, describe, given, limits
+from convops.backends.base import Array
+from convops.dispatch.plan import Plan, Request
+from convops.problem import dtypes
+from convops.problem.arguments import axis_numbers
+from convops.problem.arrangement import signal
+from convops.problem.conv import signal_problem
+
+
+def convolve(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
+             boundary: Any = "constant", fill: float = 0, origin: Any = 0, out: Array | None = None,
+             backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
+             max_workspace: int | None = None) -> Array:  # fmt: skip
+    """Convolve an array with a kernel, which is flipped: ``out[i] = sum over j of a[i - j] * k[j]``.
+
+    Parameters
+    ----------
+    a : array_like
+        A signal, an image, a volume, or many of them.
+    k : array_like
+        The kernel, with one dimension per filtered axis.
+    mode : {"full", "valid", "same"}
+        All overlaps, complete overlaps only, or the centre of "full" with the length of `a`, starting at
+        ``(E - 1) // 2`` where E is the kernel's extent. The operands are never swapped.
+    axes : int or sequence of int, optional
+        The axes to filter, by default all; the others are batch. A colour image, channel by channel:
+        ``axes=(0, 1)``.
+    stride, dilation : int or sequence of int
+        Keep every stride-th sample of the answer; put dilation - 1 zeros between the kernel's items.
+    boundary, fill
+        What stands outside of `a`, see `conv`.
+    origin : int or sequence of int
+        For "same": ``out[i] = out0[i - origin]``, the sense of `scipy.ndimage.correlate`.
+    out, backend, accuracy, workers, max_workspace
+        See `conv`.
+
+    Returns
+    -------
+    ndarray
+        With the result dtype of a and k and the axes of `a` in place.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As `conv`; a kernel longer than the input raises ValueError in mode "valid".
+
+    Notes
+    -----
+    Modes as in `scipy.signal.convolve`. Definition: Oppenheim and Schafer, "Discrete-Time Signal Processing".
+
+    Examples
+    --------
+    >>> import convops
+    >>> convops.convolve([1, 2, 3, 4, 5], [3, 2, 1])
+    array([ 3,  8, 14, 20, 26, 14,  5])
+    """
+    plan = plan_convolve(given("a", a).array, k, mode, axes=axes, stride=stride, dilation=dilation,
+                         boundary=boundary, fill=fill, origin=origin, backend=backend, accuracy=accuracy,
+                         workers=workers, max_workspace=max_workspace)  # fmt: skip
+    return plan(a, out)  # type: ignore[no-any-return]
+
+
+def correlate(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
+              boundary: Any = "constant", fill: float = 0, origin: Any = 0, out: Array | None = None,
+              backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
+              max_workspace: int | None = None) -> Array:  # fmt: skip
+    """Correlate an array with a kernel, which is not flipped: ``out[i] = sum over j of a[i + j] * k[j]``.
+
+    Parameters, result and errors are those of `convolve`. The modes are those of `scipy.signal.correlate`, and
+    ``mode="same"`` with `origin` is `scipy.ndimage.correlate`.
+
+    Examples
+    --------
+    >>> import numpy as np, convops
+    >>> convops.correlate(np.arange(9.0).reshape(3, 3), [[0, 1], [2, 3]], "valid")
+    array([[19., 25.],
+           [37., 43.]])
+    """
+    plan = plan_correlate(given("a", a).array, k, mode, axes=axes, stride=stride, dilation=dilation,
+                          boundary=boundary, fill=fill, origin=origin, backend=backend, accuracy=accuracy,
+                          workers=workers, max_workspace=max_workspace)  # fmt: skip
+    return plan(a, out)  # type: ignore[no-any-return]
+
+
+def plan_convolve(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
+    """The Plan behind `convolve`: the correlation with the flipped kernel."""
+    return _plan("convolve", a, np.flip(_kernel(k)), mode, **options)
+
+
+def plan_correlate(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
+    """The Plan behind `correlate`."""
+    return _plan("correlate", a, _kernel(k), mode, **options)
+
+
+def _kernel(k: Any) -> Array:
+    array = given("k", k).array
+    assert array is not None
+    return array
+
+
+def _plan(operation: str, a: Any, k: Array, mode: str, *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
+          boundary: Any = "constant", fill: float = 0, origin: Any = 0, backend: str = "auto",
+          accuracy: str | float = "standard", workers: int | None = None,
+          max_workspace: int | None = None) -> Plan:  # fmt: skip
+    data = describe("a", a)
+    dtype = dtypes.result_dtype(a=data.dtype, k=k.dtype)
+    ndim = len(data.shape)
+    if axes is None and k.ndim != ndim:
+        raise ValueError(f"k must have as many dimensions as a ({ndim}) unless axes= is given, got {k.ndim}")
+    if k.ndim == 0:
+        raise ValueError("k must have at least one dimension")
+    numbers = tuple(range(ndim)) if axes is None else axis_numbers(axes, ndim)
+    problem = signal_problem(data.shape, k.shape, dtype, mode, axes=numbers, stride=stride, dilation=dilation,
+                             boundary=boundary, fill=fill, origin=origin,
+                             arrangement=signal(ndim, numbers))  # fmt: skip
+    return Plan(Request(operation, problem, casted(k, dtype)[None, None], None, backend,
+                        limits(accuracy, max_workspace), workers))  # fmt: skip

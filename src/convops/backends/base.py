@@ -1,0 +1,71 @@
+"""The contract of every backend, and what its answers look like."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convops.kernels.machine import Machine
+from convops.problem.counts import Problem
+
+Array = np.ndarray[Any, Any]
+# run(x, out, workers): canonical arrays (batch, channel, spatial); with indices `out` is a pair (values, taps).
+Runner = Callable[[Array, Any, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBound:
+    """|result - exact| <= factor * measure, plus underflow.
+
+    measure "terms": A = |w| * |x| + |bias| of the same output. measure "tile": max|x| over the tile times
+    sum|w|; `local` says that the tile is at most four kernel extents long. measure "none": exact.
+    """
+
+    measure: str
+    factor: float
+    local: bool = True
+
+
+class Backend(ABC):
+    """One algorithm. It answers four questions without side effects, and does one thing.
+
+    supports(problem)    None, or the reason why not
+    cost(problem, ...)   predicted seconds of one image on one core
+    workspace(...)       bytes of extra memory a run takes, weights included
+    error_bound(...)     a-priori bound, from the geometry and the actual weights
+
+    prepare(problem, w, bias) copies what it needs from the weights and returns a runner that may be called
+    many times and from several threads at once. The arithmetic of a variant depends on nothing but the problem
+    and the level: not on the number of workers, the batch or the memory layout.
+    """
+
+    name: str
+    kind: str
+
+    @abstractmethod
+    def supports(self, problem: Any) -> str | None:
+        """None, or the reason why this backend cannot solve the problem."""
+
+    @abstractmethod
+    def cost(self, problem: Any, machine: Machine) -> float:
+        """Predicted seconds of one image on one core."""
+
+    @abstractmethod
+    def workspace(self, problem: Any, machine: Machine, workers: int) -> int:
+        """Bytes of memory beside the arguments and the result."""
+
+    @abstractmethod
+    def error_bound(self, problem: Any, w: Array | None) -> ErrorBound:
+        """A bound that holds for every x."""
+
+    @abstractmethod
+    def prepare(self, problem: Any, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
+        """Everything that can be done before x is known."""
+
+    def variant(self, problem: Problem) -> str:
+        """The backend with every number that orders its arithmetic."""
+        return self.name

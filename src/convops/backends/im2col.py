@@ -1,0 +1,63 @@
+"""im2col: each tile's patches packed into panels, then a matrix product; never the whole matrix at once.
+
+Chellapilla, Puri, Simard, "High performance convolutional neural networks for document processing" (2006), made
+implicit: what is packed lives in the second-level cache.
+"""
+
+from __future__ import annotations
+
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.packed import (
+    REDUCTION_BLOCK,
+    TILE_FLOPS,
+    PackedBackend,
+    Tiling,
+    block_count,
+    micro_columns,
+    panel_rows,
+    split_rows,
+)
+from convops.kernels.machine import Machine
+from convops.problem.conv import ConvProblem
+
+
+class Im2col(PackedBackend):
+    """A tile is a run of output pixels in C order; packing repeats an input item once per tap."""
+
+    name = "im2col"
+    kernel = "im2col"
+
+    def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
+        rows = panel_rows(problem.group_rows)
+        columns = micro_columns(problem, rows)
+        pixels, item = prod(problem.out_spatial), np.dtype(problem.dtype).itemsize
+        steps = min(problem.products, REDUCTION_BLOCK)
+        width = self._tile_width(problem, machine, steps, item)
+        pixel_tiles = ceil(pixels / max(columns, min(width // columns * columns, pixels)))
+        tile_columns = ceil(ceil(pixels / pixel_tiles) / columns) * columns
+        pixel_tiles = ceil(pixels / tile_columns)
+        panels = ceil(problem.group_rows / rows)
+        tile_panels = split_rows(panels, rows, pixel_tiles * problem.groups)
+        tiles = problem.groups * pixel_tiles * ceil(panels / tile_panels)
+        return Tiling(rows, columns, tile_panels, tile_columns, (), tiles, tile_columns, steps * tile_columns,
+                      block_count(problem))  # fmt: skip
+
+    def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:
+        """Pixels whose patches and sums fill half of the second-level cache, or that are work enough."""
+        height = min(problem.group_rows, 512)
+        by_cache = machine.l2 // 2 // (item * (steps + height))
+        return int(min(by_cache, TILE_FLOPS / (2 * height * problem.products) + 1))
+
+    def cost(self, problem: ConvProblem, machine: Machine) -> float:
+        tiling = self.tiling(problem, machine)
+        item = np.dtype(problem.dtype).itemsize
+        packed = prod(problem.out_spatial) * problem.products * problem.groups * item
+        packed *= self._row_tiles(problem, tiling)
+        rate = machine.rates.copy if problem.axes[-1].stride == 1 else machine.rates.gather
+        # Runs end at every output row, and each end costs about as much as 16 items.
+        short = 1 + 16 / problem.axes[-1].out
+        seconds = self.multiply_seconds(problem, machine, tiling) + packed * short / rate
+        return seconds + machine.rates.call

@@ -1,0 +1,100 @@
+"""From a Problem to what `kernels/bind.pyx` fills into the ABI struct."""
+
+from __future__ import annotations
+
+import threading
+from math import gcd
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.problem.boundary import source_index
+from convops.problem.geometry import Axis
+
+RANK = 3
+# Longest time a kernel may run between two looks at pending signals.
+CHUNK_SECONDS = 0.04
+
+
+class KernelAxis(NamedTuple):
+    """The fields of the ABI's Axis, by name."""
+
+    size: int
+    window: int
+    stride: int
+    dilation: int
+    out: int
+    padded: int
+    shift: int
+    inner_begin: int
+    inner_end: int
+    border: Array | None
+    counted: int
+    tile: int
+    phases: int
+    reach: int
+
+
+def border_map(axis: Axis) -> Array | None:
+    """Input positions of the padded positions outside the input (-1 is fill); None where all are fill."""
+    left, right = axis.boundary
+    if left == right == "constant":
+        return None
+    begin, end = axis.inner
+    before = np.arange(min(begin, axis.padded), dtype=np.intp) - axis.pad[0]
+    after = np.arange(end, max(end, axis.padded), dtype=np.intp) - axis.pad[0]
+    return np.concatenate([_mapped(left, before, axis.size), _mapped(right, after, axis.size)])
+
+
+def _mapped(mode: str, index: Array, size: int) -> Array:
+    if mode == "constant" or not index.size:
+        return np.full(index.shape, -1, np.intp)
+    return np.ascontiguousarray(source_index(mode, index, size), dtype=np.intp)
+
+
+def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
+    """One axis for the kernels; a stride or dilation that no output feels becomes 1."""
+    stride = axis.stride if axis.out > 1 else 1
+    dilation = axis.dilation if axis.window > 1 else 1
+    begin, end = axis.inner
+    return KernelAxis(
+        axis.size, axis.window, stride, dilation, axis.out, axis.padded, axis.pad[0], begin, end,
+        border_map(axis), axis.pad[0] + axis.size + axis.pad[1], tile,
+        phases=min(axis.window, stride // gcd(stride, dilation)), reach=(axis.window - 1) * dilation // stride,
+    )  # fmt: skip
+
+
+def kernel_axes(axes: tuple[Axis, ...], tiles: tuple[int, ...] = ()) -> list[KernelAxis]:
+    """The axes padded in front to the kernels' rank."""
+    unit = Axis(1, 1, 1, 1, (0, 0), 1)
+    padded = (unit,) * (RANK - len(axes)) + axes
+    tiles = (1,) * (RANK - len(tiles)) + tiles
+    return [kernel_axis(a, t) for a, t in zip(padded, tiles, strict=True)]
+
+
+class Workspace:
+    """Scratch memory lent to calls: a bounded, locked free list, so that a plan may run in many threads."""
+
+    KEPT = 4
+
+    def __init__(self) -> None:
+        self._free: list[Array] = []
+        self._lock = threading.Lock()
+
+    def borrow(self, size: int) -> Array:
+        """At least `size` bytes of undefined content."""
+        with self._lock:
+            for i, block in enumerate(self._free):
+                if block.nbytes >= size:
+                    return self._free.pop(i)
+        return np.empty(size, np.uint8)
+
+    def give_back(self, block: Array) -> None:
+        """Keep a block for the next call, or let it go."""
+        with self._lock:
+            if len(self._free) < self.KEPT:
+                self._free.append(block)
+
+    def __reduce__(self) -> Any:
+        return Workspace, ()

@@ -1,0 +1,180 @@
+"""Command line: ``python -m convops demo | info | explain``.
+
+Exit codes: 0 done; 1 an optional package is missing or a file cannot be written; 2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import convops
+
+SIGNAL, POOLS = ("convolve", "correlate"), ("max_pool", "avg_pool")
+PER_AXIS = "one for all (2), one each (1,2) or a pair of sides each (0:1,2:2); negative ones: --padding=-1"
+
+NOT_PASSED = {"run", "parser", "json", "op", "input", "dtype", "weight"}
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ImportError, OSError) as error:
+        print(f"{args.parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m convops", description="Convolution and pooling on CPUs.")
+    parser.add_argument("--version", action="version", version=f"convops {convops.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = _command(commands, "demo", _demo, "filter and pool real pictures and a real signal, beside SciPy")
+    demo.add_argument("--output", default="convops-demo.png", metavar="FILE", help="picture (%(default)s)")
+    demo.add_argument("--no-timing", action="store_true", help="compare results only")
+    demo.add_argument("--workers", type=_count, default=1, metavar="N", help="threads (%(default)s)")
+
+    _command(commands, "info", _info, "show the version, how it was built and what runs on this machine")
+    _add_problem(_command(commands, "explain", _explain, "show which backend a problem gets, and why"))
+    return parser
+
+
+def _command(commands: Any, name: str, run: Run, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def _add_problem(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of every operation; only those that were given are passed on."""
+    parser.argument_default = argparse.SUPPRESS
+    parser.add_argument("op", choices=("conv", *SIGNAL, *POOLS), help="operation")
+    parser.add_argument("--input", type=_shape, required=True, metavar="SHAPE", help="such as 1,256,56,56")
+    parser.add_argument("--weight", "--kernel", type=_shape, metavar="SHAPE", help="such as 256,256,3,3")
+    parser.add_argument("--dtype", default="float32", help="of input and weight (%(default)s)")
+    parser.add_argument("--mode", help="full, same or valid (convolve, correlate)")
+    per_axis = parser.add_argument_group("per axis", PER_AXIS)
+    for name in ("window", "stride", "padding", "dilation", "boundary", "axes", "origin"):
+        per_axis.add_argument(f"--{name}", type=_per_axis, metavar="VALUE")
+    others = parser.add_argument_group("others", "as the keywords of the same name")
+    for name in ("layout", "backend", "accuracy", "indices"):
+        others.add_argument(f"--{name}", metavar="NAME")
+    for name in ("groups", "workers", "max-workspace"):
+        others.add_argument(f"--{name}", type=int, metavar="N")
+    for name in ("fill", "divisor"):
+        others.add_argument(f"--{name}", type=float, metavar="VALUE")
+    for name in ("ceil-mode", "count-include-pad"):
+        others.add_argument(f"--{name}", action="store_true")
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return int(text)
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected sizes such as 1,256,56,56, got {text!r}") from None
+
+
+def _per_axis(text: str) -> Any:
+    """Read ``3``, ``same``, ``1,2``, ``0:1,2:2`` or ``reflect,edge:wrap`` as the library's argument."""
+    parts = [_sides(part) for part in text.split(",")]
+    return parts[0] if len(parts) == 1 and ":" not in text else tuple(parts)
+
+
+def _sides(text: str) -> Any:
+    sides = [_word(part) for part in text.split(":")]
+    return sides[0] if len(sides) == 1 else tuple(sides)
+
+
+def _word(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from convops import demo
+
+    report = demo.run(args.output, args.workers, timed=not args.no_timing)
+    print(_json(report.as_dict()) if args.json else report)
+    return 0
+
+
+def _info(args: argparse.Namespace) -> int:
+    facts = {
+        "convops": convops.__version__,
+        "config": convops.show_config("dicts"),
+        "runtime": convops.show_runtime("dicts"),
+    }
+    print(_json(facts) if args.json else "\n".join(_indented(facts)))
+    return 0
+
+
+def _indented(facts: dict[str, Any], depth: int = 0) -> list[str]:
+    """Lay nested facts out as lines, one level of indent for each level of nesting."""
+    margin, lines = "  " * depth, []
+    for name, value in facts.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{margin}{name}:", *_indented(value, depth + 1)]
+        else:
+            lines.append(f"{margin}{name}: {value}")
+    return lines
+
+
+def _explain(args: argparse.Namespace) -> int:
+    try:
+        plan = _plan(args)
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        args.parser.exit(2, f"{args.parser.prog}: {error}\n")
+    print(_json(_facts(plan)) if args.json else _text(plan))
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> convops.Plan:
+    given = {name: value for name, value in vars(args).items() if name not in NOT_PASSED}
+    x = (args.input, args.dtype)
+    if args.op in POOLS:
+        return convops.plan(args.op, x, **given)
+    if "weight" not in args:
+        raise ValueError(f"{args.op} needs --weight SHAPE")
+    return convops.plan(args.op, x, _weight(args.weight, args.dtype), **given)
+
+
+def _weight(shape: tuple[int, ...], dtype: str) -> Any:
+    """Stand in for a user's weights: their values count, because they decide accuracy bounds."""
+    values = np.random.default_rng(0).uniform(-1, 1, shape)
+    return (values if np.dtype(dtype).kind in "fc" else 8 * values).astype(dtype)
+
+
+def _facts(plan: convops.Plan) -> dict[str, Any]:
+    return {
+        "backend": plan.backend,
+        "variant": plan.variant,
+        "output_shape": plan.output_shape,
+        "workspace_bytes": plan.workspace_bytes,
+        "explanation": str(plan.explain()).splitlines(),
+    }
+
+
+def _text(plan: convops.Plan) -> str:
+    return f"{plan.explain()}\n\noutput shape {plan.output_shape}, workspace {plan.workspace_bytes} bytes"
+
+
+def _json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, indent=2, default=str)

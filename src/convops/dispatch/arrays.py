@@ -1,0 +1,71 @@
+"""Views of the user's arrays in the canonical order, and the checks of `out`. Nothing is copied here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from convops.backends.base import Array
+from convops.problem.arrangement import Arrangement
+
+
+def canonical(array: Array, where: Arrangement) -> Array:
+    """A view in the order batch, channel, spatial."""
+    view = array.transpose(where.order)
+    return view if where.channel is not None else view[(slice(None),) * len(where.batch) + (None,)]
+
+
+def batches(where: Arrangement, *arrays: Array) -> Iterator[tuple[Array, ...]]:
+    """The arrays in canonical order with exactly one batch axis.
+
+    Batch axes are merged into one where the memory of all arrays allows it; else the outer ones are looped over.
+    """
+    views = [canonical(array, where) for array in arrays]
+    lead = len(where.batch)
+    if lead == 0:
+        yield tuple(v[None] for v in views)
+        return
+    merged = [_merged(v, lead) for v in views]
+    if all(m is not None for m in merged):
+        yield tuple(m for m in merged if m is not None)
+        return
+    for place in np.ndindex(views[0].shape[: lead - 1]):
+        yield tuple(v[place] for v in views)
+
+
+def _merged(array: Array, lead: int) -> Array | None:
+    """The first `lead` axes as one, without a copy; None where strides forbid it."""
+    length, step = 1, 0
+    for size, stride in zip(reversed(array.shape[:lead]), reversed(array.strides[:lead]), strict=True):
+        if size == 1:
+            continue
+        if length > 1 and stride != step * length:
+            return None
+        if length == 1:
+            step = stride
+        length *= size
+    return as_strided(array, (length, *array.shape[lead:]), (step, *array.strides[lead:]))
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: list[Array | None]) -> None:
+    """`out` must be what the operation returns, writeable, and apart from every input."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy array, got {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}, got {out.shape}")
+    if out.dtype != dtype:
+        raise ValueError(f"out must have dtype {dtype}, got {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+    if any(_overlap(out, array) for array in inputs if array is not None):
+        raise ValueError("out must not overlap an input in memory")
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    try:
+        return bool(np.shares_memory(a, b, max_work=1000))
+    except np.exceptions.TooHardError:
+        return True

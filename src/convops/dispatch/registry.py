@@ -1,0 +1,28 @@
+"""The one list of backends. Order matters only between equals; `reference` is last and always applies."""
+
+from __future__ import annotations
+
+from convops.backends.base import Backend
+from convops.backends.direct import Direct
+from convops.backends.fft import Fft
+from convops.backends.im2col import Im2col
+from convops.backends.pool_window import PoolWindow
+from convops.backends.reference import Reference
+from convops.backends.reference_pool import ReferencePool
+
+BACKENDS: tuple[Backend, ...] = (Direct(), Im2col(), Fft(), Reference(), PoolWindow(), ReferencePool())
+
+
+def backends_for(kind: str) -> tuple[Backend, ...]:
+    """The backends of one kind of problem, "conv" or "pool", in the order of the registry."""
+    return tuple(backend for backend in BACKENDS if backend.kind == kind)
+
+
+def by_name(kind: str, name: str) -> Backend:
+    """The named backend; the error lists the valid names."""
+    found = {backend.name: backend for backend in backends_for(kind)}
+    if not isinstance(name, str):
+        raise TypeError(f"backend must be a name, got {type(name).__name__} {name!r}")
+    if name not in found:
+        raise ValueError(f"backend must be 'auto' or one of {sorted(found)}, got {name!r}")
+    return found[name]

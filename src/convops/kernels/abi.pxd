@@ -1,0 +1,73 @@
+# The one struct between backends and kernels. All strides are in bytes, as in NumPy; ranks are padded to three.
+
+ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
+                       char* totals, bint first) noexcept nogil
+
+# One spatial axis. The index map leads from a padded position to an input position: inside
+# [inner_begin, inner_end) it is position - shift, outside it is read from `border` (NULL: fill everywhere).
+cdef struct Axis:
+    Py_ssize_t size
+    Py_ssize_t window
+    Py_ssize_t stride
+    Py_ssize_t dilation
+    Py_ssize_t out
+    Py_ssize_t padded
+    Py_ssize_t shift
+    Py_ssize_t inner_begin
+    Py_ssize_t inner_end
+    const Py_ssize_t* border
+    Py_ssize_t counted         # pooling: padded positions below it may count in the divisor
+    Py_ssize_t tile            # outputs per tile
+    Py_ssize_t phases          # distinct values of tap * dilation mod stride
+    Py_ssize_t reach           # (window - 1) * dilation // stride
+
+cdef struct Operand:
+    char* data
+    Py_ssize_t batch
+    Py_ssize_t channel
+    Py_ssize_t step[3]
+
+# sum, bias, add, activation, cast: applied once, by `tile.finish`.
+cdef struct Epilogue:
+    const char* bias
+    Operand add
+    int activation
+    double constants[2]
+
+cdef struct Args:
+    Operand x
+    Operand out
+    Operand index              # where a maximum came from (pooling)
+    Axis axis[3]
+    Epilogue epilogue
+    const char* weights        # packed: group, row panel, step, row
+    Micro micro
+    char fill[16]              # one item in x's dtype
+    Py_ssize_t groups
+    Py_ssize_t channels        # input channels of one group
+    Py_ssize_t rows            # output channels of one group
+    Py_ssize_t panel_rows      # rows of the micro-kernel
+    Py_ssize_t panel_columns   # pixels of the micro-kernel
+    Py_ssize_t tile_panels     # row panels per tile
+    Py_ssize_t tile_columns    # pixels per tile where a tile is a run of pixels
+    Py_ssize_t block_channels  # the reduction's order: channel blocks, taps, channels; sums restart
+    Py_ssize_t block_steps     #   at each channel block and after block_steps products
+    double divisor             # pooling: > 0 replaces the number of taps
+    bint count_padding
+    Py_ssize_t tile_begin
+    Py_ssize_t tile_end
+    int workers
+    char* scratch
+    Py_ssize_t scratch_stride  # bytes per worker, laid out as
+    Py_ssize_t scratch_columns # totals | columns | offsets: where the second
+    Py_ssize_t scratch_offsets #   and the third begin
+    int* status
+
+# Activation codes of Epilogue.activation, in the order of `problem.conv.ACTIVATIONS`.
+cdef enum:
+    NONE = 0
+    RELU = 1
+    LEAKY_RELU = 2
+    SIGMOID = 3
+    TANH = 4
+    CLIP = 5

@@ -1,0 +1,142 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+"""The only door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
+
+Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between.
+"""
+from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+from libc.string cimport memcpy, memset
+
+from convops.kernels.abi cimport Args, Axis, Micro, Operand
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    static int convops_threads(void) { return omp_get_max_threads(); }
+    static int convops_openmp(void) { return _OPENMP; }
+    #else
+    static int convops_threads(void) { return 1; }
+    static int convops_openmp(void) { return 0; }
+    #endif
+    """
+    int convops_threads() nogil
+    int convops_openmp() nogil
+
+ctypedef void (*Kernel)(const Args* a) noexcept nogil
+
+
+def max_threads():
+    """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count."""
+    return convops_threads()
+
+
+def openmp_version():
+    """The date of the OpenMP standard this build uses, 0 without OpenMP."""
+    return convops_openmp()
+
+
+cdef class Launch:
+    """A kernel with everything filled in that does not depend on the arrays of a call."""
+    cdef Args args
+    cdef Kernel kernel
+    cdef Py_ssize_t tiles, chunk
+    cdef object keep
+
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0,
+                 bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
+                 constants=(0.0, 0.0), **sizes):
+        memset(&self.args, 0, sizeof(Args))
+        capsule = module.__pyx_capi__[name]
+        self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
+        self.args.micro = <Micro> <void*> micro
+        self.args.divisor = divisor
+        self.args.count_padding = count_padding
+        self.args.epilogue.activation = activation
+        self.args.epilogue.constants[0], self.args.epilogue.constants[1] = constants
+        memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
+        self.tiles = tiles
+        self.chunk = max(1, chunk)
+        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)]
+        self._set_sizes(**sizes)
+
+    cdef _set_axis(self, Axis* to, axis):
+        to.size, to.window, to.stride, to.dilation, to.out = (
+            axis.size, axis.window, axis.stride, axis.dilation, axis.out)
+        to.padded, to.shift, to.inner_begin, to.inner_end = (
+            axis.padded, axis.shift, axis.inner_begin, axis.inner_end)
+        to.counted, to.tile, to.phases, to.reach = axis.counted, axis.tile, axis.phases, axis.reach
+        cdef const Py_ssize_t[::1] border = axis.border
+        to.border = &border[0] if border is not None and border.shape[0] else NULL
+        return axis.border
+
+    def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
+                   tile_columns=1, block_channels=1, block_steps=1, scratch_stride=0, scratch_columns=0,
+                   scratch_offsets=0):
+        a = &self.args
+        a.groups, a.channels, a.rows = groups, channels, rows
+        a.panel_rows, a.panel_columns = panel_rows, panel_columns
+        a.tile_panels, a.tile_columns = tile_panels, tile_columns
+        a.block_channels, a.block_steps = block_channels, block_steps
+        a.scratch_stride, a.scratch_columns, a.scratch_offsets = scratch_stride, scratch_columns, scratch_offsets
+
+    def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None, int workers=1):
+        """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes)."""
+        cdef Args args = self.args
+        cdef list views = []
+        try:
+            _operand(&args.x, x, views, 0)
+            _operand(&args.out, out, views, PyBUF_WRITABLE)
+            _operand(&args.epilogue.add, add, views, 0)
+            _operand(&args.index, index, views, PyBUF_WRITABLE)
+            args.weights = _pointer(weights, views, 0)
+            args.epilogue.bias = _pointer(bias, views, 0)
+            args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
+            args.workers = workers
+            self._run(&args, self.tiles * images)
+        finally:
+            views.clear()
+
+    cdef _run(self, Args* args, Py_ssize_t tiles):
+        cdef Py_ssize_t begin = 0
+        while begin < tiles:
+            args.tile_begin = begin
+            begin = min(begin + self.chunk * args.workers, tiles)
+            args.tile_end = begin
+            with nogil:
+                self.kernel(args)
+            PyErr_CheckSignals()
+
+
+cdef class _View:
+    """A buffer without a format: any dtype and read-only arrays pass."""
+    cdef Py_buffer buffer
+
+    def __cinit__(self, array, int flags):
+        PyObject_GetBuffer(array, &self.buffer, PyBUF_STRIDES | flags)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.buffer)
+
+
+cdef _operand(Operand* to, array, list views, int flags):
+    if array is None:
+        return
+    cdef _View view = _View(array, flags)
+    cdef Py_buffer* buffer = &view.buffer
+    cdef int i, missing = 5 - buffer.ndim
+    views.append(view)
+    to.data = <char*> buffer.buf
+    to.batch = buffer.strides[0]
+    to.channel = buffer.strides[1]
+    for i in range(3):
+        to.step[i] = buffer.strides[2 + i - missing] if i >= missing else 0
+
+
+cdef char* _pointer(array, list views, int flags) except? NULL:
+    if array is None:
+        return NULL
+    cdef _View view = _View(array, flags)
+    views.append(view)
+    return <char*> view.buffer.buf

@@ -1,0 +1,33 @@
+# cython: language_level=3
+"""What this CPU can run. Compiled with baseline flags, so that asking is always safe."""
+
+cdef extern from *:
+    """
+    #if defined(__x86_64__) && defined(__GNUC__)
+    static int convops_has_v3(void) {
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi")
+            && __builtin_cpu_supports("bmi2");
+    }
+    static int convops_has_v4(void) {
+        return convops_has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
+            && __builtin_cpu_supports("avx512vl");
+    }
+    #else
+    static int convops_has_v3(void) { return 0; }
+    static int convops_has_v4(void) { return 0; }
+    #endif
+    """
+    int convops_has_v3()
+    int convops_has_v4()
+
+
+def levels():
+    """The ISA levels that this CPU can run, lowest first."""
+    found = ["base"]
+    if convops_has_v3():
+        found.append("v3")
+    if convops_has_v4():
+        found.append("v4")
+    return tuple(found)

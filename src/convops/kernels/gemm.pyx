@@ -1,0 +1,138 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""im2col as a packed matrix product that never holds the whole matrix.
+
+Called by `backends/im2col.py` through `bind.pyx`; hands packed tiles to the micro-kernel. A tile is a run of
+output pixels (in C order over all spatial axes) times a range of output channels. Start reading at `tile_f`.
+"""
+from cython.parallel cimport prange, threadid
+
+from convops.kernels.abi cimport Args
+from convops.kernels.simd cimport Real
+from convops.kernels.tile cimport (
+    Tile, ceil_div, fill_run, gather_run, minimum, panel_count, source, sweep)
+
+
+cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
+    """Batch, group, run of pixels and row panels of tile `number`, the row panels fastest."""
+    cdef Py_ssize_t panels = panel_count(a), row_tiles = ceil_div(panels, a.tile_panels)
+    cdef Py_ssize_t pixels = a.axis[0].out * a.axis[1].out * a.axis[2].out
+    cdef Py_ssize_t runs = ceil_div(pixels, a.tile_columns), i
+    t.panel_begin = number % row_tiles * a.tile_panels
+    t.panel_end = minimum(t.panel_begin + a.tile_panels, panels)
+    number = number // row_tiles
+    t.first_slot = number % runs * a.tile_columns
+    t.slots = minimum(a.tile_columns, pixels - t.first_slot)
+    number = number // runs
+    t.group = number % a.groups
+    t.batch = number // a.groups
+    t.lines = a.axis[1].out
+    t.pitch = a.axis[2].out
+    for i in range(3):
+        t.origin[i] = 0
+        t.extent[i] = a.axis[i].out
+
+
+cdef inline void pack_panel(const Args* a, const Tile* t, Real* to, Py_ssize_t slot, Py_ssize_t count,
+                            Py_ssize_t channel, Py_ssize_t channels, Py_ssize_t tap) noexcept nogil:
+    """One tap's `count` pixels from `slot` on: row c of the panel holds channel c."""
+    cdef Py_ssize_t kw = tap % a.axis[2].window, kh = tap // a.axis[2].window % a.axis[1].window
+    cdef Py_ssize_t kd = tap // a.axis[2].window // a.axis[1].window, j = 0, w, h, d, run
+    cdef const char* image = a.x.data + t.batch * a.x.batch + (t.group * a.channels + channel) * a.x.channel
+    while j < count:
+        w = (slot + j) % t.pitch
+        h = (slot + j) // t.pitch % t.lines
+        d = (slot + j) // t.pitch // t.lines
+        run = minimum(t.pitch - w, count - j)
+        d = source(&a.axis[0], d * a.axis[0].stride + kd * a.axis[0].dilation)
+        h = source(&a.axis[1], h * a.axis[1].stride + kh * a.axis[1].dilation)
+        if d < 0 or h < 0:
+            fill_run(a, to + j, a.panel_columns, channels, run)
+        else:
+            gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1],
+                       w * a.axis[2].stride + kw * a.axis[2].dilation, channels, run)
+        j = j + run
+    for w in range(channels):
+        for j in range(count, a.panel_columns):
+            to[w * a.panel_columns + j] = 0
+
+
+cdef inline void pack(const Args* a, const Tile* t, Real* columns, Py_ssize_t channel, Py_ssize_t channels,
+                      Py_ssize_t step, Py_ssize_t steps) noexcept nogil:
+    """Steps [step, step + steps) of a channel block, panel after panel. Blocks that are cut have one channel."""
+    cdef Py_ssize_t slot = t.first_slot, end = t.first_slot + t.slots, tap
+    while slot < end:
+        for tap in range(step // channels, (step + steps) // channels):
+            pack_panel(a, t, columns + (tap * channels - step) * a.panel_columns, slot,
+                       minimum(a.panel_columns, end - slot), channel, channels, tap)
+        columns = columns + steps * a.panel_columns
+        slot = slot + a.panel_columns
+
+
+cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+    cdef Tile t
+    cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window, c = 0, s, k, channels, steps
+    cdef char* columns = scratch + a.scratch_columns
+    cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets)
+    locate(a, number, &t)
+    for k in range(a.block_steps):
+        offsets[k] = k * a.panel_columns * sizeof(Real)
+    while c < a.channels:
+        channels = minimum(a.block_channels, a.channels - c)
+        s = 0
+        while s < taps * channels:
+            steps = minimum(a.block_steps, taps * channels - s)
+            pack(a, &t, <Real*> columns, c, channels, s, steps)
+            sweep(a, &t, <Real*> scratch, columns, steps * a.panel_columns * sizeof(Real), offsets, c * taps + s, steps)
+            s = s + steps
+        c = c + channels
+
+
+cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
+    """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights."""
+    cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, panels = panel_count(a)
+    cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
+    cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first)
+    cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
+    cdef const char* item
+    to = to + number * taps * a.channels * a.panel_rows
+    while c < a.channels:
+        for tap in range(taps):
+            kw = tap % a.axis[2].window
+            kh = tap // a.axis[2].window % a.axis[1].window
+            kd = tap // a.axis[2].window // a.axis[1].window
+            item = filters + kd * a.x.step[0] + kh * a.x.step[1] + kw * a.x.step[2]
+            for k in range(c, minimum(c + a.block_channels, a.channels)):
+                for i in range(valid):
+                    to[i] = (<const Real*> (item + k * a.x.channel + i * a.x.batch))[0]
+                for i in range(valid, a.panel_rows):
+                    to[i] = 0
+                to = to + a.panel_rows
+        c = c + a.block_channels
+
+
+cdef inline void run_pack(const Args* a, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in prange(a.tile_begin, a.tile_end, schedule="static", num_threads=a.workers):
+        pack_rows(a, number, <Real*> a.out.data)
+
+
+cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
+        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+
+
+cdef api void im2col_f32(const Args* a) noexcept nogil:
+    run(a, <const float*> NULL)
+
+
+cdef api void im2col_f64(const Args* a) noexcept nogil:
+    run(a, <const double*> NULL)
+
+
+cdef api void pack_weights_f32(const Args* a) noexcept nogil:
+    run_pack(a, <const float*> NULL)
+
+
+cdef api void pack_weights_f64(const Args* a) noexcept nogil:
+    run_pack(a, <const double*> NULL)

@@ -1,0 +1,49 @@
+"""Imports the kernels of exactly one ISA level.
+
+Initialising a module compiled above the CPU's level kills the interpreter, so the choice is made here, before
+any kernel is imported: the highest level that the CPU runs and this build has, lowered by ``CONVOPS_ISA``.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+from convops.kernels import cpu
+
+
+LEVELS = ("base", "v3", "v4")
+
+
+def is_built(level: str) -> bool:
+    """Whether this build contains the kernels of `level`."""
+    return find_spec(f"convops.kernels.micro_{level}") is not None
+
+
+def available_levels() -> tuple[str, ...]:
+    """The levels that this CPU runs and this build contains, lowest first."""
+    return tuple(level for level in cpu.levels() if is_built(level))
+
+
+def _choose() -> str:
+    levels = available_levels()
+    wanted = os.environ.get("CONVOPS_ISA", "").strip() or levels[-1]
+    if wanted not in levels:
+        raise ImportError(f"CONVOPS_ISA={wanted!r}: this CPU and build offer {', '.join(levels)}")
+    return wanted
+
+
+LEVEL = _choose()
+
+
+def kernel(name: str) -> ModuleType:
+    """The module of kernel `name` compiled for the level in use."""
+    return import_module(f"convops.kernels.{name}_{LEVEL}")
+
+
+micro = kernel("micro")
+direct = kernel("direct")
+gemm = kernel("gemm")
+pool = kernel("pool")

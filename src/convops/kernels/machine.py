@@ -1,0 +1,96 @@
+"""What the kernels and the cost model know about this machine: cache sizes and measured rates.
+
+Rates are constants of a level, measured once on the host named here and never at import; only their ratios matter
+for a choice. Cache sizes are read at run time and set block sizes of outputs, never the order of a reduction.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from convops.kernels import bind, isa
+
+# Measured 2026-11-20 on an AMD EPYC (Zen 4, 2 cores, 1 MiB L2 per core), one core, gcc 12.2: operations or bytes
+# per second.
+MEASURED_ON = "AMD EPYC (Zen 4), 2026-11-20"
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Work per second of one core."""
+
+    multiply_add: float  # float32 flops inside the micro-kernel; half of it in float64
+    narrow: float  # the same for panels of few rows
+    copy: float  # bytes copied in runs
+    gather: float  # bytes copied item by item
+    store: float  # bytes written through the epilogue
+    fft: float  # float32 flops (5 n log2 n) of scipy.fft
+    elementwise: float  # bytes touched by NumPy expressions
+    pooled: float  # items folded by a pooling window
+    call: float = 8e-6  # seconds per call of a kernel
+    numpy_call: float = 3e-6  # seconds per NumPy call on small arrays
+
+
+RATES = {
+    "base": Rates(37e9, 28e9, 10e9, 2e9, 5e9, 5e9, 4e9, 1.5e9),
+    "v3": Rates(108e9, 48e9, 12e9, 2e9, 6e9, 5e9, 4e9, 3e9),
+    "v4": Rates(110e9, 60e9, 14e9, 2e9, 8e9, 5e9, 4e9, 4e9),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The level in use, its caches in bytes and its rates."""
+
+    level: str
+    l1: int
+    l2: int
+    l3: int
+    rates: Rates
+
+
+def _cache_size(level: str, default: int) -> int:
+    try:
+        return os.sysconf(f"SC_{level}_CACHE_SIZE") or default
+    except (ValueError, OSError):
+        return default
+
+
+@cache
+def this_machine() -> Machine:
+    """The machine this process runs on."""
+    return Machine(
+        isa.LEVEL,
+        _cache_size("LEVEL1_DCACHE", 32 << 10),
+        _cache_size("LEVEL2", 512 << 10),
+        _cache_size("LEVEL3", 8 << 20),
+        RATES[isa.LEVEL],
+    )
+
+
+class _Fork:
+    """libgomp hangs in a forked child that asks for a second thread, so such a child stays serial."""
+
+    serial = False
+
+    @classmethod
+    def happened(cls) -> None:
+        cls.serial = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Fork.happened)
+
+
+def available_workers() -> int:
+    """Threads a call uses when the user names no number."""
+    if _Fork.serial:
+        return 1
+    return max(1, min(bind.max_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1024))
+
+
+def usable_workers(workers: int) -> int:
+    """`workers`, or 1 where more would hang or do not exist."""
+    return 1 if _Fork.serial or not bind.openmp_version() else workers

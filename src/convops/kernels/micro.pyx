@@ -1,0 +1,119 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The multiply-add loop in which every dense convolution ends.
+
+Called through `Args.micro` by `gemm.pyx` and `direct.pyx`, once per panel of output channels (rows), panel of
+pixels (columns) and reduction block. It hands nothing on. Start reading at `multiply`.
+"""
+from convops.kernels.abi cimport Micro
+from convops.kernels.simd cimport (
+    MAX_ROWS, NARROW, NARROW_ROWS, VECTOR_BYTES, WIDE, Vector, f32v, f64v, inlined, outlined, zero_f32, zero_f64)
+
+
+cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, const char* b,
+                      const Py_ssize_t* offsets, Vector* t, bint first) noexcept nogil:
+    # rows and vectors are constants at every call, so that all accumulators live in registers; each output is
+    # one chain of multiply-adds in the order of the steps, whatever the tile's shape.
+    cdef Vector acc[14][8]
+    cdef Vector column[8]
+    cdef Py_ssize_t k
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            if Vector is f32v:
+                acc[i][j] = zero_f32
+            else:
+                acc[i][j] = zero_f64
+    for k in range(steps):
+        for j in range(vectors):
+            column[j] = (<const Vector*> (b + offsets[k]))[j]
+        for i in range(rows):
+            for j in range(vectors):
+                if Vector is f32v:
+                    acc[i][j] = acc[i][j] + (<const float*> a)[k * rows + i] * column[j]
+                else:
+                    acc[i][j] = acc[i][j] + (<const double*> a)[k * rows + i] * column[j]
+    for i in range(rows):
+        for j in range(vectors):
+            if first:
+                t[i * vectors + j] = acc[i][j]
+            else:
+                t[i * vectors + j] = t[i * vectors + j] + acc[i][j]
+
+
+cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_2(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_3(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_4(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(4, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_5(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(5, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(6, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(8, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(10, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(12, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
+              bint first) noexcept nogil:
+    multiply(14, WIDE, steps, a, b, offsets, t, first)
+
+
+ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14)
+cdef Micro TABLE[10][2]
+TABLE[0][0], TABLE[0][1] = <Micro> micro_1[f32v], <Micro> micro_1[f64v]
+TABLE[1][0], TABLE[1][1] = <Micro> micro_2[f32v], <Micro> micro_2[f64v]
+TABLE[2][0], TABLE[2][1] = <Micro> micro_3[f32v], <Micro> micro_3[f64v]
+TABLE[3][0], TABLE[3][1] = <Micro> micro_4[f32v], <Micro> micro_4[f64v]
+TABLE[4][0], TABLE[4][1] = <Micro> micro_5[f32v], <Micro> micro_5[f64v]
+TABLE[5][0], TABLE[5][1] = <Micro> micro_6[f32v], <Micro> micro_6[f64v]
+TABLE[6][0], TABLE[6][1] = <Micro> micro_8[f32v], <Micro> micro_8[f64v]
+TABLE[7][0], TABLE[7][1] = <Micro> micro_10[f32v], <Micro> micro_10[f64v]
+TABLE[8][0], TABLE[8][1] = <Micro> micro_12[f32v], <Micro> micro_12[f64v]
+TABLE[9][0], TABLE[9][1] = <Micro> micro_14[f32v], <Micro> micro_14[f64v]
+
+
+def address(int rows, int itemsize):
+    """The micro-kernel of `rows` rows for items of 4 (float32) or 8 (float64) bytes, as an integer."""
+    return <size_t> <void*> TABLE[ROWS.index(rows)][itemsize == 8]
+
+
+def columns(int rows, int itemsize):
+    """Pixels per panel of the micro-kernel of `rows` rows."""
+    return (NARROW if rows <= NARROW_ROWS else WIDE) * VECTOR_BYTES // itemsize
+
+
+def rows():
+    """The panel heights that stay in registers at this level."""
+    return tuple(r for r in ROWS if r <= MAX_ROWS)

@@ -1,0 +1,177 @@
+# What the drivers of the micro-kernel share: finding an input position, copying a run of pixels, sweeping the
+# panels of a tile, storing a finished panel.
+from convops.kernels.abi cimport CLIP, LEAKY_RELU, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
+from convops.kernels.simd cimport Real
+
+cdef extern from "<math.h>" nogil:
+    double exp(double)
+    double tanh(double)
+
+# The outputs of one tile: a box of pixels, numbered in rows of `pitch` slots and planes of `lines` rows, and a
+# range of row panels. Slots outside the extent are computed and dropped.
+cdef struct Tile:
+    Py_ssize_t batch
+    Py_ssize_t group
+    Py_ssize_t panel_begin
+    Py_ssize_t panel_end
+    Py_ssize_t origin[3]
+    Py_ssize_t extent[3]
+    Py_ssize_t lines
+    Py_ssize_t pitch
+    Py_ssize_t first_slot
+    Py_ssize_t slots
+
+
+cdef inline Py_ssize_t source(const Axis* axis, Py_ssize_t position) noexcept nogil:
+    """Input index of a padded position; -1 is fill."""
+    if axis.inner_begin <= position < axis.inner_end:
+        return position - axis.shift
+    if axis.border == NULL or position >= axis.padded:
+        return -1
+    if position < axis.inner_begin:
+        return axis.border[position]
+    return axis.border[axis.inner_begin + position - axis.inner_end]
+
+
+cdef inline Py_ssize_t minimum(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a < b else b
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef inline Py_ssize_t panel_count(const Args* a) noexcept nogil:
+    return ceil_div(a.rows, a.panel_rows)
+
+
+cdef inline void fill_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t channels,
+                          Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t c, j
+    cdef Real value = (<const Real*> a.fill)[0]
+    for c in range(channels):
+        for j in range(count):
+            to[c * pitch + j] = value
+
+
+cdef inline void copy_run(Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t channel, Py_ssize_t step,
+                          Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """to[c * pitch + j] = source[c * channel + j * step], the smaller step innermost."""
+    cdef Py_ssize_t c, j
+    cdef const Real* line
+    if step == sizeof(Real):
+        for c in range(channels):
+            line = <const Real*> (source + c * channel)
+            for j in range(count):
+                to[c * pitch + j] = line[j]
+    elif channel == sizeof(Real):
+        for j in range(count):
+            line = <const Real*> (source + j * step)
+            for c in range(channels):
+                to[c * pitch + j] = line[c]
+    else:
+        for c in range(channels):
+            for j in range(count):
+                to[c * pitch + j] = (<const Real*> (source + c * channel + j * step))[0]
+
+
+cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
+                            Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """Copy `count` pixels of one input line, from padded `position` on in steps of the stride."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t step = a.x.step[2], at, j = 0, run
+    while j < count:
+        at = position + j * axis.stride
+        if axis.inner_begin <= at < axis.inner_end:
+            run = minimum(count - j, (axis.inner_end - 1 - at) // axis.stride + 1)
+            copy_run(to + j, pitch, line + (at - axis.shift) * step, a.x.channel, axis.stride * step,
+                     channels, run)
+            j = j + run
+            continue
+        at = source(axis, at)
+        if at < 0:
+            fill_run(a, to + j, pitch, channels, 1)
+        else:
+            copy_run(to + j, pitch, line + at * step, a.x.channel, step, channels, 1)
+        j = j + 1
+
+
+cdef inline Real activate(const Epilogue* e, Real value) noexcept nogil:
+    if e.activation == RELU:
+        return <Real> 0 if value < 0 else value
+    if e.activation == LEAKY_RELU:
+        return value * <Real> e.constants[0] if value < 0 else value
+    if e.activation == SIGMOID:
+        return <Real> (1 / (1 + exp(-<double> value)))
+    if e.activation == TANH:
+        return <Real> tanh(<double> value)
+    if e.activation == CLIP:
+        if value < <Real> e.constants[0]:
+            return <Real> e.constants[0]
+        return <Real> e.constants[1] if value > <Real> e.constants[1] else value
+    return value
+
+
+cdef inline void finish(const Epilogue* e, const Real* sums, Real bias, char* out, Py_ssize_t step,
+                        const char* add, Py_ssize_t add_step, Py_ssize_t count) noexcept nogil:
+    """The epilogue, in the one order that the contract names: sum, bias, add, activation, cast."""
+    cdef Py_ssize_t j
+    cdef Real value
+    if step == sizeof(Real) and add == NULL and e.activation == 0:
+        for j in range(count):
+            (<Real*> out)[j] = sums[j] + bias
+        return
+    for j in range(count):
+        value = sums[j] + bias
+        if add != NULL:
+            value = value + (<const Real*> (add + j * add_step))[0]
+        (<Real*> (out + j * step))[0] = activate(e, value)
+
+
+cdef inline const char* line_of(const Operand* o, const Tile* t, Py_ssize_t channel, Py_ssize_t d,
+                                Py_ssize_t h, Py_ssize_t w) noexcept nogil:
+    return (o.data + t.batch * o.batch + channel * o.channel + (t.origin[0] + d) * o.step[0]
+            + (t.origin[1] + h) * o.step[1] + (t.origin[2] + w) * o.step[2])
+
+
+cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_ssize_t slot,
+                             const Real* sums) noexcept nogil:
+    """Write the part of a finished panel that lies inside the tile, run by run."""
+    cdef Py_ssize_t end = slot + minimum(a.panel_columns, t.first_slot + t.slots - slot), first = slot
+    cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), i, w, h, d, run, valid, channel
+    cdef const Epilogue* e = &a.epilogue
+    cdef const char* add = NULL
+    while slot < end:
+        w = slot % t.pitch
+        h = slot // t.pitch % t.lines
+        d = slot // t.pitch // t.lines
+        run = minimum(t.pitch - w, end - slot)
+        valid = minimum(run, t.extent[2] - w)
+        if valid > 0 and h < t.extent[1]:
+            for i in range(rows):
+                channel = t.group * a.rows + panel * a.panel_rows + i
+                if e.add.data != NULL:
+                    add = line_of(&e.add, t, channel, d, h, w)
+                finish(e, sums + i * a.panel_columns + slot - first,
+                       (<const Real*> e.bias)[channel] if e.bias != NULL else <Real> 0,
+                       <char*> line_of(&a.out, t, channel, d, h, w), a.out.step[2], add, e.add.step[2], valid)
+        slot = slot + run
+
+
+cdef inline void sweep(const Args* a, const Tile* t, Real* totals, const char* columns, Py_ssize_t panel_stride,
+                       const Py_ssize_t* offsets, Py_ssize_t step, Py_ssize_t steps) noexcept nogil:
+    """One reduction block of a tile: every row panel against every pixel panel, stored after the last block."""
+    cdef Py_ssize_t all_steps = a.axis[0].window * a.axis[1].window * a.axis[2].window * a.channels
+    cdef bint first = step == 0, last = step + steps == all_steps
+    cdef Py_ssize_t p, j, count = ceil_div(t.slots, a.panel_columns), size = a.panel_rows * a.panel_columns
+    cdef const char* weights
+    cdef Real* sums = totals
+    for p in range(t.panel_begin, t.panel_end):
+        weights = a.weights + (((t.group * panel_count(a) + p) * all_steps + step)
+                               * a.panel_rows * sizeof(Real))
+        for j in range(count):
+            if not (first and last):
+                sums = totals + ((p - t.panel_begin) * count + j) * size
+            a.micro(steps, weights, columns + j * panel_stride, offsets, <char*> sums, first)
+            if last:
+                store_panel(a, t, p, t.first_slot + j * a.panel_columns, sums)

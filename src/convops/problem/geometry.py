@@ -1,0 +1,133 @@
+"""Pure-integer geometry of convolution and pooling, one spatial axis at a time.
+
+Per axis: input length M, window N, stride s, dilation d, effective window E = d (N - 1) + 1, padding, output L.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from convops.problem.arguments import Pair, pairs
+from convops.problem.boundary import Sides
+
+PADDINGS = ("valid", "full", "same", "same_lower", "same_symmetric", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One spatial axis of a problem, with its output length."""
+
+    size: int
+    window: int
+    stride: int
+    dilation: int
+    pad: Pair
+    out: int
+    boundary: Sides = ("constant", "constant")
+
+    @property
+    def extent(self) -> int:
+        """The effective window E."""
+        return extent(self.window, self.dilation)
+
+    @property
+    def padded(self) -> int:
+        """Positions that the windows reach, counted from the first padded one."""
+        return (self.out - 1) * self.stride + self.extent if self.out else 0
+
+    @property
+    def inner(self) -> Pair:
+        """Padded positions that are input items: begin and end."""
+        left, right = self.pad
+        return max(left, 0), max(max(left, 0), left + self.size + min(right, 0))
+
+    def real_taps(self, output: int) -> int:
+        """How many taps of one output fall on input items and not on padding."""
+        begin, end = self.inner
+        first = output * self.stride
+        below = max(0, -((first - begin) // self.dilation)) if begin > first else 0
+        upto = min(self.window, (end - 1 - first) // self.dilation + 1) if end > first else 0
+        return max(0, upto - below)
+
+
+def extent(window: int, dilation: int) -> int:
+    """E = d (N - 1) + 1."""
+    return dilation * (window - 1) + 1
+
+
+def resolve_padding(padding: Any, sizes: tuple[int, ...], windows: tuple[int, ...], strides: tuple[int, ...],
+                    dilations: tuple[int, ...]) -> tuple[Pair, ...]:  # fmt: skip
+    """(left, right) per axis from a name or from numbers."""
+    if not isinstance(padding, str):
+        return pairs("padding", padding, len(sizes))
+    if padding not in PADDINGS:
+        raise ValueError(f"padding must be an int, pairs of ints or one of {list(PADDINGS)}, got {padding!r}")
+    spans = (extent(n, d) for n, d in zip(windows, dilations, strict=True))
+    return tuple(_named_pads(padding, m, e, s) for m, e, s in zip(sizes, spans, strides, strict=True))
+
+
+def _named_pads(name: str, size: int, span: int, stride: int) -> Pair:
+    if name == "valid":
+        return 0, 0
+    if name == "full":
+        return span - 1, span - 1
+    if name == "same_symmetric":
+        total = span - 1
+    elif name == "keep":
+        total = stride * (size - 1) + span - size
+    else:
+        total = max(0, (-(-size // stride) - 1) * stride + span - size)
+    odd_one_left = name == "same_lower"
+    left = (total + odd_one_left) // 2
+    return left, total - left
+
+
+def output_length(size: int, window: int, stride: int = 1, dilation: int = 1, pad: Pair = (0, 0),
+                  ceil_mode: bool = False) -> int:  # fmt: skip
+    """Output length L of one axis; ValueError where the window does not fit.
+
+    With `ceil_mode` a last partial window counts if it starts inside the input or the left pad.
+    """
+    if size == 0:
+        return 0
+    span, total = extent(window, dilation), size + pad[0] + pad[1]
+    slack = total - span
+    length = slack // stride + 1
+    if ceil_mode and slack % stride:
+        length += (length * stride) < size + pad[0]
+    if length < 1 or (slack < 0 and not ceil_mode):
+        raise ValueError(
+            f"the window does not fit: it spans {span} positions (window={window}, dilation={dilation}) and the "
+            f"input has {total} (size {size}, padding {pad[0]} + {pad[1]})"
+        )
+    return length
+
+
+def make_axes(sizes: tuple[int, ...], windows: tuple[int, ...], strides: tuple[int, ...],
+              dilations: tuple[int, ...], pads: tuple[Pair, ...],
+              boundaries: tuple[Sides, ...] | None = None, ceil_mode: bool = False) -> tuple[Axis, ...]:  # fmt: skip
+    """The axes of a problem, checked."""
+    boundaries = boundaries or (("constant", "constant"),) * len(sizes)
+    axes = []
+    for i, (m, n, s, d, pad, sides) in enumerate(
+        zip(sizes, windows, strides, dilations, pads, boundaries, strict=True)
+    ):
+        try:
+            length = output_length(m, n, s, d, pad, ceil_mode)
+        except ValueError as error:
+            raise ValueError(f"spatial axis {i}: {error}") from None
+        if m == 0 and any(p > 0 and b != "constant" for p, b in zip(pad, sides, strict=True)):
+            raise ValueError(f"boundary {sides} cannot extend spatial axis {i}, which is empty")
+        axes.append(Axis(m, n, s, d, pad, length, sides))
+    return tuple(axes)
+
+
+def check_size(shape: tuple[int, ...], itemsize: int) -> None:
+    """OverflowError where no array of this shape can exist on this machine."""
+    total = itemsize
+    for length in shape:
+        total *= max(length, 1)
+    if total > sys.maxsize:
+        raise OverflowError(f"a result of shape {shape} cannot exist: {total} bytes")

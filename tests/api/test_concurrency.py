@@ -1,0 +1,112 @@
+"""Forks, process pools, threads and interrupts."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from textwrap import dedent
+
+import pytest
+from cases import ConvCase
+from support import CONV_BACKENDS, run_conv, run_python, same_bits
+
+import convops
+
+BUSY = ConvCase((61, 67), (3, 5), 13, 17, padding="same")
+LIMIT = 120  # seconds until a child counts as hung
+
+
+@pytest.mark.parametrize("backend", ["direct", "im2col", "fft"])
+def test_a_forked_child_computes_the_same(backend):
+    script = """
+        import os, sys
+        import numpy as np
+        import convops
+
+        x = np.random.default_rng(1).normal(size=(4, 8, 61, 67)).astype("f4")
+        w = np.random.default_rng(2).normal(size=(8, 8, 9, 9)).astype("f4")
+        call = lambda: convops.conv(x, w, padding="same", workers=4, backend=sys.argv[1]).tobytes()
+        expected = call()
+        for _ in range(5):
+            child = os.fork()
+            if not child:
+                os._exit(0 if call() == expected and call() == expected else 3)
+            assert os.waitpid(child, 0)[1] == 0
+            assert call() == expected
+        print("done")
+    """
+    assert run_python(script, backend) == "done\n"
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_process_pools(method):
+    script = """
+        import multiprocessing, sys
+        import numpy as np
+        import convops
+
+        def work(seed):
+            x = np.random.default_rng(seed).normal(size=(2, 4, 41, 43))
+            y = convops.conv(x, x[:, :, :3, :5], workers=3)
+            return float(convops.max_pool(y, (2, 3), workers=3).sum())
+
+        if __name__ == "__main__":
+            expected = [work(seed) for seed in range(8)]
+            with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+                assert pool.map(work, range(8)) == expected
+            assert work(3) == expected[3]
+            print("done")
+    """
+    folder = os.environ.get("TMPDIR", "/tmp")
+    path = os.path.join(folder, f"convops_pool_{os.getpid()}_{method}.py")
+    try:
+        with open(path, "w") as file:
+            file.write(dedent(script))
+        run = subprocess.run([sys.executable, path, method], capture_output=True, text=True, timeout=LIMIT)
+    finally:
+        os.remove(path)
+    assert run.stdout == "done\n", run.stderr[-3000:]
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+def test_many_threads_at_once(backend):
+    arrays = BUSY.reals()
+    expected = run_conv(BUSY, backend, arrays)
+    if expected is None:
+        return
+    planned = convops.plan("conv", *arrays, backend=backend, **BUSY.geometry())
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(run_conv, BUSY, backend, arrays, workers=n % 3 + 1) for n in range(16)]
+        calls += [pool.submit(planned, arrays[0]) for _ in range(16)]
+        for call in calls:
+            same_bits(call.result(), expected)
+
+
+@pytest.mark.parametrize("backend", [*CONV_BACKENDS, "pool"])
+def test_keyboard_interrupt_arrives_and_the_next_call_is_right(backend):
+    script = """
+        import signal, sys, threading, time
+        import numpy as np
+        import convops
+
+        rng = np.random.default_rng(1)
+        x, w = rng.normal(size=(4, 16, 97, 89)).astype("f4"), rng.normal(size=(32, 16, 9, 7)).astype("f4")
+        if sys.argv[1] == "pool":
+            call = lambda: convops.max_pool(x, (31, 29), stride=1)
+        else:
+            call = lambda: convops.conv(x[:1], w[:, :], padding="same", backend=sys.argv[1])
+        handler = signal.getsignal(signal.SIGINT)
+        expected = call().tobytes()
+        for delay in (0.01, 0.05, 0.2):
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+            try:
+                while True:
+                    call()
+            except KeyboardInterrupt:
+                pass
+            assert call().tobytes() == expected
+        assert signal.getsignal(signal.SIGINT) is handler
+        print("done")
+    """
+    assert run_python(script, backend) == "done\n"

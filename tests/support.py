@@ -1,0 +1,161 @@
+"""Ways to ask the library, shared by the tests: backends from the registry, layouts, comparisons."""
+
+import hashlib
+import subprocess
+import sys
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+import convops
+from convops.dispatch.registry import backends_for
+
+CONV_BACKENDS = [backend.name for backend in backends_for("conv")]
+POOL_BACKENDS = [backend.name for backend in backends_for("pool")]
+UNCONDITIONAL = {"direct", "im2col", "reference", "pool_window"}  # take every float problem up to rank 3
+FIXED_ORDER = ["direct", "im2col"]
+DTYPES = ["float32", "float64"]
+WORKERS = [1, 2, 3, 4, 7, 8, 16]
+ALL_SIGNALLING = {
+    "float32": np.uint32(0x7FA00000),
+    "float64": np.uint64(0x7FF4000000000000),
+    "int64": np.int64(-1),
+}
+
+
+def to_last(x, n):
+    """Channels-first array with n spatial axes as a contiguous channels-last one."""
+    return np.ascontiguousarray(np.moveaxis(x, x.ndim - n - 1, -1))
+
+
+def to_first(x, n):
+    """Undo `to_last`, as a view."""
+    return np.moveaxis(x, -1, x.ndim - n - 1)
+
+
+def accepts(backend, call, *args, **keywords):
+    """Whether the backend takes the problem; a refusal is a ValueError that names it."""
+    if backend in UNCONDITIONAL:
+        return True
+    try:
+        convops.plan(call, *args, backend=backend, **keywords)
+    except ValueError as refusal:
+        if backend not in str(refusal):
+            raise
+        return False
+    return True
+
+
+def run_conv(case, backend, arrays, **options):
+    """The library's answer for a ConvCase, or None where the backend refuses."""
+    x, w, bias = arrays
+    keywords = {**case.geometry(), **options}
+    planned = {k: v for k, v in keywords.items() if k != "out"}
+    if backend != "auto" and not accepts(backend, "conv", x, w, bias, **planned):
+        return None
+    return convops.conv(x, w, bias, backend=backend, **keywords)
+
+
+def run_signal(case, backend, arrays, **options):
+    """The library's answer for a SignalCase, or None where the backend refuses."""
+    keywords = {**case.options(), **options}
+    if backend != "auto" and not accepts(backend, case.op, *arrays, **keywords):
+        return None
+    return getattr(convops, case.op)(*arrays, backend=backend, **keywords)
+
+
+def run_max(case, backend, x, **options):
+    """The library's maximum for a PoolCase."""
+    return convops.max_pool(x, case.window, backend=backend, **case.geometry(), **options)
+
+
+def run_avg(case, backend, x, **options):
+    """The library's mean for a PoolCase."""
+    return convops.avg_pool(x, case.window, backend=backend, **case.geometry(), **case.average, **options)
+
+
+def same_values(got, expected):
+    """Shape and every value, NaN where NaN is."""
+    assert got.shape == expected.shape
+    np.testing.assert_array_equal(got, expected)
+
+
+def same_bits(got, expected):
+    """Shape, dtype and every bit."""
+    assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
+    assert digest(got) == digest(expected)
+
+
+def digest(*arrays):
+    """Hash of the values in C order."""
+    state = hashlib.sha256()
+    for a in arrays:
+        state.update(repr((a.shape, a.dtype.str)).encode())
+        state.update(np.ascontiguousarray(a).tobytes())
+    return state.hexdigest()
+
+
+def poisoned(shape, dtype):
+    """An output array whose every cell is a signalling NaN (or -1)."""
+    out = np.empty(shape, dtype)
+    out.view(ALL_SIGNALLING[out.dtype.name].dtype)[...] = ALL_SIGNALLING[out.dtype.name]
+    return out
+
+
+def argument_error(name, *kinds):
+    """Expect an error whose message names the argument."""
+    return pytest.raises(kinds or (TypeError, ValueError, OverflowError), match=rf"\b{name}\b")
+
+
+def _inside(x, step, start=0):
+    """x as every step-th sample of a larger array, on every axis."""
+    big = np.full([start + m * step for m in x.shape], 77, x.dtype)
+    view = big[tuple(slice(start, start + m * step, step) for m in x.shape)]
+    view[...] = x
+    return view
+
+
+def _misaligned(x):
+    raw = np.empty(x.nbytes + 1, np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    raw[...] = x
+    return raw
+
+
+def _reversed(x, axes):
+    index = tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim))
+    return x[index].copy()[index]
+
+
+def _frozen(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+LAYOUTS = {
+    "c-order": lambda x: x.copy(),
+    "fortran": lambda x: x.copy(order="F"),
+    "transposed": lambda x: np.ascontiguousarray(x.swapaxes(0, -1)).swapaxes(0, -1),
+    "every-other": lambda x: _inside(x, 2),
+    "crop": lambda x: _inside(x, 1, 3),
+    "negative": lambda x: _reversed(x, range(x.ndim)),
+    "one-negative": lambda x: _reversed(x, (x.ndim - 1,)),
+    "zero-stride": lambda x: np.broadcast_to(x[..., :1], x.shape),
+    "misaligned": _misaligned,
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "read-only": _frozen,
+}
+
+
+def native(x):
+    """The plain contiguous copy that a layout is compared with."""
+    return np.ascontiguousarray(x.astype(x.dtype.newbyteorder("=")))
+
+
+def run_python(script, *arguments):
+    """Standard output of a script that must succeed."""
+    command = [sys.executable, "-c", dedent(script), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
