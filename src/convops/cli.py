@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import convops
 SIGNAL, POOLS = ("convolve", "correlate"), ("max_pool", "avg_pool")
 PER_AXIS = "one for all (2), one each (1,2) or a pair of sides each (0:1,2:2); negative ones: --padding=-1"
 
-NOT_PASSED = {"run", "parser", "json", "op", "input", "dtype", "weight"}
+NOT_PASSED = {"run", "parser", "json", "op", "input", "dtype"}
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -133,7 +134,8 @@ def _indented(facts: dict[str, Any], depth: int = 0) -> list[str]:
         if isinstance(value, dict) and value:
             lines += [f"{margin}{name}:", *_indented(value, depth + 1)]
         else:
-            lines.append(f"{margin}{name}: {value}")
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append(f"{margin}{name}: {text}")
     return lines
 
 
@@ -142,38 +144,32 @@ def _explain(args: argparse.Namespace) -> int:
         plan = _plan(args)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         args.parser.exit(2, f"{args.parser.prog}: {error}\n")
-    print(_json(_facts(plan)) if args.json else _text(plan))
+    print(_json(_facts(plan)) if args.json else plan.explain())
     return 0
 
 
 def _plan(args: argparse.Namespace) -> convops.Plan:
     given = {name: value for name, value in vars(args).items() if name not in NOT_PASSED}
-    x = (args.input, args.dtype)
-    if args.op in POOLS:
-        return convops.plan(args.op, x, **given)
-    if "weight" not in args:
-        raise ValueError(f"{args.op} needs --weight SHAPE")
-    return convops.plan(args.op, x, _weight(args.weight, args.dtype), **given)
+    operands: list[Any] = [(args.input, args.dtype)]
+    if args.op not in POOLS:
+        if "weight" not in given:
+            raise ValueError(f"{args.op} needs --weight SHAPE")
+        operands.append(_weight(given.pop("weight"), args.dtype))
+    foreign = given.keys() - signature(getattr(convops, args.op)).parameters.keys()
+    if foreign:
+        raise ValueError(f"{args.op} takes no --{min(foreign).replace('_', '-')}")
+    return convops.plan(args.op, *operands, **given)
 
 
 def _weight(shape: tuple[int, ...], dtype: str) -> Any:
     """Stand in for a user's weights: their values count, because they decide accuracy bounds."""
-    values = np.random.default_rng(0).uniform(-1, 1, shape)
-    return (values if np.dtype(dtype).kind in "fc" else 8 * values).astype(dtype)
+    low, high = (-1, 1) if np.dtype(dtype).kind in "fc" else (0, 8)
+    return np.random.default_rng(0).uniform(low, high, shape).astype(dtype)
 
 
 def _facts(plan: convops.Plan) -> dict[str, Any]:
-    return {
-        "backend": plan.backend,
-        "variant": plan.variant,
-        "output_shape": plan.output_shape,
-        "workspace_bytes": plan.workspace_bytes,
-        "explanation": str(plan.explain()).splitlines(),
-    }
-
-
-def _text(plan: convops.Plan) -> str:
-    return f"{plan.explain()}\n\noutput shape {plan.output_shape}, workspace {plan.workspace_bytes} bytes"
+    answers = plan.explain().to_dict()
+    return {**answers, "output_shape": plan.output_shape, "workspace_bytes": plan.workspace_bytes}
 
 
 def _json(facts: dict[str, Any]) -> str:

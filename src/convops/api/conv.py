@@ -15,10 +15,24 @@ from convops.problem.arrangement import LAYOUTS
 from convops.problem.conv import conv_problem
 
 
-def conv(x: Any, w: Any, bias: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
-         boundary: Any = "constant", fill: float = 0, layout: str = "channels_first", out: Array | None = None,
-         backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
-         max_workspace: int | None = None) -> Array:  # fmt: skip
+def conv(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    layout: str = "channels_first",
+    out: Array | None = None,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Array:
     """Convolve a batch of multi-channel signals, images or volumes with a bank of filters.
 
     What network libraries call convolution, that is cross-correlation:
@@ -86,26 +100,65 @@ def conv(x: Any, w: Any, bias: Any = None, *, stride: Any = 1, padding: Any = 0,
     array([[[19., 25.],
             [37., 43.]]])
     """
-    plan = plan_conv(given("x", x).array, w, bias, stride=stride, padding=padding, dilation=dilation, groups=groups,
-                     boundary=boundary, fill=fill, layout=layout, backend=backend, accuracy=accuracy,
-                     workers=workers, max_workspace=max_workspace)  # fmt: skip
-    return plan(x, out)  # type: ignore[no-any-return]
+    plan = plan_conv(
+        given("x", x).array,
+        w,
+        bias,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        boundary=boundary,
+        fill=fill,
+        layout=layout,
+        backend=backend,
+        accuracy=accuracy,
+        workers=workers,
+        max_workspace=max_workspace,
+    )
+    return plan(x, out)
 
 
-def plan_conv(x: Any, w: Any, bias: Any = None, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-              groups: int = 1, boundary: Any = "constant", fill: float = 0, layout: str = "channels_first",
-              backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
-              max_workspace: int | None = None) -> Plan:  # fmt: skip
+def plan_conv(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    layout: str = "channels_first",
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Plan:
     """The Plan behind `conv`."""
     data, filters = describe("x", x), given("w", w)
     dtype = dtypes.result_dtype(x=data.dtype, w=filters.dtype)
     offsets = None if bias is None else given("bias", bias)
     if offsets is not None and not np.can_cast(offsets.dtype, dtype, "same_kind"):
         raise TypeError(f"bias of dtype {offsets.dtype} does not cast to {dtype}")
-    problem = conv_problem(data.shape, filters.shape, dtype, bias_shape=None if offsets is None else offsets.shape,
-                           stride=stride, padding=padding, dilation=dilation, groups=groups, boundary=boundary,
-                           fill=fill, layout=choice("layout", layout, LAYOUTS))  # fmt: skip
+    problem = conv_problem(
+        data.shape,
+        filters.shape,
+        dtype,
+        bias_shape=None if offsets is None else offsets.shape,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        boundary=boundary,
+        fill=fill,
+        layout=choice("layout", layout, LAYOUTS),
+    )
     assert filters.array is not None
     bias_array = None if offsets is None or offsets.array is None else casted(offsets.array, dtype)
-    return Plan(Request("conv", problem, casted(filters.array, dtype), bias_array, backend,
-                        limits(accuracy, max_workspace), workers))  # fmt: skip
+    return Plan(
+        Request(
+            "conv", problem, casted(filters.array, dtype), bias_array, backend, limits(accuracy, max_workspace), workers
+        )
+    )

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from convops.api.arguments import describe, given, limits
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
 from convops.problem.arguments import choice
 from convops.problem.arrangement import LAYOUTS
-from convops.problem.pool import PoolProblem, pool_problem
+from convops.problem.pool import pool_problem
 
 
-def max_pool(x: Any, window: Any = None, *, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-             ceil_mode: bool = False, indices: str | None = None, axes: Any = None, layout: str = "channels_first",
-             out: Array | None = None, backend: str = "auto", workers: int | None = None,
-             max_workspace: int | None = None) -> Any:  # fmt: skip
+def max_pool(
+    x: Any,
+    window: Any = None,
+    *,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    indices: str | None = None,
+    axes: Any = None,
+    layout: str = "channels_first",
+    out: Array | None = None,
+    backend: str = "auto",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Any:
     """The largest item of each window.
 
     Parameters
@@ -63,16 +73,40 @@ def max_pool(x: Any, window: Any = None, *, stride: Any = None, padding: Any = 0
     >>> convops.max_pool(np.array([[1.0, 5.0, 2.0, 4.0]]), (2,))
     array([[5., 4.]])
     """
-    plan = plan_max_pool(given("x", x).array, window, stride=stride, padding=padding, dilation=dilation,
-                         ceil_mode=ceil_mode, indices=indices, axes=axes, layout=layout, backend=backend,
-                         workers=workers, max_workspace=max_workspace)  # fmt: skip
+    plan = plan_max_pool(
+        given("x", x).array,
+        window,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        indices=indices,
+        axes=axes,
+        layout=layout,
+        backend=backend,
+        workers=workers,
+        max_workspace=max_workspace,
+    )
     return plan(x, out)
 
 
-def avg_pool(x: Any, window: Any = None, *, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-             ceil_mode: bool = False, count_include_pad: bool = False, divisor: float | None = None,
-             axes: Any = None, layout: str = "channels_first", out: Array | None = None, backend: str = "auto",
-             workers: int | None = None, max_workspace: int | None = None) -> Array:  # fmt: skip
+def avg_pool(
+    x: Any,
+    window: Any = None,
+    *,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = False,
+    divisor: float | None = None,
+    axes: Any = None,
+    layout: str = "channels_first",
+    out: Array | None = None,
+    backend: str = "auto",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Array:
     """The mean of each window.
 
     Parameters
@@ -100,11 +134,22 @@ def avg_pool(x: Any, window: Any = None, *, stride: Any = None, padding: Any = 0
     >>> convops.avg_pool(np.array([[1.0, 5.0, 2.0, 4.0]]), (2,))
     array([[3., 3.]])
     """
-    plan = plan_avg_pool(given("x", x).array, window, stride=stride, padding=padding, dilation=dilation,
-                         ceil_mode=ceil_mode, count_include_pad=count_include_pad, divisor=divisor, axes=axes,
-                         layout=layout, backend=backend, workers=workers,
-                         max_workspace=max_workspace)  # fmt: skip
-    return plan(x, out)  # type: ignore[no-any-return]
+    plan = plan_avg_pool(
+        given("x", x).array,
+        window,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+        divisor=divisor,
+        axes=axes,
+        layout=layout,
+        backend=backend,
+        workers=workers,
+        max_workspace=max_workspace,
+    )
+    return plan(x, out)
 
 
 def plan_max_pool(x: Any, window: Any = None, **options: Any) -> Plan:
@@ -117,40 +162,43 @@ def plan_avg_pool(x: Any, window: Any = None, **options: Any) -> Plan:
     return _plan("avg", x, window, **options)
 
 
-def _plan(reduction: str, x: Any, window: Any, *, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-          ceil_mode: bool = False, axes: Any = None, layout: str = "channels_first", backend: str = "auto",
-          workers: int | None = None, max_workspace: int | None = None, **kind: Any) -> Plan:  # fmt: skip
+def _plan(
+    reduction: str,
+    x: Any,
+    window: Any,
+    *,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    axes: Any = None,
+    layout: str = "channels_first",
+    backend: str = "auto",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+    **kind: Any,
+) -> Plan:
     data = describe("x", x)
     dtype = dtypes.result_dtype(x=data.dtype)
-    problem = pool_problem(reduction, data.shape, dtype, window=window, stride=stride, padding=padding,
-                           dilation=dilation, ceil_mode=ceil_mode, axes=axes,
-                           layout=choice("layout", layout, LAYOUTS), **kind)  # fmt: skip
-    return Plan(Request(f"{reduction}_pool", problem, backend=backend, limits=limits("standard", max_workspace),
-                        workers=workers, index_result=_index_result))  # fmt: skip
-
-
-def _index_result(problem: PoolProblem, taps: Array) -> Array:
-    """From tap numbers to the index kind asked for. `taps` is in the user's order."""
-    if problem.indices == "window" or problem.is_empty:
-        return taps
-    where = problem.arrangement
-    lengths = problem.x_shape if problem.indices == "array" else problem.spatial
-    taps_by_axis = np.unravel_index(taps, problem.window)
-    position = np.zeros(taps.shape, np.int64)
-    steps = np.cumprod([1, *lengths[:0:-1]])[::-1]
-    if problem.indices == "array":
-        for axis in range(taps.ndim):
-            if axis not in where.spatial:
-                position += _along(np.arange(taps.shape[axis]), axis, taps.ndim) * steps[axis]
-    for number, axis in enumerate(problem.axes):
-        place = where.spatial[number]
-        start = _along(np.arange(axis.out) * axis.stride - axis.pad[0], place, taps.ndim)
-        step = steps[place if problem.indices == "array" else number]
-        position += (start + taps_by_axis[number] * axis.dilation) * step
-    return position
-
-
-def _along(values: Array, axis: int, ndim: int) -> Array:
-    shape = [1] * ndim
-    shape[axis] = len(values)
-    return values.reshape(shape)
+    problem = pool_problem(
+        reduction,
+        data.shape,
+        dtype,
+        window=window,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        ceil_mode=ceil_mode,
+        axes=axes,
+        layout=choice("layout", layout, LAYOUTS),
+        **kind,
+    )
+    return Plan(
+        Request(
+            f"{reduction}_pool",
+            problem,
+            backend=backend,
+            limits=limits("standard", max_workspace),
+            workers=workers,
+        )
+    )

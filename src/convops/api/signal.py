@@ -15,10 +15,23 @@ from convops.problem.arrangement import signal
 from convops.problem.conv import signal_problem
 
 
-def convolve(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
-             boundary: Any = "constant", fill: float = 0, origin: Any = 0, out: Array | None = None,
-             backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
-             max_workspace: int | None = None) -> Array:  # fmt: skip
+def convolve(
+    a: Any,
+    k: Any,
+    mode: str = "full",
+    *,
+    axes: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    origin: Any = 0,
+    out: Array | None = None,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Array:
     """Convolve an array with a kernel, which is flipped: ``out[i] = sum over j of a[i - j] * k[j]``.
 
     Parameters
@@ -62,16 +75,41 @@ def convolve(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: An
     >>> convops.convolve([1, 2, 3, 4, 5], [3, 2, 1])
     array([ 3,  8, 14, 20, 26, 14,  5])
     """
-    plan = plan_convolve(given("a", a).array, k, mode, axes=axes, stride=stride, dilation=dilation,
-                         boundary=boundary, fill=fill, origin=origin, backend=backend, accuracy=accuracy,
-                         workers=workers, max_workspace=max_workspace)  # fmt: skip
-    return plan(a, out)  # type: ignore[no-any-return]
+    plan = plan_convolve(
+        given("a", a).array,
+        k,
+        mode,
+        axes=axes,
+        stride=stride,
+        dilation=dilation,
+        boundary=boundary,
+        fill=fill,
+        origin=origin,
+        backend=backend,
+        accuracy=accuracy,
+        workers=workers,
+        max_workspace=max_workspace,
+    )
+    return plan(a, out)
 
 
-def correlate(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
-              boundary: Any = "constant", fill: float = 0, origin: Any = 0, out: Array | None = None,
-              backend: str = "auto", accuracy: str | float = "standard", workers: int | None = None,
-              max_workspace: int | None = None) -> Array:  # fmt: skip
+def correlate(
+    a: Any,
+    k: Any,
+    mode: str = "full",
+    *,
+    axes: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    origin: Any = 0,
+    out: Array | None = None,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Array:
     """Correlate an array with a kernel, which is not flipped: ``out[i] = sum over j of a[i + j] * k[j]``.
 
     Parameters, result and errors are those of `convolve`. The modes are those of `scipy.signal.correlate`, and
@@ -84,10 +122,22 @@ def correlate(a: Any, k: Any, mode: str = "full", *, axes: Any = None, stride: A
     array([[19., 25.],
            [37., 43.]])
     """
-    plan = plan_correlate(given("a", a).array, k, mode, axes=axes, stride=stride, dilation=dilation,
-                          boundary=boundary, fill=fill, origin=origin, backend=backend, accuracy=accuracy,
-                          workers=workers, max_workspace=max_workspace)  # fmt: skip
-    return plan(a, out)  # type: ignore[no-any-return]
+    plan = plan_correlate(
+        given("a", a).array,
+        k,
+        mode,
+        axes=axes,
+        stride=stride,
+        dilation=dilation,
+        boundary=boundary,
+        fill=fill,
+        origin=origin,
+        backend=backend,
+        accuracy=accuracy,
+        workers=workers,
+        max_workspace=max_workspace,
+    )
+    return plan(a, out)
 
 
 def plan_convolve(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
@@ -106,10 +156,23 @@ def _kernel(k: Any) -> Array:
     return array
 
 
-def _plan(operation: str, a: Any, k: Array, mode: str, *, axes: Any = None, stride: Any = 1, dilation: Any = 1,
-          boundary: Any = "constant", fill: float = 0, origin: Any = 0, backend: str = "auto",
-          accuracy: str | float = "standard", workers: int | None = None,
-          max_workspace: int | None = None) -> Plan:  # fmt: skip
+def _plan(
+    operation: str,
+    a: Any,
+    k: Array,
+    mode: str,
+    *,
+    axes: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    origin: Any = 0,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+) -> Plan:
     data = describe("a", a)
     dtype = dtypes.result_dtype(a=data.dtype, k=k.dtype)
     ndim = len(data.shape)
@@ -118,8 +181,21 @@ def _plan(operation: str, a: Any, k: Array, mode: str, *, axes: Any = None, stri
     if k.ndim == 0:
         raise ValueError("k must have at least one dimension")
     numbers = tuple(range(ndim)) if axes is None else axis_numbers(axes, ndim)
-    problem = signal_problem(data.shape, k.shape, dtype, mode, axes=numbers, stride=stride, dilation=dilation,
-                             boundary=boundary, fill=fill, origin=origin,
-                             arrangement=signal(ndim, numbers))  # fmt: skip
-    return Plan(Request(operation, problem, casted(k, dtype)[None, None], None, backend,
-                        limits(accuracy, max_workspace), workers))  # fmt: skip
+    problem = signal_problem(
+        data.shape,
+        k.shape,
+        dtype,
+        mode,
+        axes=numbers,
+        stride=stride,
+        dilation=dilation,
+        boundary=boundary,
+        fill=fill,
+        origin=origin,
+        arrangement=signal(ndim, numbers),
+    )
+    return Plan(
+        Request(
+            operation, problem, casted(k, dtype)[None, None], None, backend, limits(accuracy, max_workspace), workers
+        )
+    )

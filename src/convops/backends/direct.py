@@ -48,8 +48,17 @@ class Direct(PackedBackend):
         panels = ceil(problem.group_rows / rows)
         tile_panels = split_rows(panels, rows, prod(counts) * problem.groups)
         tiles = problem.groups * prod(counts) * ceil(panels / tile_panels)
-        return Tiling(rows, columns, tile_panels, 1, shape, tiles, _slots(problem, shape),
-                      _halo_items(problem, shape), block_count(problem))  # fmt: skip
+        return Tiling(
+            rows,
+            columns,
+            tile_panels,
+            1,
+            shape,
+            tiles,
+            _slots(problem, shape),
+            _halo_items(problem, shape),
+            block_count(problem),
+        )
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         tiling = self.tiling(problem, machine)

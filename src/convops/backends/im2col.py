@@ -42,8 +42,17 @@ class Im2col(PackedBackend):
         panels = ceil(problem.group_rows / rows)
         tile_panels = split_rows(panels, rows, pixel_tiles * problem.groups)
         tiles = problem.groups * pixel_tiles * ceil(panels / tile_panels)
-        return Tiling(rows, columns, tile_panels, tile_columns, (), tiles, tile_columns, steps * tile_columns,
-                      block_count(problem))  # fmt: skip
+        return Tiling(
+            rows,
+            columns,
+            tile_panels,
+            tile_columns,
+            (),
+            tiles,
+            tile_columns,
+            steps * tile_columns,
+            block_count(problem),
+        )
 
     def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:
         """Pixels whose patches and sums fill half of the second-level cache, or that are work enough."""

@@ -59,10 +59,21 @@ def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
     dilation = axis.dilation if axis.window > 1 else 1
     begin, end = axis.inner
     return KernelAxis(
-        axis.size, axis.window, stride, dilation, axis.out, axis.padded, axis.pad[0], begin, end,
-        border_map(axis), axis.pad[0] + axis.size + axis.pad[1], tile,
-        phases=min(axis.window, stride // gcd(stride, dilation)), reach=(axis.window - 1) * dilation // stride,
-    )  # fmt: skip
+        axis.size,
+        axis.window,
+        stride,
+        dilation,
+        axis.out,
+        axis.padded,
+        axis.pad[0],
+        begin,
+        end,
+        border_map(axis),
+        axis.pad[0] + axis.size + axis.pad[1],
+        tile,
+        phases=min(axis.window, stride // gcd(stride, dilation)),
+        reach=(axis.window - 1) * dilation // stride,
+    )
 
 
 def kernel_axes(axes: tuple[Axis, ...], tiles: tuple[int, ...] = ()) -> list[KernelAxis]:

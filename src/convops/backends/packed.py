@@ -138,13 +138,20 @@ class PackedBackend(Backend):
         seconds = self.cost(problem, machine)
         memory = Workspace()
         launch = Launch(
-            getattr(isa, _module(self.kernel)), f"{self.kernel}_{_suffix(problem)}",
+            getattr(isa, _module(self.kernel)),
+            f"{self.kernel}_{_suffix(problem)}",
             kernel_axes(problem.axes, tiling.tile_shape),
-            tiles=tiling.tiles, chunk=int(CHUNK_SECONDS / seconds * tiling.tiles),
-            micro=isa.micro.address(tiling.rows, item), fill=np.array(problem.fill, problem.dtype).tobytes(),
-            scratch_stride=stride, scratch_columns=columns, scratch_offsets=offsets,
-            tile_panels=tiling.tile_panels, tile_columns=tiling.tile_columns, **_sizes(problem, tiling),
-        )  # fmt: skip
+            tiles=tiling.tiles,
+            chunk=int(CHUNK_SECONDS / seconds * tiling.tiles),
+            micro=isa.micro.address(tiling.rows, item),
+            fill=np.array(problem.fill, problem.dtype).tobytes(),
+            scratch_stride=stride,
+            scratch_columns=columns,
+            scratch_offsets=offsets,
+            tile_panels=tiling.tile_panels,
+            tile_columns=tiling.tile_columns,
+            **_sizes(problem, tiling),
+        )
 
         def run(x: Array, out: Array, workers: int) -> None:
             workers = max(1, min(workers, tiling.tiles * len(x)))
@@ -167,18 +174,28 @@ def _suffix(problem: ConvProblem) -> str:
 
 def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
     return {
-        "groups": problem.groups, "channels": problem.group_channels, "rows": problem.group_rows,
-        "panel_rows": tiling.rows, "panel_columns": tiling.columns,
-        "block_channels": block_channels(problem), "block_steps": REDUCTION_BLOCK,
-    }  # fmt: skip
+        "groups": problem.groups,
+        "channels": problem.group_channels,
+        "rows": problem.group_rows,
+        "panel_rows": tiling.rows,
+        "panel_columns": tiling.columns,
+        "block_channels": block_channels(problem),
+        "block_steps": REDUCTION_BLOCK,
+    }
 
 
 def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     """The weights in the order in which the micro-kernel reads them, a copy."""
     panels = problem.groups * ceil(problem.group_rows / tiling.rows)
     packed = np.empty((panels, problem.products, tiling.rows), problem.dtype)
-    pack = Launch(isa.gemm, f"pack_weights_{_suffix(problem)}", kernel_axes(problem.axes), tiles=panels,
-                  chunk=panels, **_sizes(problem, tiling))  # fmt: skip
+    pack = Launch(
+        isa.gemm,
+        f"pack_weights_{_suffix(problem)}",
+        kernel_axes(problem.axes),
+        tiles=panels,
+        chunk=panels,
+        **_sizes(problem, tiling),
+    )
     pack(w, packed.reshape(panels, problem.products * tiling.rows))
     return packed
 
@@ -186,4 +203,3 @@ def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
 def micro_columns(problem: ConvProblem, rows: int) -> int:
     """Pixels per panel of the micro-kernel."""
     return int(isa.micro.columns(rows, np.dtype(problem.dtype).itemsize))
-

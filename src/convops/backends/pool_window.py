@@ -59,11 +59,18 @@ class PoolWindow(Backend):
         offset, stride = self._scratch(problem)
         memory = Workspace()
         launch = Launch(
-            isa.pool, f"{problem.reduction}_pool_{'f32' if problem.dtype == 'float32' else 'f64'}",
-            kernel_axes(problem.axes), tiles=tiles, chunk=int(CHUNK_SECONDS / self.cost(problem, machine) * tiles),
-            divisor=problem.divisor or 0.0, count_padding=problem.count_include_pad, channels=problem.channels,
-            tile_columns=tile_lines, scratch_stride=stride, scratch_offsets=offset,
-        )  # fmt: skip
+            isa.pool,
+            f"{problem.reduction}_pool_{'f32' if problem.dtype == 'float32' else 'f64'}",
+            kernel_axes(problem.axes),
+            tiles=tiles,
+            chunk=int(CHUNK_SECONDS / self.cost(problem, machine) * tiles),
+            divisor=problem.divisor or 0.0,
+            count_padding=problem.count_include_pad,
+            channels=problem.channels,
+            tile_columns=tile_lines,
+            scratch_stride=stride,
+            scratch_offsets=offset,
+        )
 
         def run(x: Array, out: Any, workers: int) -> None:
             values, taps = out

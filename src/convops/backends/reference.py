@@ -92,8 +92,9 @@ def _sum_of_taps(problem: ConvProblem, x: Array, w: Array, lines: slice, accumul
         for tap in product(*map(range, problem.window)):
             sources = tuple(_tap_sources(a, o, t) for a, o, t in zip(problem.axes, outs, tap, strict=True))
             patch = take(x[channel], sources, problem.fill).astype(accumulator)
+            weight = np.moveaxis(w, 0, -1)[(channel, *tap)].astype(accumulator)
             with np.errstate(invalid="ignore", over="ignore"):
-                sums += _column(w[(slice(None), channel, *tap)].astype(accumulator), sums.ndim) * patch
+                sums += _column(weight, sums.ndim) * patch
     return sums
 
 

@@ -87,9 +87,7 @@ def _sobel(image: Array) -> Operation:
         "ndimage.correlate": lambda: magnitude(
             np.stack([ndimage.correlate(image, k, mode="mirror") for k in (rows, columns)])
         ),
-        "ndimage.sobel": lambda: magnitude(
-            np.stack([ndimage.sobel(image, axis, mode="mirror") for axis in (0, 1)])
-        ),
+        "ndimage.sobel": lambda: magnitude(np.stack([ndimage.sobel(image, axis, mode="mirror") for axis in (0, 1)])),
     }
     args = (image[None], kernels.SOBEL[:, None])
     kwargs = {"padding": "same", "boundary": "reflect"}

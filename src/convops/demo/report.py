@@ -56,7 +56,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def _heading(facts: dict[str, Any]) -> str:
     threads = "one thread" if facts["workers"] == 1 else f"{facts['workers']} threads"
-    isa = facts["runtime"]["isa"]
+    isa = facts["runtime"]["isa_level"]
     versions = ", ".join(f"{name} {facts[name]}" for name in ("convops", "scipy", "numpy", "python"))
     return (
         f"{versions}; {facts['machine']}, ISA level {isa}, {threads} on both sides\n"

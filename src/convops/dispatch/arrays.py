@@ -66,6 +66,6 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: li
 
 def _overlap(a: Array, b: Array) -> bool:
     try:
-        return bool(np.shares_memory(a, b, max_work=1000))
+        return bool(np.shares_memory(a, b, 1000))  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True

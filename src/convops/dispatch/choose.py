@@ -9,6 +9,7 @@ from convops.backends.base import Array, Backend
 from convops.dispatch import accuracy as classes
 from convops.dispatch.registry import backends_for, by_name
 from convops.kernels.machine import Machine
+from convops.problem.conv import ConvProblem
 from convops.problem.counts import Problem
 
 DEFAULT_WORKSPACE = 256 << 20
@@ -42,7 +43,7 @@ def candidate(backend: Backend, problem: Problem, w: Array | None, machine: Mach
     most = DEFAULT_WORKSPACE if limits.max_workspace is None else limits.max_workspace
     if workspace > most:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={most}"
-    elif problem.kind == "conv":
+    elif isinstance(problem, ConvProblem):
         refusal = classes.objection(problem, backend.error_bound(problem, w), limits.accuracy)
     return Candidate(backend, refusal, seconds, workspace)
 
@@ -73,4 +74,4 @@ def cheapest(answers: tuple[Candidate, ...]) -> Backend:
         reasons = "; ".join(f"{c.backend.name}: {c.refusal}" for c in answers)
         raise ValueError(f"no backend applies under accuracy and max_workspace: {reasons}")
     fast = [c for c in able if c.backend.name != "reference"] or able
-    return min(fast, key=lambda c: c.seconds).backend  # type: ignore[no-any-return]
+    return min(fast, key=lambda c: c.seconds).backend

@@ -22,16 +22,28 @@ class Explanation:
         table = [["", "backend", "predicted", "workspace", "applicable"]]
         for row in self.rows:
             mark = "->" if row["backend"] == self.chosen else ""
-            table.append([mark, row["backend"], _seconds(row["seconds"]), _bytes(row["workspace"]),
-                          "yes" if row["refusal"] is None else f"no: {row['refusal']}"])  # fmt: skip
+            table.append(
+                [
+                    mark,
+                    row["backend"],
+                    _seconds(row["seconds"]),
+                    _bytes(row["workspace"]),
+                    "yes" if row["refusal"] is None else f"no: {row['refusal']}",
+                ]
+            )
         widths = [max(len(r[i]) for r in table) for i in range(4)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(r, [*widths, 0], strict=True)).rstrip() for r in table]
         return "\n".join([f"{self.operation}: {self.problem}", f"chosen: {self.variant}", "", *lines])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data, for JSON."""
-        return {"operation": self.operation, "problem": self.problem, "chosen": self.chosen,
-                "variant": self.variant, "candidates": list(self.rows)}  # fmt: skip
+        return {
+            "operation": self.operation,
+            "problem": self.problem,
+            "chosen": self.chosen,
+            "variant": self.variant,
+            "candidates": list(self.rows),
+        }
 
 
 def rows(answers: tuple[Candidate, ...], images: int) -> tuple[dict[str, Any], ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from convops.backends.base import Array
 from convops.dispatch import explain
 from convops.dispatch.arrays import batches, check_out
 from convops.dispatch.choose import Limits, candidates, choose
+from convops.dispatch.indices import index_result
 from convops.kernels.machine import available_workers, this_machine, usable_workers
 from convops.problem.arguments import integer
 from convops.problem.counts import Problem, images
@@ -27,9 +27,8 @@ class Request:
     w: Array | None = None
     bias: Array | None = None
     backend: str = "auto"
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     workers: int | None = None
-    index_result: Callable[[PoolProblem, Array], Array] | None = None
 
 
 class Plan:
@@ -86,8 +85,9 @@ class Plan:
         """The answers of all backends, and which was chosen."""
         answers = candidates(self.problem, self._request.w, self._machine, self._request.limits)
         described = f"{self.problem.x_shape} {self.problem.dtype} -> {self.output_shape}"
-        return explain.Explanation(self._request.operation, described, self.backend, self.variant,
-                                   explain.rows(answers, images(self.problem)))  # fmt: skip
+        return explain.Explanation(
+            self._request.operation, described, self.backend, self.variant, explain.rows(answers, images(self.problem))
+        )
 
     def _result(self, x: Array, out: Array | None) -> Array:
         dtype = np.dtype(getattr(self.problem, "out_dtype", self.problem.dtype))
@@ -113,8 +113,7 @@ class Plan:
                 self._run(part, (results[0], results[1] if taps is not None else None), self._workers)
         if taps is None:
             return out
-        assert self._request.index_result is not None
-        return out, self._request.index_result(problem, taps)
+        return out, index_result(problem, taps)
 
 
 def _workers(workers: Any) -> int:

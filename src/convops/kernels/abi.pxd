@@ -50,17 +50,20 @@ cdef struct Args:
     Py_ssize_t panel_columns   # pixels of the micro-kernel
     Py_ssize_t tile_panels     # row panels per tile
     Py_ssize_t tile_columns    # pixels per tile where a tile is a run of pixels
-    Py_ssize_t block_channels  # the reduction's order: channel blocks, taps, channels; sums restart
-    Py_ssize_t block_steps     #   at each channel block and after block_steps products
+    # The reduction's order: channel blocks, taps, channels; sums restart at each channel block and after so many
+    # products.
+    Py_ssize_t block_channels
+    Py_ssize_t block_steps
     double divisor             # pooling: > 0 replaces the number of taps
     bint count_padding
     Py_ssize_t tile_begin
     Py_ssize_t tile_end
     int workers
     char* scratch
-    Py_ssize_t scratch_stride  # bytes per worker, laid out as
-    Py_ssize_t scratch_columns # totals | columns | offsets: where the second
-    Py_ssize_t scratch_offsets #   and the third begin
+    # Scratch memory: bytes per worker, and where in them the columns and the offsets begin, behind the totals.
+    Py_ssize_t scratch_stride
+    Py_ssize_t scratch_columns
+    Py_ssize_t scratch_offsets
     int* status
 
 # Activation codes of Epilogue.activation, in the order of `problem.conv.ACTIVATIONS`.

@@ -81,7 +81,8 @@ cdef class Launch:
         a.block_channels, a.block_steps = block_channels, block_steps
         a.scratch_stride, a.scratch_columns, a.scratch_offsets = scratch_stride, scratch_columns, scratch_offsets
 
-    def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None, int workers=1):
+    def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
+                 int workers=1):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes)."""
         cdef Args args = self.args
         cdef list views = []

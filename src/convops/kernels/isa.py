@@ -13,7 +13,6 @@ from types import ModuleType
 
 from convops.kernels import cpu
 
-
 LEVELS = ("base", "v3", "v4")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from convops.kernels import bind, isa
 
@@ -51,11 +52,16 @@ class Machine:
     rates: Rates
 
 
-def _cache_size(level: str, default: int) -> int:
-    try:
-        return os.sysconf(f"SC_{level}_CACHE_SIZE") or default
-    except (ValueError, OSError):
-        return default
+def _cache_size(level: int, default: int) -> int:
+    """Bytes of the data or unified cache of a level, as Linux reports them."""
+    for index in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            kind, found, size = ((index / name).read_text().strip() for name in ("type", "level", "size"))
+        except OSError:
+            continue
+        if kind != "Instruction" and found == str(level) and size.endswith("K"):
+            return int(size[:-1]) << 10
+    return default
 
 
 @cache
@@ -63,9 +69,9 @@ def this_machine() -> Machine:
     """The machine this process runs on."""
     return Machine(
         isa.LEVEL,
-        _cache_size("LEVEL1_DCACHE", 32 << 10),
-        _cache_size("LEVEL2", 512 << 10),
-        _cache_size("LEVEL3", 8 << 20),
+        _cache_size(1, 32 << 10),
+        _cache_size(2, 512 << 10),
+        _cache_size(3, 8 << 20),
         RATES[isa.LEVEL],
     )
 

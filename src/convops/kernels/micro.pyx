@@ -40,53 +40,53 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, co
                 t[i * vectors + j] = t[i * vectors + j] + acc[i][j]
 
 
-cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_2(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_2(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_3(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_3(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_4(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_4(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(4, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_5(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_5(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(5, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(6, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
     multiply(8, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                       Vector* t, bint first) noexcept nogil:
     multiply(10, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                       Vector* t, bint first) noexcept nogil:
     multiply(12, WIDE, steps, a, b, offsets, t, first)
 
 
-cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets, Vector* t,
-              bint first) noexcept nogil:
+cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                       Vector* t, bint first) noexcept nogil:
     multiply(14, WIDE, steps, a, b, offsets, t, first)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from convops.problem import dtypes
 from convops.problem.arguments import choice, integer, per_axis
 from convops.problem.arrangement import Arrangement, Shape, network
 from convops.problem.boundary import sides_per_axis
+from convops.problem.dtypes import fill_value
 from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
 
 ACTIVATIONS = (None, "relu", "leaky_relu", "sigmoid", "tanh", "clip")
@@ -83,26 +83,6 @@ class ConvProblem:
         return 0 in self.out_shape
 
 
-def fill_value(fill: Any, dtype: np.dtype[Any]) -> float | int:
-    """`fill` as a number; integers must hold it exactly."""
-    if isinstance(fill, (str, bytes)) or not np.isscalar(fill) and np.ndim(fill) != 0:
-        raise TypeError(f"fill must be a number, got {type(fill).__name__} {fill!r}")
-    try:
-        value = np.asarray(fill).item()
-        if dtype.kind == "f":
-            return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"fill must be a real number, got {type(fill).__name__} {fill!r}") from None
-    if not isinstance(value, (bool, int, float)):
-        raise TypeError(f"fill must be a real number, got {type(fill).__name__} {fill!r}")
-    limits = (0, 1) if dtype.kind == "b" else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
-    if value != value or value in (float("inf"), float("-inf")) or int(value) != value:
-        raise ValueError(f"fill={fill!r} is not exactly representable in {dtype}")
-    if not limits[0] <= value <= limits[1]:
-        raise ValueError(f"fill={fill!r} is not exactly representable in {dtype}")
-    return int(value)
-
-
 def _check_channels(x_channels: int, w_shape: Shape, groups: int, layout: str) -> None:
     if x_channels != w_shape[1] * groups:
         raise ValueError(
@@ -118,9 +98,20 @@ def _check_window(name: str, window: Shape) -> None:
         raise ValueError(f"{name} must have at least one tap per spatial axis, got a window of {window}")
 
 
-def conv_problem(x_shape: Shape, w_shape: Shape, dtype: np.dtype[Any], *, bias_shape: Shape | None, stride: Any,
-                 padding: Any, dilation: Any, groups: Any, boundary: Any, fill: Any,
-                 layout: str) -> ConvProblem:  # fmt: skip
+def conv_problem(
+    x_shape: Shape,
+    w_shape: Shape,
+    dtype: np.dtype[Any],
+    *,
+    bias_shape: Shape | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+    boundary: Any,
+    fill: Any,
+    layout: str,
+) -> ConvProblem:
     """The problem behind `conv`; every argument is checked here."""
     spatial = len(w_shape) - 2
     if spatial < 1:
@@ -138,15 +129,35 @@ def conv_problem(x_shape: Shape, w_shape: Shape, dtype: np.dtype[Any], *, bias_s
     strides, dilations = per_axis("stride", stride, spatial, 1), per_axis("dilation", dilation, spatial, 1)
     pads = resolve_padding(padding, sizes, w_shape[2:], strides, dilations)
     axes = make_axes(sizes, w_shape[2:], strides, dilations, pads, sides_per_axis(boundary, spatial))
-    problem = ConvProblem(tuple(x_shape[a] for a in arrangement.batch), channels, w_shape[0], groups, axes,
-                          dtype.name, arrangement, fill_value(fill, dtype), bias_shape is not None)  # fmt: skip
+    problem = ConvProblem(
+        tuple(x_shape[a] for a in arrangement.batch),
+        channels,
+        w_shape[0],
+        groups,
+        axes,
+        dtype.name,
+        arrangement,
+        fill_value(fill, dtype),
+        bias_shape is not None,
+    )
     check_size(problem.out_shape, dtype.itemsize)
     return problem
 
 
-def signal_problem(a_shape: Shape, k_shape: Shape, dtype: np.dtype[Any], mode: str, *, axes: tuple[int, ...],
-                   stride: Any, dilation: Any, boundary: Any, fill: Any, origin: Any,
-                   arrangement: Arrangement) -> ConvProblem:  # fmt: skip
+def signal_problem(
+    a_shape: Shape,
+    k_shape: Shape,
+    dtype: np.dtype[Any],
+    mode: str,
+    *,
+    axes: tuple[int, ...],
+    stride: Any,
+    dilation: Any,
+    boundary: Any,
+    fill: Any,
+    origin: Any,
+    arrangement: Arrangement,
+) -> ConvProblem:
     """The problem behind `convolve` and `correlate`: one channel, pads from the mode."""
     choice("mode", mode, ("full", "valid", "same"))
     count = len(axes)

@@ -57,8 +57,9 @@ def extent(window: int, dilation: int) -> int:
     return dilation * (window - 1) + 1
 
 
-def resolve_padding(padding: Any, sizes: tuple[int, ...], windows: tuple[int, ...], strides: tuple[int, ...],
-                    dilations: tuple[int, ...]) -> tuple[Pair, ...]:  # fmt: skip
+def resolve_padding(
+    padding: Any, sizes: tuple[int, ...], windows: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
+) -> tuple[Pair, ...]:
     """(left, right) per axis from a name or from numbers."""
     if not isinstance(padding, str):
         return pairs("padding", padding, len(sizes))
@@ -84,8 +85,9 @@ def _named_pads(name: str, size: int, span: int, stride: int) -> Pair:
     return left, total - left
 
 
-def output_length(size: int, window: int, stride: int = 1, dilation: int = 1, pad: Pair = (0, 0),
-                  ceil_mode: bool = False) -> int:  # fmt: skip
+def output_length(
+    size: int, window: int, stride: int = 1, dilation: int = 1, pad: Pair = (0, 0), ceil_mode: bool = False
+) -> int:
     """Output length L of one axis; ValueError where the window does not fit.
 
     With `ceil_mode` a last partial window counts if it starts inside the input or the left pad.
@@ -105,9 +107,15 @@ def output_length(size: int, window: int, stride: int = 1, dilation: int = 1, pa
     return length
 
 
-def make_axes(sizes: tuple[int, ...], windows: tuple[int, ...], strides: tuple[int, ...],
-              dilations: tuple[int, ...], pads: tuple[Pair, ...],
-              boundaries: tuple[Sides, ...] | None = None, ceil_mode: bool = False) -> tuple[Axis, ...]:  # fmt: skip
+def make_axes(
+    sizes: tuple[int, ...],
+    windows: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    pads: tuple[Pair, ...],
+    boundaries: tuple[Sides, ...] | None = None,
+    ceil_mode: bool = False,
+) -> tuple[Axis, ...]:
     """The axes of a problem, checked."""
     boundaries = boundaries or (("constant", "constant"),) * len(sizes)
     axes = []

@@ -136,9 +136,22 @@ def _flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def pool_problem(reduction: str, x_shape: Shape, dtype: np.dtype[Any], *, window: Any, stride: Any, padding: Any,
-                 dilation: Any, ceil_mode: Any, axes: Any, layout: str, indices: Any = None,
-                 count_include_pad: Any = False, divisor: Any = None) -> PoolProblem:  # fmt: skip
+def pool_problem(
+    reduction: str,
+    x_shape: Shape,
+    dtype: np.dtype[Any],
+    *,
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: Any,
+    axes: Any,
+    layout: str,
+    indices: Any = None,
+    count_include_pad: Any = False,
+    divisor: Any = None,
+) -> PoolProblem:
     """The problem behind `max_pool` and `avg_pool`; every argument is checked here."""
     arrangement = _arrangement(len(x_shape), window, axes, layout)
     sizes = tuple(x_shape[a] for a in arrangement.spatial)
@@ -153,9 +166,18 @@ def pool_problem(reduction: str, x_shape: Shape, dtype: np.dtype[Any], *, window
     batch = tuple(x_shape[a] for a in arrangement.batch)
     channels = 1 if arrangement.channel is None else x_shape[arrangement.channel]
     out_dtype = "float64" if reduction == "avg" and dtype.kind in "biu" else dtype.name
-    problem = PoolProblem(reduction, batch, channels, spatial, dtype.name, out_dtype, arrangement,
-                          choice("indices", indices, INDEX_KINDS),
-                          _flag("count_include_pad", count_include_pad), _divisor(divisor))  # fmt: skip
+    problem = PoolProblem(
+        reduction,
+        batch,
+        channels,
+        spatial,
+        dtype.name,
+        out_dtype,
+        arrangement,
+        choice("indices", indices, INDEX_KINDS),
+        _flag("count_include_pad", count_include_pad),
+        _divisor(divisor),
+    )
     check_size(problem.out_shape, 8)
     if reduction == "max" and not problem.is_empty:
         _check_windows_hold_items(spatial)

@@ -1,0 +1,93 @@
+"""Overlap-save tiles: how long, how many, cut from the padded input and put back into the output."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import ceil, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.backends.gather import source_positions, take
+from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
+
+# Items transformed together.
+CHUNK_ITEMS = 1 << 18
+
+
+class Grid(NamedTuple):
+    """Tiles along every axis: transform length, useful outputs (stride 1) per tile, how many tiles."""
+
+    length: tuple[int, ...]
+    step: tuple[int, ...]
+    number: tuple[int, ...]
+
+
+def tile_grid(problem: ConvProblem) -> Grid:
+    """Transforms of at most 4 E items per axis, fewer where the padded input is shorter."""
+    lengths = tuple(_tile_length(a) for a in problem.axes)
+    steps = tuple(t - a.extent + 1 for t, a in zip(lengths, problem.axes, strict=True))
+    dense = (a.padded - a.extent + 1 for a in problem.axes)
+    return Grid(lengths, steps, tuple(ceil(m / v) for m, v in zip(dense, steps, strict=True)))
+
+
+def _tile_length(axis: Axis) -> int:
+    longest = max(4 * axis.extent, 8)
+    length = _smooth(axis.padded)
+    return length if length <= longest else _smooth(longest, below=True)
+
+
+def _smooth(length: int, below: bool = False) -> int:
+    """The next 5-smooth number, or the one before."""
+    powers = (2**a * 3**b * 5**c for a in range(64) for b in range(3) for c in range(3))
+    if below:
+        return max(p for p in powers if p <= length)
+    return min(p for p in powers if p >= length)
+
+
+def tiles_per_chunk(problem: ConvProblem, grid: Grid) -> int:
+    return max(1, min(prod(grid.number), CHUNK_ITEMS // (prod(grid.length) * problem.group_channels)))
+
+
+def chunks(problem: ConvProblem, grid: Grid) -> list[tuple[range, ...]]:
+    """Boxes of tiles, about CHUNK_ITEMS items each, grown from the last axis outwards."""
+    left, sides = tiles_per_chunk(problem, grid), []
+    for count in reversed(grid.number):
+        side = max(1, min(count, left))
+        left //= side
+        sides.append([range(i, min(i + side, count)) for i in range(0, count, side)])
+    return list(product(*reversed(sides)))
+
+
+def cut(problem: ConvProblem, grid: Grid, x: Array, tiles: tuple[range, ...]) -> Array:
+    """Tiles with their halo: (channels, tiles of each axis..., positions of each axis...)."""
+    sources = []
+    for axis, numbers, step, length in zip(problem.axes, tiles, grid.step, grid.length, strict=True):
+        positions = np.add.outer(np.array(numbers) * step, np.arange(length)).ravel()
+        # Beyond the last output nothing counts, and what stands there must not be loud.
+        sources.append(np.where(positions < axis.padded, source_positions(axis, positions), -2))
+    items = take(x, tuple(np.maximum(s, -1) for s in sources), problem.fill)
+    for number, source in enumerate(sources, 1):
+        if (source == -2).any():
+            items[(slice(None),) * number + (source == -2,)] = 0
+    rank = len(sources)
+    split = [n for numbers, t in zip(tiles, grid.length, strict=True) for n in (len(numbers), t)]
+    order = (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2))
+    return items.reshape(len(x), *split).transpose(order)
+
+
+def place(problem: ConvProblem, grid: Grid, sums: Array, tiles: tuple[range, ...], out: Array) -> None:
+    """Write the outputs of a box of tiles that the stride keeps."""
+    rank = len(tiles)
+    order = [axis for i in range(rank) for axis in (i, rank + i)]
+    dense = sums.transpose(order).reshape([len(n) * v for n, v in zip(tiles, grid.step, strict=True)])
+    here, there = [], []
+    for axis, numbers, step in zip(problem.axes, tiles, grid.step, strict=True):
+        begin, end = numbers.start * step, numbers.stop * step
+        first, last = ceil(begin / axis.stride), min(axis.out, ceil(end / axis.stride))
+        there.append(slice(first, last))
+        here.append(slice(first * axis.stride - begin, (last - 1) * axis.stride - begin + 1, axis.stride))
+    if all(s.start < s.stop for s in there):
+        out[tuple(there)] = dense[tuple(here)]

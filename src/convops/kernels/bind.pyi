@@ -1,0 +1,32 @@
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+def max_threads() -> int: ...
+def openmp_version() -> int: ...
+
+class Launch:
+    def __init__(
+        self,
+        module: ModuleType,
+        name: str,
+        axes: Sequence[Any],
+        *,
+        tiles: int,
+        chunk: int,
+        micro: int = 0,
+        **fields: Any,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Any,
+        out: Any,
+        *,
+        images: int = 1,
+        weights: Any = None,
+        bias: Any = None,
+        add: Any = None,
+        index: Any = None,
+        scratch: Any = None,
+        workers: int = 1,
+    ) -> None: ...
