@@ -61,9 +61,7 @@ def _decorate(axes: Any, labels: list[str], title: str) -> None:
     axes.grid(axis="x", color="#dddddd")
     axes.set_axisbelow(True)
     _separate_suites(axes, labels)
-    axes.set_xlabel(
-        "time of the fastest peer / time of convops (right of 1: convops is faster; the peer is named)"
-    )
+    axes.set_xlabel("time of the fastest peer / time of convops (right of 1: convops is faster; the peer is named)")
     axes.set_title(title, fontsize=10)
     axes.figure.legend(loc="outside upper right", ncols=4, fontsize=8)
 

@@ -22,9 +22,7 @@ def restart_without_slowing_variables() -> None:
     found = [name for name in SLOWING_VARIABLES if name in os.environ]
     if not found:
         return
-    print(
-        f"{', '.join(found)} would slow the peers down: starting again without", file=sys.stderr, flush=True
-    )
+    print(f"{', '.join(found)} would slow the peers down: starting again without", file=sys.stderr, flush=True)
     kept = {name: value for name, value in os.environ.items() if name not in found}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept)
 
@@ -39,7 +37,7 @@ def describe(libraries: dict[str, ModuleType], missing: dict[str, str]) -> dict[
     return {
         "cpu": _cpu_name(),
         "cpus": available_cpus(),
-        "isa": runtime["isa"],
+        "isa": runtime["isa_level"],
         "python": platform.python_version(),
         "versions": {name: module.VERSION for name, module in libraries.items()},
         "missing": missing,
@@ -75,9 +73,7 @@ def _blas() -> str:
     except ImportError:
         return "unknown (threadpoolctl is not installed)"
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return (
-        ", ".join(f"{_owner(p)}: {p['internal_api']} {p.get('architecture', '?')}" for p in pools) or "none"
-    )
+    return ", ".join(f"{_owner(p)}: {p['internal_api']} {p.get('architecture', '?')}" for p in pools) or "none"
 
 
 def _owner(pool: dict[str, Any]) -> str:

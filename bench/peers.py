@@ -112,8 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=6.0,
         metavar="S",
-        help="time for the rounds of one layer; calls that do not fit are timed once, "
-        "or not started (default: 6)",
+        help="time for the rounds of one layer; calls that do not fit are timed once, or not started (default: 6)",
     )
     files = parser.add_argument_group("files to write")
     files.add_argument("--json", type=Path, metavar="FILE", help="every sample, form, failure and reason")
@@ -169,9 +168,7 @@ def _print_failures(comparisons: list[Comparison]) -> None:
             print(f"{outcome.status}: {place}, {outcome.library} {outcome.form}: {outcome.reason}")
 
 
-def _write_files(
-    args: argparse.Namespace, facts: dict, comparisons: list[Comparison], peers: list[str]
-) -> None:
+def _write_files(args: argparse.Namespace, facts: dict, comparisons: list[Comparison], peers: list[str]) -> None:
     if args.json:
         report.write_json(args.json, facts, comparisons)
     if args.markdown:

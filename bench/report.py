@@ -91,9 +91,7 @@ def summary(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
     """Return, per thread count and suite, the geometric mean of the ratios and how many lie below 1."""
     keys = dict.fromkeys((c.threads, c.layer.suite) for c in comparisons)
     groups = {key: [c for c in comparisons if (c.threads, c.layer.suite) == key] for key in keys}
-    totals = {
-        (t, "all"): [c for c in comparisons if c.threads == t] for t in dict.fromkeys(t for t, _ in keys)
-    }
+    totals = {(t, "all"): [c for c in comparisons if c.threads == t] for t in dict.fromkeys(t for t, _ in keys)}
     return [{"threads": t, "suite": s, **_figures(group)} for (t, s), group in (groups | totals).items()]
 
 

@@ -5,15 +5,9 @@ from cases import ConvCase, PoolCase
 CONV = {
     "pointwise": ConvCase((7, 11), (1, 1), depth=67, rows=17),
     "tiled-same": ConvCase((5, 37), (3, 2), depth=67, rows=17, batch=(2,), padding="same"),
-    "tiled-strided": ConvCase(
-        (11, 73), (2, 5), depth=67, rows=29, batch=(), stride=(3, 2), padding=((1, 0), (2, 3))
-    ),
-    "tiled-groups": ConvCase(
-        (7, 41), (3, 5), depth=67, rows=17, groups=2, stride=(2, 1), padding=((0, 1), (3, 2))
-    ),
-    "depthwise": ConvCase(
-        (13, 41), (3, 5), depth=1, rows=1, groups=19, stride=(1, 2), padding=((2, 1), (0, 3))
-    ),
+    "tiled-strided": ConvCase((11, 73), (2, 5), depth=67, rows=29, batch=(), stride=(3, 2), padding=((1, 0), (2, 3))),
+    "tiled-groups": ConvCase((7, 41), (3, 5), depth=67, rows=17, groups=2, stride=(2, 1), padding=((0, 1), (3, 2))),
+    "depthwise": ConvCase((13, 41), (3, 5), depth=1, rows=1, groups=19, stride=(1, 2), padding=((2, 1), (0, 3))),
     "depth-multiplier": ConvCase((7, 11), (2, 3), depth=1, rows=3, groups=5, padding="same_lower"),
     "dilated": ConvCase((17, 43), (3, 2), depth=5, rows=7, dilation=(2, 3), padding="same_symmetric"),
     "all-different": ConvCase(
@@ -42,12 +36,8 @@ CONV = {
     "window-as-input": ConvCase((7, 11), (7, 11), depth=13, rows=17, batch=(3,)),
     "line": ConvCase((211,), (9,), depth=3, rows=5, batch=(2,), padding="same"),
     "line-long-kernel": ConvCase((487,), (131,), depth=1, rows=1, batch=(), padding="same"),
-    "volume": ConvCase(
-        (5, 7, 11), (2, 3, 4), depth=3, rows=4, stride=(1, 2, 1), dilation=(2, 1, 3), padding="same"
-    ),
-    "large-window": ConvCase(
-        (53, 61), (17, 15), depth=1, rows=1, batch=(2,), padding="same", boundary="reflect"
-    ),
+    "volume": ConvCase((5, 7, 11), (2, 3, 4), depth=3, rows=4, stride=(1, 2, 1), dilation=(2, 1, 3), padding="same"),
+    "large-window": ConvCase((53, 61), (17, 15), depth=1, rows=1, batch=(2,), padding="same", boundary="reflect"),
     "no-batch": ConvCase((7, 5), (2, 3), batch=(), bias=False),
     "many-batch": ConvCase((5, 7), (3, 2), batch=(2, 1, 3)),
     "one-pixel": ConvCase((1, 1), (3, 5), padding="same", boundary="reflect", batch=(2,)),

@@ -158,9 +158,7 @@ def pool_cases(draw, ranks=(1, 2, 3)):
     window, stride, dilation, _, extents = draw(_placement(n, 4))
     ceil_mode = draw(st.booleans())  # a window that rounding up adds may lie wholly in what a crop removed
     right = [st.integers(0 if ceil_mode else -1, e - 1) for e in extents]
-    padding = tuple(
-        (draw(st.integers(-1, e - 1)), draw(side)) for e, side in zip(extents, right, strict=True)
-    )
+    padding = tuple((draw(st.integers(-1, e - 1)), draw(side)) for e, side in zip(extents, right, strict=True))
     used, spatial = set(), []
     for axis in range(n):
         outputs = PIXELS + 1 if large and axis == n - 1 else 1

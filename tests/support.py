@@ -36,7 +36,8 @@ def to_first(x, n):
 
 def accepts(backend, call, *args, **keywords):
     """Whether the backend takes the problem; a refusal is a ValueError that names it."""
-    if backend in UNCONDITIONAL:
+    has_channels = call != "conv" or args[1].shape[1] > 0
+    if backend in UNCONDITIONAL and has_channels:
         return True
     try:
         convops.plan(call, *args, backend=backend, **keywords)

@@ -62,9 +62,7 @@ def test_commands_use_the_public_names(layer):
 
 def test_kernels_include_only_kernels():
     for path in PACKAGE.rglob("*.p[yx][xd]"):
-        for module in re.findall(
-            r"^(?:from|cimport|import) +(convops[\w.]*)", path.read_text(), re.MULTILINE
-        ):
+        for module in re.findall(r"^(?:from|cimport|import) +(convops[\w.]*)", path.read_text(), re.MULTILINE):
             assert module.startswith("convops.kernels"), f"{path.name} uses {module}"
 
 
@@ -110,9 +108,7 @@ def test_kernels_hold_fused_multiply_adds(level, kernel):
     if not shutil.which("objdump"):
         pytest.skip("objdump of binutils is needed to read the machine code")
     found = find_spec(f"convops.kernels.{kernel}_{level}")
-    code = subprocess.run(
-        ["objdump", "-d", "--no-show-raw-insn", found.origin], capture_output=True, text=True
-    )
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", found.origin], capture_output=True, text=True)
     assert code.returncode == 0
     fused = re.findall(r"\tvfn?m(?:add|sub)\w+ +(.*)", code.stdout)
     wide = {"v3": "%ymm", "v4": "%zmm"}[level]

@@ -112,9 +112,7 @@ def test_pools_are_torchs(count_include_pad):
     torch = pytest.importorskip("torch", reason="torch is an optional oracle")
     x = np.random.default_rng(1).normal(size=(2, 9, 11))
     geometry = {"stride": 2, "padding": 1, "ceil_mode": True}
-    expected = torch.nn.functional.avg_pool2d(
-        torch.from_numpy(x), 3, count_include_pad=count_include_pad, **geometry
-    )
+    expected = torch.nn.functional.avg_pool2d(torch.from_numpy(x), 3, count_include_pad=count_include_pad, **geometry)
     got = oracles.avg_pool(x, (3, 3), count_include_pad, **geometry)
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-14)
     values, plane = torch.nn.functional.max_pool2d(torch.from_numpy(x), 3, return_indices=True, **geometry)

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from workload import Layer
 
+# What network libraries reach on one channel at worst where it matters: large windows and long kernels.
+ONE_CHANNEL_GFLOPS = 5
+
 
 class Unsuitable(Exception):
     """The library has no sensible call for the task; the message is the reason shown to the reader."""
@@ -48,6 +51,7 @@ def network_form(task: Task) -> tuple[np.ndarray, np.ndarray]:
         raise Unsuitable(f"no {task.layer.boundary} boundary in a convolution layer")
     if task.layer.operation == "conv":
         return task.x, task.w
+    refuse_slow(task, ONE_CHANNEL_GFLOPS)
     return task.x[None, None], correlation_kernel(task)[None, None]
 
 

@@ -11,11 +11,10 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from workload import POOLS
 
-from .base import Candidate, Task, network_form, refuse_slow
+from .base import Candidate, Task, network_form
 
 VERSION = onnxruntime.__version__
 OPSET, IR_VERSION = 21, 10
-CONV1D_GFLOPS = 10  # one channel in, one out, one thread, measured from 9 to 4097 taps
 # The highest level also moves nodes to a channel-blocked layout, with a reorder on both sides.
 LEVELS = {
     "blocked": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -29,16 +28,12 @@ def candidates(task: Task) -> Iterator[Candidate]:
 
 
 def _bound_session(task: Task, level):
-    if task.layer.operation == "convolve":
-        refuse_slow(task, CONV1D_GFLOPS)
     x, out, model = _model(task)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = level
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(x))
     binding.bind_output("y", "cpu", 0, out.dtype.type, out.shape, out.ctypes.data)

@@ -80,9 +80,7 @@ def verdict(op, n, stride, dilation, left, right, boundary):
         got = call(op, n, boundary, stride=stride, dilation=dilation, padding=((left, right),))
     except ERRORS as error:
         refused_for_size = isinstance(error, (OverflowError, MemoryError))
-        fine = (
-            refused_for_size if answer is None else isinstance(answer, type) and isinstance(error, ValueError)
-        )
+        fine = refused_for_size if answer is None else isinstance(answer, type) and isinstance(error, ValueError)
         sizes = max(abs(v) for v in (n, stride, dilation, left, right))
         return None if fine or (refused_for_size and sizes >= 2**61) else f"{type(error).__name__}: {error}"
     except BaseException as error:

@@ -106,9 +106,7 @@ def test_same_never_swaps_the_operands():
 
 @given(case=strategies.signal_cases())
 def test_random_signals_by_auto(case):
-    np.testing.assert_array_equal(
-        np.rint(getattr(convops, case.op)(*case.arrays(), **case.options())), case.expected()
-    )
+    np.testing.assert_array_equal(np.rint(getattr(convops, case.op)(*case.arrays(), **case.options())), case.expected())
 
 
 @settings(max_examples=25)

@@ -50,9 +50,7 @@ def test_signals_never_fall_back_to_reference(dtype, mode):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", ["max_pool", "avg_pool"])
 def test_pools_never_fall_back_to_reference(op, dtype):
-    for n, stride, dilation, padding, ceil_mode in product(
-        (1, 2), (1, 2, None), (1, 2), (0, 1, "same"), (False, True)
-    ):
+    for n, stride, dilation, padding, ceil_mode in product((1, 2), (1, 2, None), (1, 2), (0, 1, "same"), (False, True)):
         planned = convops.plan(
             op, ((2, 3, *(23, 29)[:n]), dtype), (3, 5)[:n], stride=stride, dilation=dilation, padding=padding,
             ceil_mode=ceil_mode,
@@ -109,9 +107,7 @@ def test_a_plan_refuses_other_arrays():
 @pytest.mark.parametrize("op", ["conv", "convolve", "correlate", "max_pool", "avg_pool"])
 def test_every_operation_can_be_planned(op):
     x = np.random.default_rng(2).normal(size=(2, 3, 13, 11))
-    second = {"conv": x[:, :, :3, :2], "convolve": x[:2, :2, :3, :2], "correlate": x[:1, :2, :3, :2]}.get(
-        op, (3, 2)
-    )
+    second = {"conv": x[:, :, :3, :2], "convolve": x[:2, :2, :3, :2], "correlate": x[:1, :2, :3, :2]}.get(op, (3, 2))
     expected = getattr(convops, op)(x, second)
     planned = convops.plan(op, (x.shape, x.dtype), second)
     same_bits(planned(x), expected)

@@ -75,9 +75,7 @@ def test_fill_and_bias_do_not_join_in_the_result_dtype():
     for fill in (-1, 256, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="fill"):
             convops.conv(x.astype("u1"), w.astype("u1"), padding=1, fill=fill)
-    np.testing.assert_array_equal(
-        convops.conv(x.astype("u1"), w.astype("u1"), padding=1, fill=200), [[201, 2, 2, 201]]
-    )
+    np.testing.assert_array_equal(convops.conv(x.astype("u1"), w.astype("u1"), padding=1, fill=200), [[201, 2, 2, 201]])
 
 
 @pytest.mark.parametrize("dtype", [*INTEGERS, "bool"])

@@ -91,9 +91,7 @@ def test_pool_operand(backend, layout):
             got = unchanged([x], lambda c=case, a=x, k=kind: run_max(c, backend, a, indices=k))
             expected = run_max(case, backend, native(x), indices=kind)
             same_answers(got, expected)
-        same_bits(
-            unchanged([x], lambda c=case, a=x: run_avg(c, backend, a)), run_avg(case, backend, native(x))
-        )
+        same_bits(unchanged([x], lambda c=case, a=x: run_avg(c, backend, a)), run_avg(case, backend, native(x)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

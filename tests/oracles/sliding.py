@@ -61,9 +61,7 @@ def conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1, boundary="c
     pads = resolve_padding(padding, spatial, extents, stride)
     flat = x.reshape((int(np.prod(batch)), *x.shape[x.ndim - n - 1 :]))
     if 0 in spatial:
-        lengths = [
-            output_length(m, e, s, *p) for m, e, s, p in zip(spatial, extents, stride, pads, strict=True)
-        ]
+        lengths = [output_length(m, e, s, *p) for m, e, s, p in zip(spatial, extents, stride, pads, strict=True)]
         return np.zeros((*batch, w.shape[0], *lengths), np.result_type(x, w))
     out = slide(pad(flat, pads, boundary, fill), w, stride, dilation, groups)
     if bias is not None:

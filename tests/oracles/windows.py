@@ -26,7 +26,7 @@ def _combine(parts, join):
         shape[axis], shape[n + axis] = part.shape
         spread = part.reshape(shape)
         result = spread if result is None else join(result, spread)
-    return result.reshape((*result.shape[:n], -1))
+    return result.reshape((*result.shape[:n], int(np.prod(result.shape[n:]))))
 
 
 def gather(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):

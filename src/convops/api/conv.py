@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.arguments import casted, describe, given, limits
+from convops.api.arguments import describe, given, wishes
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
@@ -101,7 +101,7 @@ def conv(
             [37., 43.]]])
     """
     plan = plan_conv(
-        given("x", x).array,
+        given("x", x),
         w,
         bias,
         stride=stride,
@@ -137,13 +137,13 @@ def plan_conv(
     max_workspace: int | None = None,
 ) -> Plan:
     """The Plan behind `conv`."""
-    data, filters = describe("x", x), given("w", w)
-    dtype = dtypes.result_dtype(x=data.dtype, w=filters.dtype)
+    (shape, x_dtype), filters = describe("x", x), given("w", w)
+    dtype = dtypes.result_dtype(x=x_dtype, w=filters.dtype)
     offsets = None if bias is None else given("bias", bias)
     if offsets is not None and not np.can_cast(offsets.dtype, dtype, "same_kind"):
         raise TypeError(f"bias of dtype {offsets.dtype} does not cast to {dtype}")
     problem = conv_problem(
-        data.shape,
+        shape,
         filters.shape,
         dtype,
         bias_shape=None if offsets is None else offsets.shape,
@@ -155,10 +155,15 @@ def plan_conv(
         fill=fill,
         layout=choice("layout", layout, LAYOUTS),
     )
-    assert filters.array is not None
-    bias_array = None if offsets is None or offsets.array is None else casted(offsets.array, dtype)
+    operands = (filters,) if offsets is None else (filters, offsets)
+    weights, *rest = (operand.astype(dtype, copy=False) for operand in operands)
     return Plan(
         Request(
-            "conv", problem, casted(filters.array, dtype), bias_array, backend, limits(accuracy, max_workspace), workers
+            "conv",
+            problem,
+            weights,
+            rest[0] if rest else None,
+            operands,
+            wishes(backend, accuracy, workers, max_workspace),
         )
     )

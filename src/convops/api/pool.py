@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convops.api.arguments import describe, given, limits
+from convops.api.arguments import describe, given, wishes
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
@@ -74,7 +74,7 @@ def max_pool(
     array([[5., 4.]])
     """
     plan = plan_max_pool(
-        given("x", x).array,
+        given("x", x),
         window,
         stride=stride,
         padding=padding,
@@ -135,7 +135,7 @@ def avg_pool(
     array([[3., 3.]])
     """
     plan = plan_avg_pool(
-        given("x", x).array,
+        given("x", x),
         window,
         stride=stride,
         padding=padding,
@@ -178,11 +178,11 @@ def _plan(
     max_workspace: int | None = None,
     **kind: Any,
 ) -> Plan:
-    data = describe("x", x)
-    dtype = dtypes.result_dtype(x=data.dtype)
+    shape, x_dtype = describe("x", x)
+    dtype = dtypes.result_dtype(x=x_dtype)
     problem = pool_problem(
         reduction,
-        data.shape,
+        shape,
         dtype,
         window=window,
         stride=stride,
@@ -194,11 +194,5 @@ def _plan(
         **kind,
     )
     return Plan(
-        Request(
-            f"{reduction}_pool",
-            problem,
-            backend=backend,
-            limits=limits("standard", max_workspace),
-            workers=workers,
-        )
+        Request(f"{reduction}_pool", problem, wishes=wishes(backend, "standard", workers, max_workspace)),
     )

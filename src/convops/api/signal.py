@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.arguments import casted, describe, given, limits
+from convops.api.arguments import describe, given, wishes
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
@@ -76,7 +76,7 @@ def convolve(
     array([ 3,  8, 14, 20, 26, 14,  5])
     """
     plan = plan_convolve(
-        given("a", a).array,
+        given("a", a),
         k,
         mode,
         axes=axes,
@@ -123,7 +123,7 @@ def correlate(
            [37., 43.]])
     """
     plan = plan_correlate(
-        given("a", a).array,
+        given("a", a),
         k,
         mode,
         axes=axes,
@@ -142,18 +142,12 @@ def correlate(
 
 def plan_convolve(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
     """The Plan behind `convolve`: the correlation with the flipped kernel."""
-    return _plan("convolve", a, np.flip(_kernel(k)), mode, **options)
+    return _plan("convolve", a, np.flip(given("k", k)), mode, **options)
 
 
 def plan_correlate(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
     """The Plan behind `correlate`."""
-    return _plan("correlate", a, _kernel(k), mode, **options)
-
-
-def _kernel(k: Any) -> Array:
-    array = given("k", k).array
-    assert array is not None
-    return array
+    return _plan("correlate", a, given("k", k), mode, **options)
 
 
 def _plan(
@@ -173,16 +167,15 @@ def _plan(
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Plan:
-    data = describe("a", a)
-    dtype = dtypes.result_dtype(a=data.dtype, k=k.dtype)
-    ndim = len(data.shape)
+    shape, a_dtype = describe("a", a)
+    dtype, ndim = dtypes.result_dtype(a=a_dtype, k=k.dtype), len(shape)
     if axes is None and k.ndim != ndim:
         raise ValueError(f"k must have as many dimensions as a ({ndim}) unless axes= is given, got {k.ndim}")
     if k.ndim == 0:
         raise ValueError("k must have at least one dimension")
     numbers = tuple(range(ndim)) if axes is None else axis_numbers(axes, ndim)
     problem = signal_problem(
-        data.shape,
+        shape,
         k.shape,
         dtype,
         mode,
@@ -194,8 +187,7 @@ def _plan(
         origin=origin,
         arrangement=signal(ndim, numbers),
     )
+    weights = k.astype(dtype, copy=False)[None, None]
     return Plan(
-        Request(
-            operation, problem, casted(k, dtype)[None, None], None, backend, limits(accuracy, max_workspace), workers
-        )
+        Request(operation, problem, weights, operands=(k,), wishes=wishes(backend, accuracy, workers, max_workspace))
     )

@@ -50,7 +50,7 @@ def _merged(array: Array, lead: int) -> Array | None:
     return as_strided(array, (length, *array.shape[lead:]), (step, *array.strides[lead:]))
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: list[Array | None]) -> None:
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[Array, ...]) -> None:
     """`out` must be what the operation returns, writeable, and apart from every input."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a numpy array, got {type(out).__name__}")
@@ -60,7 +60,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: li
         raise ValueError(f"out must have dtype {dtype}, got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError("out must be writeable, got a read-only array")
-    if any(_overlap(out, array) for array in inputs if array is not None):
+    if any(_overlap(out, array) for array in inputs):
         raise ValueError("out must not overlap an input in memory")
 
 

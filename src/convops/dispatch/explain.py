@@ -51,9 +51,9 @@ def rows(answers: tuple[Candidate, ...], images: int) -> tuple[dict[str, Any], .
     return tuple(
         {
             "backend": c.backend.name,
-            "seconds": None if c.seconds is None else c.seconds * images,
-            "workspace": c.workspace,
-            "refusal": c.refusal,
+            "seconds": c.seconds * images if c.seconds else None,
+            "workspace": c.workspace if c.seconds else None,
+            "refusal": c.reason,
         }
         for c in answers
     )

@@ -10,12 +10,13 @@ import numpy as np
 from convops.backends.base import Array
 from convops.dispatch import explain
 from convops.dispatch.arrays import batches, check_out
-from convops.dispatch.choose import Limits, candidates, choose
+from convops.dispatch.choose import Wishes, candidates, choose
 from convops.dispatch.indices import index_result
 from convops.kernels.machine import available_workers, this_machine, usable_workers
-from convops.problem.arguments import integer
 from convops.problem.counts import Problem, images
 from convops.problem.pool import PoolProblem
+
+MAX_WORKERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,8 @@ class Request:
     problem: Problem
     w: Array | None = None
     bias: Array | None = None
-    backend: str = "auto"
-    limits: Limits = field(default_factory=Limits)
-    workers: int | None = None
+    operands: tuple[Array, ...] = ()  # as the user passed them; `out` must not overlap them
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 class Plan:
@@ -46,23 +46,23 @@ class Plan:
     """
 
     def __init__(self, request: Request) -> None:
-        self._request = request
         self.problem = request.problem
-        self._machine = this_machine()
-        self._workers = _workers(request.workers)
-        chosen = choose(self.problem, request.w, self._machine, request.backend, request.limits)
+        self.operation = request.operation
+        self._operands = request.operands
+        self._workers = _workers(request.wishes.workers)
+        machine = this_machine()
+        self._answers = candidates(self.problem, request.w, machine, request.wishes)
+        chosen = choose(self.problem, self._answers, request.wishes.backend)
         self.backend = chosen.name
         self.variant = chosen.name if self.problem.is_empty else chosen.variant(self.problem)
         self.output_shape = self.problem.out_shape
-        self.workspace_bytes = (
-            0 if self.problem.is_empty else chosen.workspace(self.problem, self._machine, self._workers)
-        )
+        self.workspace_bytes = 0 if self.problem.is_empty else chosen.workspace(self.problem, machine, self._workers)
         self._run = None
         if not self.problem.is_empty:
-            self._run = chosen.prepare(self.problem, request.w, request.bias, self._machine)
+            self._run = chosen.prepare(self.problem, request.w, request.bias, machine)
 
     def __repr__(self) -> str:
-        return f"<Plan {self._request.operation} {self.problem.x_shape} -> {self.output_shape}, {self.variant}>"
+        return f"<Plan {self.operation} {self.problem.x_shape} -> {self.output_shape}, {self.variant}>"
 
     def __call__(self, x: Any, out: Array | None = None) -> Any:
         """Run on `x`, which must have the planned shape and a dtype that casts safely to the planned one.
@@ -83,17 +83,16 @@ class Plan:
 
     def explain(self) -> explain.Explanation:
         """The answers of all backends, and which was chosen."""
-        answers = candidates(self.problem, self._request.w, self._machine, self._request.limits)
         described = f"{self.problem.x_shape} {self.problem.dtype} -> {self.output_shape}"
         return explain.Explanation(
-            self._request.operation, described, self.backend, self.variant, explain.rows(answers, images(self.problem))
+            self.operation, described, self.backend, self.variant, explain.rows(self._answers, images(self.problem))
         )
 
     def _result(self, x: Array, out: Array | None) -> Array:
         dtype = np.dtype(getattr(self.problem, "out_dtype", self.problem.dtype))
         if out is None:
             return np.empty(self.output_shape, dtype)
-        check_out(out, self.output_shape, dtype, [x, self._request.w, self._request.bias])
+        check_out(out, self.output_shape, dtype, (x, *self._operands))
         return out
 
     def _conv(self, x: Array, out: Array) -> Array:
@@ -116,7 +115,5 @@ class Plan:
         return out, index_result(problem, taps)
 
 
-def _workers(workers: Any) -> int:
-    if workers is None:
-        return available_workers()
-    return usable_workers(min(integer("workers", workers, 1), 256))
+def _workers(workers: int | None) -> int:
+    return available_workers() if workers is None else usable_workers(min(workers, MAX_WORKERS))
