@@ -11,21 +11,22 @@ from typing import Any
 
 from results import Comparison, Outcome
 
-FIXED_WIDTHS = {"layer": 35, "backend": 12, "speed": 13, "ours ms": 9, "ratio": 7, "call ratio": 10}
+FIXED_WIDTHS = {"layer": 35, "backend": 12, "speed": 13, "plan ms": 9, "call ms": 9, "ratio": 7, "call ratio": 10}
 PEER_WIDTH = 9
 MARKS = {"once": "~", "failed": "failed", "disagrees": "wrong", "unsuitable": "-"}
 
 LEGEND = """\
-ours ms     our plan: prepared weights, reused output
-speed       useful flops per second (2 per multiply-add of the definition); of a pool, bytes read and written
+plan ms     our plan: prepared weights, reused output
+speed       the plan's useful flops per second (2 per multiply-add of the definition); bytes for a pool
+call ms     our plain call: prepares weights and allocates the output every time
 <library>   its fastest form in ms; ~ timed once, - has no suitable call (the JSON file says why)
 ratio       time of the fastest peer, packed weights or not, over our plan's; above 1 we are faster
-call ratio  time of the fastest peer without packed weights over our plain call's (new output every time)
+call ratio  time of the fastest peer without packed weights over our plain call's
 difference  largest max|theirs - ours| / max|ours| of all calls; above 1e-4 a call is wrong and not timed"""
 
 
 def headers(libraries: Sequence[str]) -> list[str]:
-    return ["layer", "backend", "ours ms", "speed", *libraries, "ratio", "call ratio", "difference"]
+    return ["layer", "backend", "plan ms", "speed", "call ms", *libraries, "ratio", "call ratio", "difference"]
 
 
 def cells(comparison: Comparison, libraries: Sequence[str]) -> list[str]:
@@ -35,6 +36,7 @@ def cells(comparison: Comparison, libraries: Sequence[str]) -> list[str]:
         comparison.backend,
         _own_time(comparison.plan),
         _speed(comparison),
+        _own_time(comparison.call),
         *(_peer_cell(comparison, library) for library in libraries),
         _ratio(comparison.ratio()),
         _ratio(comparison.call_ratio()),
@@ -53,8 +55,8 @@ def _pad(text: str, name: str) -> str:
     return text.ljust(width) if name in ("layer", "backend") else text.rjust(width)
 
 
-def _own_time(plan: Outcome) -> str:
-    return f"{_milliseconds(plan.seconds)}" if plan.counts else MARKS[plan.status]
+def _own_time(ours: Outcome) -> str:
+    return _milliseconds(ours.seconds) if ours.counts else MARKS[ours.status]
 
 
 def _milliseconds(seconds: float) -> str:

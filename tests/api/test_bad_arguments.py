@@ -16,7 +16,7 @@ NUMBERS_PER_AXIS = [
     float("nan"),
     "3",
     None,
-    object(),
+    ...,
     [],
     (),
     (1,),
@@ -70,7 +70,7 @@ def test_window(value):
             call(X, value, axes=(2, 3))
 
 
-@pytest.mark.parametrize("value", [True, 1.5, float("nan"), object(), [], (), (1,), (1, 2, 3), ((1,), (2,))], ids=repr)
+@pytest.mark.parametrize("value", [True, 1.5, float("nan"), ..., [], (), (1,), (1, 2, 3), ((1,), (2,))], ids=repr)
 @pytest.mark.parametrize("call", [conv, pool, mean])
 def test_padding(call, value):
     untouched(call, "padding", TypeError, ValueError, padding=value)
@@ -120,7 +120,7 @@ def test_mode_and_operation_names():
             "boundary",
             [3, None, ("edge",), ("edge", "wrap", "edge"), (("edge", "wrap", "edge"), "edge")],
         ),
-        (conv, "fill", ["0", None, 1j, [1], object()]),
+        (conv, "fill", ["0", None, 1j, [1], ...]),
         (conv, "workers", [0, -1, True, 1.5, "2", (1,)]),
         (conv, "max_workspace", [-1, True, 1.5, "2"]),
         (conv, "accuracy", [None, -1.0, 0, float("nan"), (1,)]),

@@ -92,7 +92,9 @@ def test_calls_warn_about_nothing():
         x = np.full((1, 2, 9, 31), np.nan)
         x[0, 0, 3, 3], x[0, 1, 2] = np.inf, -np.inf
         for backend in ("direct", "im2col", "fft", "reference"):
-            convops.conv(x, np.zeros((3, 2, 9, 9)), backend=backend, padding="same")
+            convops.conv(x, np.zeros((3, 2, 9, 9)), np.full(3, np.inf), backend=backend, padding="same")
+            convops.conv(x, np.ones((1, 2, 2, 2)), np.full(1, np.inf), backend=backend)
+            convops.conv(np.full((1, 1, 9), 3e38, "f4"), np.full((1, 1, 2), 3e38, "f4"), backend=backend)
         for window in (2, (3, 2)):
             convops.max_pool(x, window)
             convops.avg_pool(x, window)

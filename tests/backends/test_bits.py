@@ -52,7 +52,7 @@ def test_pools_with_any_number_of_workers(backend):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", [*named.CONV, *BUSY])
+@pytest.mark.parametrize("name", [name for name, case in {**named.CONV, **BUSY}.items() if case.depth])
 def test_direct_and_im2col_agree_bit_for_bit(name, dtype):
     case = {**named.CONV, **BUSY}[name].of(dtype)
     for low in (-1.0, 0.0):

@@ -25,10 +25,13 @@ def absolute_sum(x, w, bias=None, fill=0, **geometry):
 
 def _running_max(values, axis, reach):
     """Maximum over [i - reach, i + reach] along one axis."""
-    moved = np.moveaxis(values, axis, -1)
-    guard = [(0, 0)] * (moved.ndim - 1) + [(reach, reach)]
-    spans = np.lib.stride_tricks.sliding_window_view(np.pad(moved, guard), 2 * reach + 1, axis=-1)
-    return np.moveaxis(spans.max(axis=-1), -1, axis)
+    best = values.copy()
+    for shift in range(1, min(reach, values.shape[axis] - 1) + 1):
+        near, far = [slice(None)] * values.ndim, [slice(None)] * values.ndim
+        near[axis], far[axis] = slice(None, -shift), slice(shift, None)
+        np.maximum(best[tuple(near)], values[tuple(far)], out=best[tuple(near)])
+        np.maximum(best[tuple(far)], values[tuple(near)], out=best[tuple(far)])
+    return best
 
 
 def loudest_nearby(x, w, stride, padding, dilation, groups, boundary, fill, reach=4):
@@ -42,8 +45,8 @@ def loudest_nearby(x, w, stride, padding, dilation, groups, boundary, fill, reac
     pads = resolve_padding(padding, x.shape[2:], extents, stride)
     loud = np.abs(pad(x.astype(np.float64), pads, boundary, fill))
     loud = loud.reshape(len(loud), groups, -1, *loud.shape[2:]).max(axis=2)
-    for axis, extent in enumerate(extents):
-        loud = _running_max(loud, 2 + axis, reach * extent)
+    for axis, extent in enumerate(extents, 2):
+        loud = _running_max(loud, axis, min(reach * extent, loud.shape[axis]))
     outputs = tuple(slice(0, m - e + 1, s) for m, e, s in zip(loud.shape[2:], extents, stride, strict=True))
     loud = np.repeat(loud[(slice(None), slice(None), *outputs)], len(w) // groups, axis=1)
     return loud * np.abs(w.astype(np.float64)).sum(axis=tuple(range(1, w.ndim))).reshape((-1,) + (1,) * n)

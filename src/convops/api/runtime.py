@@ -13,6 +13,7 @@ import numpy as np
 from convops.api.conv import plan_conv
 from convops.api.pool import plan_avg_pool, plan_max_pool
 from convops.api.signal import plan_convolve, plan_correlate
+from convops.backends.threads import worker_count
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
 from convops.dispatch.registry import BACKENDS
@@ -109,7 +110,7 @@ def show_runtime(mode: str = "stdout") -> dict[str, Any] | None:
     runtime = {
         "isa_level": here.level,
         "isa_levels_available": list(isa.available_levels()),
-        "threads": machine.available_workers(),
+        "threads": worker_count(None),
         "caches": {"L1": here.l1, "L2": here.l2, "L3": here.l3},
         "rates_measured_on": machine.MEASURED_ON,
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from convops.kernels.machine import Machine
+from convops.kernels.machine import Machine, this_machine
 from convops.problem.counts import Problem
+
+__all__ = ["Array", "Backend", "ErrorBound", "Machine", "Runner", "this_machine"]
 
 Array = np.ndarray[Any, Any]
 # run(x, out, workers): canonical arrays (batch, channel, spatial); with indices `out` is a pair (values, taps).

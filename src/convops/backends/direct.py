@@ -6,6 +6,7 @@ from math import ceil, gcd, prod
 
 import numpy as np
 
+from convops.backends.base import Machine
 from convops.backends.packed import (
     TILE_FLOPS,
     PackedBackend,
@@ -16,7 +17,6 @@ from convops.backends.packed import (
     panel_rows,
     split_rows,
 )
-from convops.kernels.machine import Machine
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
@@ -58,6 +58,7 @@ class Direct(PackedBackend):
             _slots(problem, shape),
             _halo_items(problem, shape),
             block_count(problem),
+            block_channels(problem) * prod(problem.window),
         )
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Runner
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.fft_tiles import Grid, chunks, cut, place, tile_grid, tiles_per_chunk
-from convops.kernels.machine import Machine
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 

@@ -10,6 +10,7 @@ from math import ceil, prod
 
 import numpy as np
 
+from convops.backends.base import Machine
 from convops.backends.packed import (
     REDUCTION_BLOCK,
     TILE_FLOPS,
@@ -20,7 +21,6 @@ from convops.backends.packed import (
     panel_rows,
     split_rows,
 )
-from convops.kernels.machine import Machine
 from convops.problem.conv import ConvProblem
 
 
@@ -52,6 +52,7 @@ class Im2col(PackedBackend):
             tile_columns,
             steps * tile_columns,
             block_count(problem),
+            steps,
         )
 
     def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:

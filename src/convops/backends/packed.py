@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Runner
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.lowering import CHUNK_SECONDS, RANK, Workspace, kernel_axes
+from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.machine import Machine
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -38,6 +38,7 @@ class Tiling:
     slots: int  # pixels computed per tile, useful or not
     halo: int  # items that a tile copies per reduction block
     blocks: int  # reduction blocks
+    listed: int  # offsets of one channel block
 
     def scratch(self, itemsize: int) -> tuple[int, int, int]:
         """Byte offsets of columns and offsets, and the whole size."""
@@ -46,7 +47,7 @@ class Tiling:
         columns = _aligned(totals * itemsize)
         # A panel may be read to its end where the last output ends earlier.
         offsets = columns + _aligned((self.halo + 2 * self.columns) * itemsize)
-        return columns, offsets, offsets + _aligned(8 * (REDUCTION_BLOCK + 1))
+        return columns, offsets, offsets + _aligned(8 * max(REDUCTION_BLOCK, self.listed))
 
 
 def _aligned(size: int) -> int:
@@ -154,7 +155,7 @@ class PackedBackend(Backend):
         )
 
         def run(x: Array, out: Array, workers: int) -> None:
-            workers = max(1, min(workers, tiling.tiles * len(x)))
+            workers = useful_workers(workers, tiling.tiles * len(x), seconds * len(x))
             scratch = memory.borrow(stride * workers)
             try:
                 launch(x, out, images=len(x), weights=packed, bias=kept_bias, scratch=scratch, workers=workers)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Runner
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.lowering import CHUNK_SECONDS, RANK, Workspace, kernel_axes
+from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.machine import Machine
 from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
@@ -57,13 +57,14 @@ class PoolWindow(Backend):
         tile_lines = max(1, min(lines, TILE_ITEMS // per_line))
         tiles = ceil(lines / tile_lines)
         offset, stride = self._scratch(problem)
+        seconds = self.cost(problem, machine)
         memory = Workspace()
         launch = Launch(
             isa.pool,
             f"{problem.reduction}_pool_{'f32' if problem.dtype == 'float32' else 'f64'}",
             kernel_axes(problem.axes),
             tiles=tiles,
-            chunk=int(CHUNK_SECONDS / self.cost(problem, machine) * tiles),
+            chunk=int(CHUNK_SECONDS / seconds * tiles),
             divisor=problem.divisor or 0.0,
             count_padding=problem.count_include_pad,
             channels=problem.channels,
@@ -74,7 +75,7 @@ class PoolWindow(Backend):
 
         def run(x: Array, out: Any, workers: int) -> None:
             values, taps = out
-            workers = max(1, min(workers, tiles * len(x)))
+            workers = useful_workers(workers, tiles * len(x), seconds * len(x))
             scratch = memory.borrow(stride * workers)
             try:
                 launch(x, values, images=len(x), index=taps, scratch=scratch, workers=workers)

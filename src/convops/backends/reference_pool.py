@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Runner
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.gather import source_positions, take
-from convops.kernels.machine import Machine
 from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.geometry import Axis

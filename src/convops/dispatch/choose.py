@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convops.backends.base import Array, Backend
+from convops.backends.base import Array, Backend, Machine
 from convops.dispatch import accuracy as classes
 from convops.dispatch.registry import backends_for, by_name
-from convops.kernels.machine import Machine
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import Problem
 

@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array
+from convops.backends.base import Array, this_machine
+from convops.backends.threads import worker_count
 from convops.dispatch import explain
 from convops.dispatch.arrays import batches, check_out
 from convops.dispatch.choose import Wishes, candidates, choose
 from convops.dispatch.indices import index_result
-from convops.kernels.machine import available_workers, this_machine, usable_workers
 from convops.problem.counts import Problem, images
 from convops.problem.pool import PoolProblem
-
-MAX_WORKERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Plan:
         self.problem = request.problem
         self.operation = request.operation
         self._operands = request.operands
-        self._workers = _workers(request.wishes.workers)
+        self._workers = worker_count(request.wishes.workers)
         machine = this_machine()
         self._answers = candidates(self.problem, request.w, machine, request.wishes)
         chosen = choose(self.problem, self._answers, request.wishes.backend)
@@ -113,7 +111,3 @@ class Plan:
         if taps is None:
             return out
         return out, index_result(problem, taps)
-
-
-def _workers(workers: int | None) -> int:
-    return available_workers() if workers is None else usable_workers(min(workers, MAX_WORKERS))

@@ -6,12 +6,11 @@ for a choice. Cache sizes are read at run time and set block sizes of outputs, n
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from convops.kernels import bind, isa
+from convops.kernels import isa
 
 # Measured 2026-11-20 on an AMD EPYC (Zen 4, 2 cores, 1 MiB L2 per core), one core, gcc 12.2: operations or bytes
 # per second.
@@ -74,29 +73,3 @@ def this_machine() -> Machine:
         _cache_size(3, 8 << 20),
         RATES[isa.LEVEL],
     )
-
-
-class _Fork:
-    """libgomp hangs in a forked child that asks for a second thread, so such a child stays serial."""
-
-    serial = False
-
-    @classmethod
-    def happened(cls) -> None:
-        cls.serial = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Fork.happened)
-
-
-def available_workers() -> int:
-    """Threads a call uses when the user names no number."""
-    if _Fork.serial:
-        return 1
-    return max(1, min(bind.max_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1024))
-
-
-def usable_workers(workers: int) -> int:
-    """`workers`, or 1 where more would hang or do not exist."""
-    return 1 if _Fork.serial or not bind.openmp_version() else workers
