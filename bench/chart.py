@@ -13,8 +13,8 @@ COLOURS = ("#4477aa", "#ee9944", "#228833", "#aa3377")
 ROW_INCHES = 0.24
 
 
-def draw(path: Path, comparisons: Sequence[Comparison], title: str) -> None:
-    """Write a bar chart of our plan's ratio to the fastest peer; needs matplotlib."""
+def pyplot() -> Any:
+    """Return matplotlib's pyplot without a window, or end the program with the way to get it."""
     try:
         import matplotlib
     except ImportError as error:
@@ -22,6 +22,12 @@ def draw(path: Path, comparisons: Sequence[Comparison], title: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    return plt
+
+
+def draw(path: Path, comparisons: Sequence[Comparison], title: str) -> None:
+    """Write a bar chart of our plan's ratio to the fastest peer."""
+    plt = pyplot()
     labels = list(dict.fromkeys(c.layer.label for c in comparisons))
     figure, axes = plt.subplots(figsize=(10, 1.6 + ROW_INCHES * len(labels)), layout="constrained")
     threads = list(dict.fromkeys(c.threads for c in comparisons))

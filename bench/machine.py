@@ -73,7 +73,8 @@ def _blas() -> str:
     except ImportError:
         return "unknown (threadpoolctl is not installed)"
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return ", ".join(f"{_owner(p)}: {p['internal_api']} {p.get('architecture', '?')}" for p in pools) or "none"
+    names = sorted(f"{_owner(p)}: {p['internal_api']} {p.get('architecture', '?')}" for p in pools)
+    return ", ".join(names) or "none"
 
 
 def _owner(pool: dict[str, Any]) -> str:

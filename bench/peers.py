@@ -47,6 +47,8 @@ def main() -> int:
     if args.list:
         print("\n".join(f"{layer.label:42} {layer.operation:10} {layer.input_shape}" for layer in layers))
         return 0
+    if args.png:
+        chart.pyplot()  # a missing package is better known before the measurement than after
     peers, missing = libraries.load(args.peers)
     facts = machine.describe({"convops": ours, **peers}, missing)
     print("\n".join([*machine.lines(facts), "", report.LEGEND]))
@@ -115,9 +117,9 @@ def _parser() -> argparse.ArgumentParser:
         help="time for the rounds of one layer; calls that do not fit are timed once, or not started (default: 6)",
     )
     files = parser.add_argument_group("files to write")
-    files.add_argument("--json", type=Path, metavar="FILE", help="every sample, form, failure and reason")
-    files.add_argument("--markdown", type=Path, metavar="FILE", help="the tables")
-    files.add_argument("--png", type=Path, metavar="FILE", help="a bar chart of the ratios (matplotlib)")
+    files.add_argument("--json", type=_file, metavar="FILE", help="every sample, form, failure and reason")
+    files.add_argument("--markdown", type=_file, metavar="FILE", help="the tables")
+    files.add_argument("--png", type=_file, metavar="FILE", help="a bar chart of the ratios (matplotlib)")
     return parser
 
 
@@ -126,6 +128,13 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
     return value
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"no directory {path.parent}")
+    return path
 
 
 def _select(args: argparse.Namespace) -> list[Layer]:

@@ -40,7 +40,7 @@ class Direct(PackedBackend):
             return f"the halo of a single output takes {smallest >> 20} MiB (large dilated window); im2col packs less"
         return None
 
-    def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
+    def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
         rows = panel_rows(problem.group_rows)
         columns = micro_columns(problem, rows)
         shape = _tile_shape(problem, machine, columns)

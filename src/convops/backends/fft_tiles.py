@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from functools import cache, lru_cache
 from itertools import product
 from math import ceil, prod
 from typing import NamedTuple
@@ -25,6 +27,7 @@ class Grid(NamedTuple):
     number: tuple[int, ...]
 
 
+@lru_cache(maxsize=256)
 def tile_grid(problem: ConvProblem) -> Grid:
     """Transforms of at most 4 E items per axis, fewer where the padded input is shorter."""
     lengths = tuple(_tile_length(a) for a in problem.axes)
@@ -39,12 +42,16 @@ def _tile_length(axis: Axis) -> int:
     return length if length <= longest else _smooth(longest, below=True)
 
 
+@cache
+def _smooth_lengths() -> list[int]:
+    """All 5-smooth lengths with few factors of 3 and 5, which transform fastest."""
+    return sorted(2**a * 3**b * 5**c for a in range(64) for b in range(3) for c in range(3))
+
+
 def _smooth(length: int, below: bool = False) -> int:
     """The next 5-smooth number, or the one before."""
-    powers = (2**a * 3**b * 5**c for a in range(64) for b in range(3) for c in range(3))
-    if below:
-        return max(p for p in powers if p <= length)
-    return min(p for p in powers if p >= length)
+    lengths = _smooth_lengths()
+    return lengths[bisect_right(lengths, length) - 1] if below else lengths[bisect_left(lengths, length)]
 
 
 def tiles_per_chunk(problem: ConvProblem, grid: Grid) -> int:

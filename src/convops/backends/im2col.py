@@ -30,7 +30,7 @@ class Im2col(PackedBackend):
     name = "im2col"
     kernel = "im2col"
 
-    def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
+    def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
         rows = panel_rows(problem.group_rows)
         columns = micro_columns(problem, rows)
         pixels, item = prod(problem.out_spatial), np.dtype(problem.dtype).itemsize

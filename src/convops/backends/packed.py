@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, prod
 from typing import Any
 
@@ -79,6 +80,11 @@ def split_rows(panels: int, rows: int, pixel_tiles: int) -> int:
     return ceil(panels / parts)
 
 
+@lru_cache(maxsize=256)
+def _tiling(backend: PackedBackend, problem: ConvProblem, machine: Machine) -> Tiling:
+    return backend.cut(problem, machine)
+
+
 class PackedBackend(Backend):
     """A driver of the micro-kernel. Subclasses say how they cut the pixels and what that costs."""
 
@@ -86,8 +92,12 @@ class PackedBackend(Backend):
     kernel: str
 
     @abstractmethod
-    def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
+    def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
         """How the problem is cut; sizes from the caches, never from the number of workers."""
+
+    def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
+        """The same, remembered."""
+        return _tiling(self, problem, machine)
 
     def supports(self, problem: ConvProblem) -> str | None:
         if not dtypes.is_float(problem.dtype):

@@ -20,7 +20,7 @@ from convops.problem.counts import flops, outputs
 from convops.problem.geometry import Axis
 
 # Outputs computed together, so that memory stays bounded.
-CHUNK_OUTPUTS = 1 << 17
+CHUNK_OUTPUTS = 1 << 15
 
 
 class Reference(Backend):

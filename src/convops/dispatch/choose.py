@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from convops.backends.base import Array, Backend, Machine
 from convops.dispatch import accuracy as classes
@@ -49,15 +50,24 @@ def candidates(problem: Problem, w: Array | None, machine: Machine, wishes: Wish
 
 def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, wishes: Wishes) -> Candidate:
     """The four questions."""
-    refusal, objection = backend.supports(problem), None
+    refusal, workspace, seconds = _facts(backend, problem, machine)
+    objection = None
     if refusal or problem.is_empty:
         return Candidate(backend, refusal)
-    workspace, seconds = backend.workspace(problem, machine, 1), backend.cost(problem, machine)
     if workspace > wishes.max_workspace:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={wishes.max_workspace}"
     if isinstance(problem, ConvProblem):
         objection = classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
     return Candidate(backend, refusal, objection, seconds, workspace)
+
+
+@lru_cache(maxsize=1024)
+def _facts(backend: Backend, problem: Problem, machine: Machine) -> tuple[str | None, int, float]:
+    """The answers that need no weights, remembered per problem."""
+    refusal = backend.supports(problem)
+    if refusal or problem.is_empty:
+        return refusal, 0, 0.0
+    return None, backend.workspace(problem, machine, 1), backend.cost(problem, machine)
 
 
 def choose(problem: Problem, answers: tuple[Candidate, ...], name: str) -> Backend:
