@@ -134,27 +134,48 @@ cdef inline const char* line_of(const Operand* o, const Tile* t, Py_ssize_t chan
             + (t.origin[1] + h) * o.step[1] + (t.origin[2] + w) * o.step[2])
 
 
+cdef inline void finish_pixels(const Epilogue* e, const Real* sums, Py_ssize_t pitch, Py_ssize_t channel, char* out,
+                               Py_ssize_t step, Py_ssize_t rows, Py_ssize_t count) noexcept nogil:
+    """Sum and bias for outputs whose channels lie side by side: one pixel after the other."""
+    cdef Py_ssize_t i, j
+    for j in range(count):
+        for i in range(rows):
+            (<Real*> out)[i] = sums[i * pitch + j] + (
+                (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0)
+        out = out + step
+
+
+cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t d,
+                           Py_ssize_t h, Py_ssize_t w, const Real* sums, Py_ssize_t count) noexcept nogil:
+    """`count` pixels of one output line in `rows` channels, the smaller step innermost."""
+    cdef const Epilogue* e = &a.epilogue
+    cdef const char* add = NULL
+    cdef Py_ssize_t i
+    if (a.out.channel == sizeof(Real) and a.out.step[2] != sizeof(Real) and e.add.data == NULL
+            and e.activation == 0):
+        finish_pixels(e, sums, a.panel_columns, channel, <char*> line_of(&a.out, t, channel, d, h, w),
+                      a.out.step[2], rows, count)
+        return
+    for i in range(rows):
+        if e.add.data != NULL:
+            add = line_of(&e.add, t, channel + i, d, h, w)
+        finish(e, sums + i * a.panel_columns, (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0,
+               <char*> line_of(&a.out, t, channel + i, d, h, w), a.out.step[2], add, e.add.step[2], count)
+
+
 cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_ssize_t slot,
                              const Real* sums) noexcept nogil:
     """Write the part of a finished panel that lies inside the tile, run by run."""
-    cdef Py_ssize_t end = slot + minimum(a.panel_columns, t.first_slot + t.slots - slot), first = slot
-    cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), i, w, h, d, run, valid, channel
-    cdef const Epilogue* e = &a.epilogue
-    cdef const char* add = NULL
+    cdef Py_ssize_t end = minimum(slot + a.panel_columns, t.first_slot + t.slots), first = slot
+    cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), w, h, run, valid
+    cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
     while slot < end:
         w = slot % t.pitch
         h = slot // t.pitch % t.lines
-        d = slot // t.pitch // t.lines
         run = minimum(t.pitch - w, end - slot)
         valid = minimum(run, t.extent[2] - w)
         if valid > 0 and h < t.extent[1]:
-            for i in range(rows):
-                channel = t.group * a.rows + panel * a.panel_rows + i
-                if e.add.data != NULL:
-                    add = line_of(&e.add, t, channel, d, h, w)
-                finish(e, sums + i * a.panel_columns + slot - first,
-                       (<const Real*> e.bias)[channel] if e.bias != NULL else <Real> 0,
-                       <char*> line_of(&a.out, t, channel, d, h, w), a.out.step[2], add, e.add.step[2], valid)
+            store_run(a, t, channel, rows, slot // t.pitch // t.lines, h, w, sums + slot - first, valid)
         slot = slot + run
 
 
