@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 from results import Comparison
@@ -45,6 +46,8 @@ def _bars(axes: Any, group: Sequence[Comparison], labels: list[str], index: int,
     places = [row - 0.4 + height * (index + 0.5) for row, _ in compared]
     ratios = [ratio for _, (ratio, _) in compared]
     name = f"{group[0].threads} thread{'s' * (group[0].threads > 1)}"
+    if ratios:
+        name += f", geometric mean {geometric_mean(ratios):.2f}"
     lengths = [ratio - 1 for ratio in ratios]
     axes.barh(places, lengths, height, left=1, color=COLOURS[index % len(COLOURS)], label=name)
     for place, (_, (ratio, peer)) in zip(places, compared, strict=True):

@@ -5,14 +5,14 @@ Read `compare` first. A candidate that cannot run stays in the result with its s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from libraries.base import Candidate, Task, Unsuitable
+from libraries.base import Call, Candidate, Task, Unsuitable
 from results import Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 
@@ -23,7 +23,7 @@ TOLERANCE = 1e-4  # largest difference relative to the largest result, far above
 @dataclass
 class _Entrant:
     outcome: Outcome
-    call: Callable[[], Any]
+    call: Call
     estimate: float
 
 
@@ -53,7 +53,7 @@ def _candidates(
         yield from ((library, candidate) for candidate in offered)
 
 
-def _nothing(task: Task) -> None:
+def _nothing(task: Task) -> Call:
     raise Unsuitable(f"has no call for {task.layer.operation} with {len(task.layer.window)} spatial axes")
 
 
@@ -112,7 +112,7 @@ def _time(entrants: list[_Entrant], task: Task, rounds: int) -> None:
 
 def _affordable(entrants: list[_Entrant], seconds: float, least: float) -> list[_Entrant]:
     """Return the entrants that fit into `seconds` a round, ours first, then the fastest; mark the others."""
-    chosen = []
+    chosen: list[_Entrant] = []
     for entrant in sorted(entrants, key=lambda e: (e.outcome.library != OURS, e.estimate)):
         seconds -= max(entrant.estimate, least)
         if seconds >= 0 or not chosen:

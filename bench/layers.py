@@ -37,7 +37,15 @@ SIGNALS = tuple(
 )
 
 
-def _pool(name, operation, shape, window, stride=1, padding=0, count_include_pad=False) -> Layer:
+def _pool(
+    name: str,
+    operation: str,
+    shape: tuple[int, ...],
+    window: int,
+    stride: int = 1,
+    padding: int = 0,
+    count_include_pad: bool = False,
+) -> Layer:
     return Layer(
         name=f"{operation[:3]}_{name}",
         suite="pools",

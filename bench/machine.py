@@ -12,6 +12,7 @@ from typing import Any
 import convops
 
 SLOWING_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+BUSY_LOAD = 0.5
 
 
 def restart_without_slowing_variables() -> None:
@@ -42,6 +43,7 @@ def describe(libraries: dict[str, ModuleType], missing: dict[str, str]) -> dict[
         "versions": {name: module.VERSION for name, module in libraries.items()},
         "missing": missing,
         "blas": _blas(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "runtime": runtime,
     }
 
@@ -53,8 +55,17 @@ def lines(facts: dict[str, Any]) -> list[str]:
         f"machine    {facts['cpu']}, {facts['cpus']} CPUs, ISA level {facts['isa']}",
         f"libraries  {versions}, Python {facts['python']}",
         f"BLAS       {facts['blas']}",
+        *_load_lines(facts["load"]),
     ]
     return text + [f"missing    {name}: {reason}" for name, reason in facts["missing"].items()]
+
+
+def _load_lines(load: float | None) -> list[str]:
+    """Return the load before the start: threads that wait for one another suffer most from other programs."""
+    if load is None:
+        return []
+    warning = "; other programs are running: do not trust figures with several threads" if load > BUSY_LOAD else ""
+    return [f"load       {load:.1f}{warning}"]
 
 
 def _cpu_name() -> str:

@@ -11,7 +11,17 @@ from __future__ import annotations
 from workload import Layer
 
 
-def _conv(suite, name, channels, size, filters, window, stride=1, groups=1, padding=None) -> Layer:
+def _conv(
+    suite: str,
+    name: str,
+    channels: int,
+    size: int,
+    filters: int,
+    window: int,
+    stride: int = 1,
+    groups: int = 1,
+    padding: int | None = None,
+) -> Layer:
     """Return a square layer with batch 1; padding defaults to half the window."""
     return Layer(
         name=name,

@@ -143,13 +143,10 @@ def _pipes(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
 
 
-def write_json(path: Path, facts: dict[str, Any], comparisons: Sequence[Comparison]) -> None:
+def write_json(path: Path, circumstances: dict[str, Any], comparisons: Sequence[Comparison]) -> None:
     """Write everything that was measured, every form of every library and every sample."""
-    content = {
-        "machine": facts,
-        "summary": summary(comparisons),
-        "layers": [_record(c) for c in comparisons],
-    }
+    layers = [_record(c) for c in comparisons]
+    content = circumstances | {"summary": summary(comparisons), "layers": layers}
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -35,7 +35,7 @@ def alternate(
     calls: list[Callable[[], Any]], estimates: list[float], rounds: int, target: float, settle: float
 ) -> list[list[float]]:
     """Return, for each call, one sample a round; every other round runs in reverse order."""
-    samples = [[] for _ in calls]
+    samples: list[list[float]] = [[] for _ in calls]
     order = list(range(len(calls)))
     for _ in range(rounds):
         for index in order:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+# Several test processes share the cores: a thread that waits should sleep and not spin.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _quiet = {
     "deadline": None,

@@ -4,7 +4,7 @@ Run against the installed package, without network:
 
     cd bench
     asv machine --yes
-    asv run -E existing:python --set-commit-hash "$(git rev-parse HEAD)" --bench "Networks.*vgg16"
+    asv run -E existing:python --set-commit-hash HEAD --bench "Networks.*vgg16"
     asv publish
 """
 

@@ -21,6 +21,9 @@ class Unsuitable(Exception):
     """The library has no sensible call for the task; the message is the reason shown to the reader."""
 
 
+Call = Callable[[], Any]
+
+
 @dataclass(frozen=True)
 class Task:
     """One layer with its data; `seconds` is the time for all candidates and rounds together."""
@@ -41,7 +44,7 @@ class Candidate:
     """
 
     form: str
-    build: Callable[[], Callable[[], Any]]
+    build: Callable[[], Call]
     prepacked: bool = False
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from .base import Candidate, Task, Unsuitable, refuse_slow
+from .base import Call, Candidate, Task, Unsuitable, refuse_slow
 
 VERSION = np.__version__
 CONVOLVE_GFLOPS = 10  # one thread, float32, measured from 9 to 513 taps
@@ -22,12 +22,12 @@ def candidates(task: Task) -> Iterator[Candidate]:
         yield Candidate("reshape", partial(_tiled_pool, task))
 
 
-def _convolve(task: Task):
+def _convolve(task: Task) -> Call:
     refuse_slow(task, CONVOLVE_GFLOPS)
     return partial(np.convolve, task.x, task.w, "same")
 
 
-def _tiled_pool(task: Task):
+def _tiled_pool(task: Task) -> Call:
     (rows, columns), shape = task.layer.window, task.layer.output_shape
     if (shape[2] * rows, shape[3] * columns) != task.x.shape[2:]:
         raise Unsuitable("windows do not tile the input")

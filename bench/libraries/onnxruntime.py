@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 from workload import POOLS
 
-from .base import Candidate, Task, network_form
+from .base import Call, Candidate, Task, network_form
 
 VERSION = onnxruntime.__version__
 OPSET, IR_VERSION = 21, 10
@@ -27,7 +27,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
         yield Candidate(name, partial(_bound_session, task, level), prepacked=True)
 
 
-def _bound_session(task: Task, level):
+def _bound_session(task: Task, level) -> Call:
     x, out, model = _model(task)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.threads

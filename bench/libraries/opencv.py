@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import cv2
 import numpy as np
 
-from .base import Candidate, Task, Unsuitable, correlation_kernel, crop
+from .base import Call, Candidate, Task, Unsuitable, correlation_kernel, crop
 
 VERSION = cv2.__version__
 BORDERS = {"constant": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
@@ -27,7 +27,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
         yield Candidate(form, partial(build, task))
 
 
-def _filter(task: Task):
+def _filter(task: Task) -> Call:
     image = np.atleast_2d(task.x)
     kernel = np.atleast_2d(correlation_kernel(task))
     out = np.empty_like(image)
@@ -35,7 +35,7 @@ def _filter(task: Task):
     return partial(cv2.filter2D, image, -1, kernel, dst=out, borderType=border)
 
 
-def _dilate(task: Task):
+def _dilate(task: Task) -> Call:
     image = _image(task)
     if task.layer.stride != 1:
         raise Unsuitable("dilate has no stride")
@@ -43,7 +43,7 @@ def _dilate(task: Task):
     return _cropped(task, partial(cv2.dilate, image, element, dst=np.empty_like(image)))
 
 
-def _average(task: Task):
+def _average(task: Task) -> Call:
     image = _image(task)
     layer = task.layer
     if layer.stride == 1 and (layer.count_include_pad or layer.padding == 0):
@@ -62,6 +62,6 @@ def _image(task: Task) -> np.ndarray:
     return task.x[0, 0]
 
 
-def _cropped(task: Task, same_size: Callable[[], np.ndarray]):
+def _cropped(task: Task, same_size: Call) -> Call:
     inside = crop(task)
     return lambda: same_size()[inside]

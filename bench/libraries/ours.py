@@ -12,7 +12,7 @@ from workload import POOLS
 
 import convops
 
-from .base import Candidate, Task
+from .base import Call, Candidate, Task
 
 VERSION = convops.__version__
 
@@ -27,13 +27,13 @@ def make_plan(task: Task, choice: dict[str, Any]) -> Any:
     return convops.plan(task.layer.operation, *_operands(task), **_keywords(task, choice))
 
 
-def _plan_call(task: Task, choice: dict[str, Any]):
+def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
     plan = make_plan(task, choice)
     out = np.empty(task.layer.output_shape, task.layer.dtype)
     return partial(plan, task.x, out=out)
 
 
-def _plain_call(task: Task, choice: dict[str, Any]):
+def _plain_call(task: Task, choice: dict[str, Any]) -> Call:
     function = getattr(convops, task.layer.operation)
     return partial(function, *_operands(task), **_keywords(task, choice))
 

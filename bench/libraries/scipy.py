@@ -11,7 +11,7 @@ import scipy.fft
 from scipy import ndimage, signal
 from workload import POOLS
 
-from .base import Candidate, Task, Unsuitable, convolution_kernel, correlation_kernel, crop, refuse_slow
+from .base import Call, Candidate, Task, Unsuitable, convolution_kernel, correlation_kernel, crop, refuse_slow
 
 VERSION = scipy.__version__
 MODES = {"constant": "constant", "reflect": "mirror"}
@@ -28,7 +28,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
         yield Candidate("ndimage", partial(_direct, task))
 
 
-def _fft(task: Task, function: Callable):
+def _fft(task: Task, function: Callable) -> Call:
     if task.layer.boundary != "constant":
         raise Unsuitable(f"no {task.layer.boundary} boundary in {function.__name__}")
     kernel = convolution_kernel(task)
@@ -40,7 +40,7 @@ def _fft(task: Task, function: Callable):
     return run
 
 
-def _direct(task: Task):
+def _direct(task: Task) -> Call:
     mode, out = MODES[task.layer.boundary], np.empty_like(task.x)
     if task.x.ndim == 1:
         refuse_slow(task, NDIMAGE_1D_GFLOPS)
@@ -49,7 +49,7 @@ def _direct(task: Task):
     return partial(ndimage.correlate, task.x, correlation_kernel(task), output=out, mode=mode)
 
 
-def _pool(task: Task):
+def _pool(task: Task) -> Call:
     layer = task.layer
     if layer.stride != 1 or task.x.shape[:2] != (1, 1):
         raise Unsuitable("ndimage filters slide by one pixel over one image")

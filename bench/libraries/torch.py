@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as functional
 from workload import POOLS
 
-from .base import Candidate, Task, network_form, refuse_slow
+from .base import Call, Candidate, Task, network_form, refuse_slow
 
 VERSION = torch.__version__
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -35,13 +35,13 @@ def _tensors(task: Task, layout: torch.memory_format) -> list[torch.Tensor]:
     return [torch.from_numpy(a).contiguous(memory_format=layout) for a in network_form(task)]
 
 
-def _conv2d(task: Task, layout: torch.memory_format):
+def _conv2d(task: Task, layout: torch.memory_format) -> Call:
     x, w = _tensors(task, layout)
     layer = task.layer
     return partial(functional.conv2d, x, w, None, layer.stride, layer.padding, layer.dilation, layer.groups)
 
 
-def _packed_conv2d(task: Task, layout: torch.memory_format):
+def _packed_conv2d(task: Task, layout: torch.memory_format) -> Call:
     """Use the operator that torch.compile emits for frozen weights."""
     x, w = _tensors(task, layout)
     layer = task.layer
@@ -51,13 +51,13 @@ def _packed_conv2d(task: Task, layout: torch.memory_format):
     return partial(operator, x, packed, None, *geometry, "none", [], "")
 
 
-def _conv1d(task: Task):
+def _conv1d(task: Task) -> Call:
     refuse_slow(task, CONV1D_GFLOPS)
     x, w = (torch.from_numpy(a) for a in network_form(task))
     return partial(functional.conv1d, x, w, None, task.layer.stride, task.layer.padding)
 
 
-def _pool(task: Task, layout: torch.memory_format):
+def _pool(task: Task, layout: torch.memory_format) -> Call:
     layer = task.layer
     x = torch.from_numpy(task.x).contiguous(memory_format=layout)
     geometry = (layer.window, layer.stride, layer.padding)

@@ -42,9 +42,14 @@ X = [3, 1, 4, 1, 5, 9, 2]
 KERNEL = [2, -7, 1]
 
 
-def taps(i, m, n, stride, dilation, left, boundary):
-    """Input index (or None) under each tap of output i, in unbounded integers."""
-    return [source(i * stride - left + j * dilation, m, boundary) for j in range(n)]
+def taps(first, n, dilation, boundary):
+    """Input index (or None) under each tap of a window, in unbounded integers."""
+    return [source(first + j * dilation, len(X), boundary) for j in range(n)]
+
+
+def real_taps(first, n, dilation):
+    """Input indices under a window that may have any number of taps."""
+    return [p for p in range(len(X)) if p >= first and (p - first) % dilation == 0 and (p - first) // dilation < n]
 
 
 def expected(op, n, stride, dilation, left, right, boundary):
@@ -56,10 +61,11 @@ def expected(op, n, stride, dilation, left, right, boundary):
         return ValueError
     if outputs > SMALL:
         return None
-    windows = [taps(i, len(X), n, stride, dilation, left, boundary) for i in range(outputs)]
+    starts = [i * stride - left for i in range(outputs)]
     if op == "conv":
+        windows = [taps(first, n, dilation, boundary) for first in starts]
         return [sum(k * X[t] for k, t in zip(KERNEL, w, strict=False) if t is not None) for w in windows]
-    real = [[X[t] for t in w if t is not None] for w in windows]
+    real = [[X[t] for t in real_taps(first, n, dilation)] for first in starts]
     if op == "max_pool":
         return ValueError if [] in real else [max(r) for r in real]
     return [sum(r) / len(r) if r else float("nan") for r in real]

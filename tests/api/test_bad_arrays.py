@@ -50,7 +50,7 @@ def test_dtypes_that_are_not_numbers(dtype):
     bad = np.zeros((2, 6, 9, 11), dtype)
     kernel = np.zeros((4, 6, 3, 2), dtype)
     for call, name in (
-        (lambda: convops.conv(bad, kernel.astype("f4") if dtype == "complex64" else W, groups=2), "x"),
+        (lambda: convops.conv(bad, W, groups=2), "x"),
         (lambda: convops.conv(X, kernel), "w"),
         (lambda: convops.convolve(A, bad[0, 0]), "k"),
         (lambda: convops.max_pool(bad, (2, 2)), "x"),

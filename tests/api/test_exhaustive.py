@@ -12,6 +12,7 @@ import convops
 
 LENGTHS, WINDOWS, STRIDES, DILATIONS = range(1, 8), range(1, 5), (1, 2, 3), (1, 2)
 BACKENDS = ["auto", "direct", "im2col", "reference"]
+ALONE = {"workers": 1}  # a line of seven samples needs no second thread
 
 
 def pads_of(window):
@@ -31,9 +32,9 @@ def exact(values):
     return np.vectorize(Fraction, otypes=[object])(values)
 
 
-def line(m):
-    """Two images of two channels, all samples different."""
-    return (np.arange(4 * m).reshape(2, 2, m) * 5 + 3) % 17 - 6
+def line(m, images=2):
+    """Images of two channels, all samples different."""
+    return (np.arange(2 * images * m).reshape(images, 2, m) * 5 + 3) % 17 - 6
 
 
 KERNELS = {n: (np.arange(6 * n).reshape(3, 2, n) * 7 + 2) % 11 - 3 for n in WINDOWS}
@@ -41,17 +42,18 @@ KERNELS = {n: (np.arange(6 * n).reshape(3, 2, n) * 7 + 2) % 11 - 3 for n in WIND
 
 @pytest.mark.parametrize("boundary", oracles.geometry.BOUNDARIES)
 def test_conv(boundary):
-    for m, n, s, d, pads in geometries():
+    for number, (m, n, s, d, pads) in enumerate(geometries()):
         keywords = {"stride": s, "dilation": d, "padding": (pads,), "boundary": boundary, "fill": 2}
         x, w = line(m), KERNELS[n]
-        call = lambda b, x=x, w=w, k=keywords: convops.conv(x.astype("f4"), w.astype("f4"), backend=b, **k)  # noqa: E731
+        arrays = x.astype("f4"), w.astype("f4")
         if oracles.output_length(m, oracles.effective(n, d), s, *pads) is None:
             with pytest.raises(ValueError, match="window"):
-                call("auto")
+                convops.conv(*arrays, **keywords)
             continue
         expected = oracles.conv(x, w, **keywords)
-        for backend in BACKENDS:
-            np.testing.assert_array_equal(call(backend), expected, str((m, n, keywords, backend)))
+        for backend in BACKENDS if boundary == "constant" else BACKENDS[number % 4 :][:1]:
+            got = convops.conv(*arrays, backend=backend, **keywords, **ALONE)
+            np.testing.assert_array_equal(got, expected, str((m, n, keywords, backend)))
 
 
 @pytest.mark.parametrize("name", oracles.geometry.PADDING_NAMES)
@@ -88,33 +90,35 @@ def holds_items(m, n, s, d, pads, ceil_mode):
 def test_max_pool(ceil_mode):
     for m, n, s, d, pads in geometries():
         keywords = {"stride": s, "dilation": d, "padding": (pads,), "ceil_mode": ceil_mode}
-        x = line(m)
+        x = line(m, 1)
         if not holds_items(m, n, s, d, pads, ceil_mode):
-            out = poisoned((2, 2, 1), "f4")
+            out = poisoned((1, 2, 1), "f4")
             with pytest.raises(ValueError, match=r"window|padding|out"):
                 convops.max_pool(x.astype("f4"), (n,), out=out, **keywords)
             assert np.isnan(out).all()
             continue
-        values, plane, inside = oracles.max_pool(x.reshape(4, m), (n,), **keywords)
-        for kind, where in (("plane", plane), ("window", inside)):
-            got = convops.max_pool(x.astype("f4"), (n,), indices=kind, **keywords)
-            np.testing.assert_array_equal(got[0].reshape(4, -1), values, str((m, n, keywords)))
-            np.testing.assert_array_equal(got[1].reshape(4, -1), where, str((m, n, keywords)))
-        got = convops.max_pool(x.astype("f8"), (n,), **keywords)
-        np.testing.assert_array_equal(got.reshape(4, -1), values)
+        values, plane, inside = oracles.max_pool(x[0], (n,), **keywords)
+        for kind, dtype, where in (("plane", "f4", plane), ("window", "f8", inside)):
+            got = convops.max_pool(x.astype(dtype), (n,), indices=kind, **keywords, **ALONE)
+            np.testing.assert_array_equal(got[0][0], values, str((m, n, keywords)))
+            np.testing.assert_array_equal(got[1][0], where, str((m, n, keywords)))
 
 
-@pytest.mark.parametrize("average", [{}, {"count_include_pad": True}, {"divisor": 3}], ids=str)
+AVERAGES = [({}, ["f8", "f4", "i4"]), ({"count_include_pad": True}, ["f8", "f4"]), ({"divisor": 3}, ["f4"])]
+
+
+@pytest.mark.parametrize(("average", "dtypes"), AVERAGES, ids=str)
 @pytest.mark.parametrize("ceil_mode", [False, True])
-def test_avg_pool(ceil_mode, average):
+def test_avg_pool(ceil_mode, average, dtypes):
     for m, n, s, d, pads in geometries():
         keywords = {"stride": s, "dilation": d, "padding": (pads,), "ceil_mode": ceil_mode, **average}
-        x = line(m)
+        x = line(m, 1)
         if holds_items(m, n, s, d, pads, ceil_mode) is None:
             with pytest.raises(ValueError, match="window"):
                 convops.avg_pool(x.astype("f8"), (n,), **keywords)
             continue
-        expected = oracles.avg_pool(exact(x.reshape(4, m)), (n,), **keywords).astype("f8")
-        for dtype, tolerance in (("f8", 4e-16), ("f4", 2.4e-7), ("i4", 4e-16)):
-            got = convops.avg_pool(x.astype(dtype), (n,), **keywords).reshape(4, -1)
-            np.testing.assert_allclose(got, expected, rtol=tolerance, err_msg=str((m, n, keywords)))
+        expected = oracles.avg_pool(exact(x[0]), (n,), **keywords).astype("f8")
+        for dtype in dtypes:
+            got = convops.avg_pool(x.astype(dtype), (n,), **keywords, **ALONE)[0]
+            unit = 2.0**-24 if dtype == "f4" else 2.0**-53
+            np.testing.assert_allclose(got, expected, rtol=4 * unit, err_msg=str((m, n, keywords)))

@@ -160,7 +160,7 @@ def test_pool_of_pools_is_a_longer_pool():
 
 
 def test_pooling_by_axes_is_pooling_of_moved_axes():
-    x = np.random.default_rng(6).normal(size=(5, 7, 11, 3)).astype("f4")
+    x = np.random.default_rng(6).integers(-99, 99, (5, 7, 11, 3)).astype("f4") * 12
     options = {"stride": (2, 1), "padding": ((1, 0), (0, 1))}
     for op in (convops.max_pool, convops.avg_pool):
         expected = op(np.moveaxis(x, (0, 2), (2, 3)).copy(), (3, 2), **options)

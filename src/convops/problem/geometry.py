@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from convops.problem.arguments import Pair, pairs
@@ -50,6 +51,22 @@ class Axis:
         below = max(0, -((first - begin) // self.dilation)) if begin > first else 0
         upto = min(self.window, (end - 1 - first) // self.dilation + 1) if end > first else 0
         return max(0, upto - below)
+
+
+    def first_empty_window(self) -> int | None:
+        """The first output whose taps all fall on padding; None where every window holds an input item."""
+        begin, end = self.inner
+        if begin == end or (self.window - 1) * self.dilation < begin:
+            return 0
+        if (self.out - 1) * self.stride >= end:
+            return -(-end // self.stride)
+        # Taps no further apart than the input is long cannot step over it; wider ones may, and then the place
+        # of the first tap behind the left border repeats with this period.
+        period = self.dilation // gcd(self.stride, self.dilation) if self.dilation > end - begin else 0
+        for output in range(min(self.out, period, -(-begin // self.stride))):
+            if (output * self.stride - begin) % self.dilation >= end - begin:
+                return output
+        return None
 
 
 def extent(window: int, dilation: int) -> int:

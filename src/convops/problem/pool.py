@@ -97,27 +97,12 @@ def _arrangement(ndim: int, window: Any, axes: Any, layout: str) -> Arrangement:
 def _check_windows_hold_items(axes: tuple[Axis, ...]) -> None:
     """Maxima of nothing do not exist: refuse a geometry with a window on padding only."""
     for number, axis in enumerate(axes):
-        begin, end = axis.inner
-        span = (axis.window - 1) * axis.dilation
-        for output in range(axis.out):
-            first = output * axis.stride
-            if begin <= first and first + span < end:
-                # All inside from here on until the right border: go on there.
-                break
-            _check_window_holds_items(axis, number, output)
-        for output in range(axis.out - 1, -1, -1):
-            first = output * axis.stride
-            if begin <= first and first + span < end:
-                break
-            _check_window_holds_items(axis, number, output)
-
-
-def _check_window_holds_items(axis: Axis, number: int, output: int) -> None:
-    if not axis.real_taps(output):
-        raise ValueError(
-            f"padding {axis.pad}: window {output} along pooled axis {number} holds padding only and has no maximum "
-            f"(size {axis.size}, window {axis.window}, stride {axis.stride}, dilation {axis.dilation})"
-        )
+        empty = axis.first_empty_window()
+        if empty is not None:
+            raise ValueError(
+                f"padding {axis.pad}: window {empty} along pooled axis {number} holds padding only and has no "
+                f"maximum (size {axis.size}, window {axis.window}, stride {axis.stride}, dilation {axis.dilation})"
+            )
 
 
 def _divisor(divisor: Any) -> float | None:
