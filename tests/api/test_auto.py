@@ -138,6 +138,16 @@ def test_memory_limit_is_kept_or_refused():
             np.testing.assert_allclose(planned(x), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("op", ["max_pool", "avg_pool", "convolve"])
+def test_workspace_does_not_grow_with_the_signal(op):
+    second = np.ones(5, "f4") if op == "convolve" else (5,)
+    options = {} if op == "convolve" else {"stride": 1, "axes": 0}
+    for length in (10**6, 10**8, 10**10):
+        planned = convops.plan(op, ((length,), "f4"), second, workers=2, **options)
+        assert planned.backend != "reference"
+        assert planned.workspace_bytes <= 64 << 20
+
+
 def test_configuration_is_printed_and_returned(capsys):
     for show in (convops.show_config, convops.show_runtime):
         assert isinstance(show("dicts"), dict)

@@ -42,7 +42,7 @@ KERNELS = {n: (np.arange(6 * n).reshape(3, 2, n) * 7 + 2) % 11 - 3 for n in WIND
 
 @pytest.mark.parametrize("boundary", oracles.geometry.BOUNDARIES)
 def test_conv(boundary):
-    for number, (m, n, s, d, pads) in enumerate(geometries()):
+    for m, n, s, d, pads in geometries():
         keywords = {"stride": s, "dilation": d, "padding": (pads,), "boundary": boundary, "fill": 2}
         x, w = line(m), KERNELS[n]
         arrays = x.astype("f4"), w.astype("f4")
@@ -51,7 +51,7 @@ def test_conv(boundary):
                 convops.conv(*arrays, **keywords)
             continue
         expected = oracles.conv(x, w, **keywords)
-        for backend in BACKENDS if boundary == "constant" else BACKENDS[number % 4 :][:1]:
+        for backend in BACKENDS:
             got = convops.conv(*arrays, backend=backend, **keywords, **ALONE)
             np.testing.assert_array_equal(got, expected, str((m, n, keywords, backend)))
 

@@ -6,13 +6,14 @@ import os
 import platform
 from collections.abc import Callable
 from importlib.metadata import version
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-from convops.api.conv import plan_conv
-from convops.api.pool import plan_avg_pool, plan_max_pool
-from convops.api.signal import plan_convolve, plan_correlate
+from convops.api.conv import conv, plan_conv
+from convops.api.pool import avg_pool, max_pool, plan_avg_pool, plan_max_pool
+from convops.api.signal import convolve, correlate, plan_convolve, plan_correlate
 from convops.backends.threads import worker_count
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
@@ -20,12 +21,13 @@ from convops.dispatch.registry import BACKENDS
 from convops.kernels import bind, isa, machine
 from convops.problem.arguments import choice
 
-PLANNERS: dict[str, Callable[..., Plan]] = {
-    "conv": plan_conv,
-    "convolve": plan_convolve,
-    "correlate": plan_correlate,
-    "max_pool": plan_max_pool,
-    "avg_pool": plan_avg_pool,
+# The public function, whose signature counts, and what makes its plan.
+OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Plan]]] = {
+    "conv": (conv, plan_conv),
+    "convolve": (convolve, plan_convolve),
+    "correlate": (correlate, plan_correlate),
+    "max_pool": (max_pool, plan_max_pool),
+    "avg_pool": (avg_pool, plan_avg_pool),
 }
 ENVIRONMENT = ("CONVOPS_ISA", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
@@ -60,7 +62,12 @@ def plan(operation: str, x: Any, *operands: Any, **options: Any) -> Plan:
     """
     if not isinstance(operation, str):
         raise TypeError(f"operation must be a name, got {type(operation).__name__} {operation!r}")
-    return PLANNERS[choice("operation", operation, list(PLANNERS))](x, *operands, **options)
+    function, planner = OPERATIONS[choice("operation", operation, list(OPERATIONS))]
+    known = set(signature(function).parameters) - {"out"}
+    for name in options:
+        if name not in known:
+            raise TypeError(f"plan({operation!r}) got an unexpected keyword argument {name!r}; known: {sorted(known)}")
+    return planner(x, *operands, **options)
 
 
 def explain(operation: str, x: Any, *operands: Any, **options: Any) -> Explanation:

@@ -8,6 +8,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.packed import (
+    MAX_TILE_ROWS,
     TILE_FLOPS,
     PackedBackend,
     Tiling,
@@ -90,21 +91,41 @@ def _slots(problem: ConvProblem, shape: tuple[int, ...]) -> int:
 
 
 def _tile_shape(problem: ConvProblem, machine: Machine, columns: int) -> tuple[int, ...]:
-    """Grow a box from the last axis outwards until halo and sums fill half of the second-level cache."""
-    item = np.dtype(problem.dtype).itemsize
-    height = min(problem.group_rows, 512)
-    most = max(columns, int(TILE_FLOPS / (2 * height * problem.products)))
+    """A box grown from the last axis outwards until halo and sums fill half of the second-level cache."""
     shape = [1] * len(problem.axes)
     for i in range(len(shape) - 1, -1, -1):
-        shape[i] = problem.axes[i].out
-        while shape[i] > 1 and not _fits(problem, tuple(shape), machine.l2 // 2, item, height, most):
-            shape[i] = (shape[i] + 1) // 2
-        shape[i] = ceil(problem.axes[i].out / ceil(problem.axes[i].out / shape[i]))
+        shape[i] = max(1, _longest(problem, machine, shape, i, columns))
         if shape[i] < problem.axes[i].out:
+            shape[i] = _least_waste(problem, shape, i, columns)
             break
     return tuple(shape)
 
 
-def _fits(problem: ConvProblem, shape: tuple[int, ...], budget: int, item: int, height: int, most: int) -> bool:
+def _longest(problem: ConvProblem, machine: Machine, shape: list[int], i: int, columns: int) -> int:
+    """The greatest length of axis i that fits, by bisection."""
+    low, high = 0, problem.axes[i].out
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = _fits(problem, machine, (*shape[:i], middle, *shape[i + 1 :]), columns)
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low
+
+
+def _fits(problem: ConvProblem, machine: Machine, shape: tuple[int, ...], columns: int) -> bool:
+    height = min(problem.group_rows, MAX_TILE_ROWS)
+    most = max(columns, int(TILE_FLOPS / (2 * height * problem.products)))
     sums = _slots(problem, shape) * height if block_count(problem) > 1 else 0
-    return prod(shape) <= most and (_halo_items(problem, shape) + sums) * item <= budget
+    item = np.dtype(problem.dtype).itemsize
+    return prod(shape) <= most and (_halo_items(problem, shape) + sums) * item <= machine.l2 // 2
+
+
+def _least_waste(problem: ConvProblem, shape: list[int], i: int, columns: int) -> int:
+    """Among lengths of axis i down to half the longest, the one whose tiles compute the fewest panels."""
+    out, fewest = problem.axes[i].out, ceil(problem.axes[i].out / shape[i])
+    lengths = {ceil(out / count) for count in range(fewest, min(2 * fewest, fewest + 32) + 1)}
+
+    def panels(length: int) -> tuple[int, int]:
+        box = (*shape[:i], length, *shape[i + 1 :])
+        return ceil(out / length) * ceil(_slots(problem, box) / columns), -length
+
+    return min(lengths, key=panels)

@@ -16,7 +16,7 @@ from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
 # Items transformed together.
-CHUNK_ITEMS = 1 << 18
+CHUNK_ITEMS = 1 << 17
 
 
 class Grid(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.packed import (
+    MAX_TILE_ROWS,
     REDUCTION_BLOCK,
     TILE_FLOPS,
     PackedBackend,
@@ -22,6 +23,10 @@ from convops.backends.packed import (
     split_rows,
 )
 from convops.problem.conv import ConvProblem
+
+
+# Tiles into which even a small map is cut; further tiles repeat the packing, so they split the rows less.
+MIN_PIXEL_TILES = 4
 
 
 class Im2col(PackedBackend):
@@ -35,8 +40,8 @@ class Im2col(PackedBackend):
         columns = micro_columns(problem, rows)
         pixels, item = prod(problem.out_spatial), np.dtype(problem.dtype).itemsize
         steps = min(problem.products, REDUCTION_BLOCK)
-        width = self._tile_width(problem, machine, steps, item)
-        pixel_tiles = ceil(pixels / max(columns, min(width // columns * columns, pixels)))
+        width = min(self._tile_width(problem, machine, steps, item), ceil(pixels / MIN_PIXEL_TILES))
+        pixel_tiles = ceil(pixels / max(columns, width // columns * columns))
         tile_columns = ceil(ceil(pixels / pixel_tiles) / columns) * columns
         pixel_tiles = ceil(pixels / tile_columns)
         panels = ceil(problem.group_rows / rows)
@@ -57,7 +62,7 @@ class Im2col(PackedBackend):
 
     def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:
         """Pixels whose patches and sums fill half of the second-level cache, or that are work enough."""
-        height = min(problem.group_rows, 512)
+        height = min(problem.group_rows, MAX_TILE_ROWS)
         by_cache = machine.l2 // 2 // (item * (steps + height))
         return int(min(by_cache, TILE_FLOPS / (2 * height * problem.products) + 1))
 

@@ -21,7 +21,7 @@ from convops.problem.conv import ConvProblem
 # Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
 REDUCTION_BLOCK = 288
 # Work of one tile, so that chunks stay short and a few tiles exist even for small maps.
-TILE_FLOPS = 2.5e8
+TILE_FLOPS = 1e9
 MIN_TILES = 8
 MAX_TILE_ROWS = 512
 
@@ -68,10 +68,11 @@ def block_count(problem: ConvProblem) -> int:
 
 
 def panel_rows(rows: int) -> int:
-    """The panel height that wastes least: as few panels as fit the registers, of equal height."""
-    heights = isa.micro.rows()
-    even = ceil(rows / ceil(rows / heights[-1]))
-    return min(h for h in heights if h >= even)
+    """The panel height that computes the fewest rows, the taller of equals."""
+    most = isa.micro.rows()[-1]
+    if rows <= most:
+        return rows
+    return min(range(most, most - 2, -1), key=lambda height: ceil(rows / height) * height)
 
 
 def split_rows(panels: int, rows: int, pixel_tiles: int) -> int:

@@ -34,9 +34,9 @@ class Rates:
 
 
 RATES = {
-    "base": Rates(37e9, 28e9, 10e9, 2e9, 5e9, 5e9, 4e9, 1.5e9),
-    "v3": Rates(108e9, 48e9, 12e9, 2e9, 6e9, 5e9, 4e9, 3e9),
-    "v4": Rates(110e9, 60e9, 14e9, 2e9, 8e9, 5e9, 4e9, 4e9),
+    "base": Rates(37e9, 28e9, 10e9, 5e9, 5e9, 18e9, 16e9, 1.5e9),
+    "v3": Rates(108e9, 48e9, 12e9, 6e9, 6e9, 18e9, 16e9, 3e9),
+    "v4": Rates(110e9, 60e9, 14e9, 6e9, 8e9, 18e9, 16e9, 4e9),
 }
 
 

@@ -70,9 +70,19 @@ cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_s
     multiply(6, WIDE, steps, a, b, offsets, t, first)
 
 
+cdef outlined micro_7(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
+    multiply(7, WIDE, steps, a, b, offsets, t, first)
+
+
 cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
                       Vector* t, bint first) noexcept nogil:
     multiply(8, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_9(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                      Vector* t, bint first) noexcept nogil:
+    multiply(9, WIDE, steps, a, b, offsets, t, first)
 
 
 cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
@@ -80,9 +90,19 @@ cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_
     multiply(10, WIDE, steps, a, b, offsets, t, first)
 
 
+cdef outlined micro_11(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                       Vector* t, bint first) noexcept nogil:
+    multiply(11, WIDE, steps, a, b, offsets, t, first)
+
+
 cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
                        Vector* t, bint first) noexcept nogil:
     multiply(12, WIDE, steps, a, b, offsets, t, first)
+
+
+cdef outlined micro_13(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
+                       Vector* t, bint first) noexcept nogil:
+    multiply(13, WIDE, steps, a, b, offsets, t, first)
 
 
 cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
@@ -90,23 +110,26 @@ cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_
     multiply(14, WIDE, steps, a, b, offsets, t, first)
 
 
-ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 14)
-cdef Micro TABLE[10][2]
+cdef Micro TABLE[14][2]
 TABLE[0][0], TABLE[0][1] = <Micro> micro_1[f32v], <Micro> micro_1[f64v]
 TABLE[1][0], TABLE[1][1] = <Micro> micro_2[f32v], <Micro> micro_2[f64v]
 TABLE[2][0], TABLE[2][1] = <Micro> micro_3[f32v], <Micro> micro_3[f64v]
 TABLE[3][0], TABLE[3][1] = <Micro> micro_4[f32v], <Micro> micro_4[f64v]
 TABLE[4][0], TABLE[4][1] = <Micro> micro_5[f32v], <Micro> micro_5[f64v]
 TABLE[5][0], TABLE[5][1] = <Micro> micro_6[f32v], <Micro> micro_6[f64v]
-TABLE[6][0], TABLE[6][1] = <Micro> micro_8[f32v], <Micro> micro_8[f64v]
-TABLE[7][0], TABLE[7][1] = <Micro> micro_10[f32v], <Micro> micro_10[f64v]
-TABLE[8][0], TABLE[8][1] = <Micro> micro_12[f32v], <Micro> micro_12[f64v]
-TABLE[9][0], TABLE[9][1] = <Micro> micro_14[f32v], <Micro> micro_14[f64v]
+TABLE[6][0], TABLE[6][1] = <Micro> micro_7[f32v], <Micro> micro_7[f64v]
+TABLE[7][0], TABLE[7][1] = <Micro> micro_8[f32v], <Micro> micro_8[f64v]
+TABLE[8][0], TABLE[8][1] = <Micro> micro_9[f32v], <Micro> micro_9[f64v]
+TABLE[9][0], TABLE[9][1] = <Micro> micro_10[f32v], <Micro> micro_10[f64v]
+TABLE[10][0], TABLE[10][1] = <Micro> micro_11[f32v], <Micro> micro_11[f64v]
+TABLE[11][0], TABLE[11][1] = <Micro> micro_12[f32v], <Micro> micro_12[f64v]
+TABLE[12][0], TABLE[12][1] = <Micro> micro_13[f32v], <Micro> micro_13[f64v]
+TABLE[13][0], TABLE[13][1] = <Micro> micro_14[f32v], <Micro> micro_14[f64v]
 
 
 def address(int rows, int itemsize):
     """The micro-kernel of `rows` rows for items of 4 (float32) or 8 (float64) bytes, as an integer."""
-    return <size_t> <void*> TABLE[ROWS.index(rows)][itemsize == 8]
+    return <size_t> <void*> TABLE[rows - 1][itemsize == 8]
 
 
 def columns(int rows, int itemsize):
@@ -116,4 +139,4 @@ def columns(int rows, int itemsize):
 
 def rows():
     """The panel heights that stay in registers at this level."""
-    return tuple(r for r in ROWS if r <= MAX_ROWS)
+    return tuple(range(1, MAX_ROWS + 1))

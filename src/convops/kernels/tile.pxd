@@ -187,12 +187,11 @@ cdef inline void sweep(const Args* a, const Tile* t, Real* totals, const char* c
     cdef Py_ssize_t p, j, count = ceil_div(t.slots, a.panel_columns), size = a.panel_rows * a.panel_columns
     cdef const char* weights
     cdef Real* sums = totals
-    for p in range(t.panel_begin, t.panel_end):
-        weights = a.weights + (((t.group * panel_count(a) + p) * all_steps + step)
-                               * a.panel_rows * sizeof(Real))
-        for j in range(count):
+    for j in range(count):
+        for p in range(t.panel_begin, t.panel_end):
+            weights = a.weights + (((t.group * panel_count(a) + p) * all_steps + step) * a.panel_rows * sizeof(Real))
             if not (first and last):
-                sums = totals + ((p - t.panel_begin) * count + j) * size
+                sums = totals + (j * (t.panel_end - t.panel_begin) + p - t.panel_begin) * size
             a.micro(steps, weights, columns + j * panel_stride, offsets, <char*> sums, first)
             if last:
                 store_panel(a, t, p, t.first_slot + j * a.panel_columns, sums)
