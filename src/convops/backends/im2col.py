@@ -24,7 +24,6 @@ from convops.backends.packed import (
 )
 from convops.problem.conv import ConvProblem
 
-
 # Tiles into which even a small map is cut; further tiles repeat the packing, so they split the rows less.
 MIN_PIXEL_TILES = 4
 

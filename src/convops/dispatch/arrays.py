@@ -25,8 +25,8 @@ def batches(where: Arrangement, *arrays: Array) -> Iterator[tuple[Array, ...]]:
     """
     views = [canonical(array, where) for array in arrays]
     lead = len(where.batch)
-    if lead == 0:
-        yield tuple(v[None] for v in views)
+    if lead < 2:
+        yield tuple(v if lead else v[None] for v in views)
         return
     merged = [_merged(v, lead) for v in views]
     if all(m is not None for m in merged):

@@ -14,8 +14,8 @@ def check(name: str, dtype: np.dtype[Any]) -> None:
     """TypeError unless this version computes with `dtype`."""
     if dtype.kind == "O":
         raise TypeError(
-            f"{name} has dtype object; convert it to a number dtype (exact arithmetic on Python numbers will be "
-            'backend="exact")'
+            f"{name} has dtype object; pass float64 or integers (exact arithmetic on Python numbers, "
+            'backend="exact", is not in this version)'
         )
     if dtype.kind not in "biu" and dtype.newbyteorder("=").name not in UNIT_ROUNDOFF:
         raise TypeError(f"{name} has dtype {dtype}; supported are float32, float64, integers and bool")

@@ -52,7 +52,6 @@ class Axis:
         upto = min(self.window, (end - 1 - first) // self.dilation + 1) if end > first else 0
         return max(0, upto - below)
 
-
     def first_empty_window(self) -> int | None:
         """The first output whose taps all fall on padding; None where every window holds an input item."""
         begin, end = self.inner
