@@ -92,6 +92,13 @@ def test_pools_of_integers(dtype):
     np.testing.assert_array_equal(mean, case.mean(x.astype("f8")))
 
 
+def test_mean_of_large_integers_is_rounded_once():
+    x = np.array([[[2**53 + 1, 1, 2**62 + 1, 2**62 + 1023, 2**63 - 1, 2**63 - 1]]])
+    exact = [2.0**52 + 1, (2**63 + 1024) / 2, 2.0**63]
+    np.testing.assert_array_equal(convops.avg_pool(x, (2,))[0, 0], exact)
+    np.testing.assert_array_equal(convops.avg_pool(x[..., :2], (2,), divisor=1)[0, 0], [2.0**53 + 2])
+
+
 def test_maximum_of_the_largest_integers():
     x = np.array([[[2**63 - 1, 2**63 - 2, -(2**63), -(2**63)]]])
     np.testing.assert_array_equal(convops.max_pool(x, (2,)), [[[2**63 - 1, -(2**63)]]])

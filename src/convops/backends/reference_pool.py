@@ -54,7 +54,10 @@ class ReferencePool(Backend):
 
 def _tap_items(problem: PoolProblem, plane: Array) -> Any:
     """For each tap its number, the items it sees, and which of them are real."""
-    for number, tap in enumerate(product(*map(range, problem.window))):
+    for tap in product(*(axis.reached_taps() for axis in problem.axes)):
+        number = 0
+        for t, n in zip(tap, problem.window, strict=True):
+            number = number * n + t
         sources = tuple(
             source_positions(a, np.arange(a.out) * a.stride + t * a.dilation)
             for a, t in zip(problem.axes, tap, strict=True)
@@ -106,6 +109,6 @@ def _tap_counts(problem: PoolProblem) -> Array:
 
 def _count(problem: PoolProblem, axis: Axis, output: int) -> int:
     if not problem.count_include_pad:
-        return axis.real_taps(output)
+        return len(axis.real_taps(output))
     end = axis.pad[0] + axis.size + axis.pad[1]
     return sum(output * axis.stride + t * axis.dilation < end for t in range(axis.window))

@@ -3,14 +3,14 @@
 
 Called by `backends/pool_window.py` through `bind.pyx`; hands nothing on. The inner loop runs over the pixels of
 an output line, or over the channels of one output where those lie side by side in memory; every output folds its
-taps in C order of the window either way. Start reading at `fold_line`.
+taps in C order of the window either way. Start reading at `fold_window`.
 """
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport Real
-from convops.kernels.tile cimport ceil_div, minimum, source
+from convops.kernels.tile cimport ceil_div, minimum
 
 cdef extern from "<math.h>" nogil:
     double INFINITY
@@ -85,16 +85,30 @@ cdef inline Py_ssize_t end_output(const Axis* axis, Py_ssize_t offset) noexcept 
     return minimum(axis.out, (axis.inner_end - 1 - offset) // axis.stride + 1)
 
 
+cdef inline Py_ssize_t first_tap(const Axis* axis, Py_ssize_t output, Py_ssize_t begin) noexcept nogil:
+    """The first tap of one output at or behind the padded position `begin`."""
+    cdef Py_ssize_t first = output * axis.stride
+    return ceil_div(begin - first, axis.dilation) if begin > first else 0
+
+
+cdef inline Py_ssize_t end_tap(const Axis* axis, Py_ssize_t output, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t first = output * axis.stride
+    return minimum(axis.window, (end - 1 - first) // axis.dilation + 1) if end > first else 0
+
+
 cdef inline Py_ssize_t counted(const Args* a, const Axis* axis, Py_ssize_t output) noexcept nogil:
     """Taps of one output that the mean's divisor counts, along one axis."""
-    cdef Py_ssize_t first = output * axis.stride, below = 0, upto
-    cdef Py_ssize_t begin = 0 if a.count_padding else axis.inner_begin
-    cdef Py_ssize_t end = axis.counted if a.count_padding else axis.inner_end
-    if begin > first:
-        below = ceil_div(begin - first, axis.dilation)
-    upto = (end - 1 - first) // axis.dilation + 1 if end > first else 0
-    upto = minimum(upto, axis.window)
-    return upto - below if upto > below else 0
+    cdef Py_ssize_t count
+    if a.count_padding:
+        return end_tap(axis, output, axis.counted)
+    count = end_tap(axis, output, axis.inner_end) - first_tap(axis, output, axis.inner_begin)
+    return count if count > 0 else 0
+
+
+cdef inline bint is_sparse(const Axis* axis) noexcept nogil:
+    """Whether a window is so wide that most of its taps meet padding in every output."""
+    cdef Py_ssize_t taps = end_tap(axis, 0, axis.inner_end) - first_tap(axis, axis.out - 1, axis.inner_begin)
+    return taps > axis.out * (axis.size // axis.dilation + 1)
 
 
 cdef inline void store(const Args* a, int kind, const Real* values, const int64_t* taps, char* out,
@@ -116,80 +130,88 @@ cdef inline void store(const Args* a, int kind, const Real* values, const int64_
             (<int64_t*> (index + j * index_step))[0] = taps[j]
 
 
-cdef void fold_line(const Args* a, int kind, Real* values, int64_t* taps, const char* image, char* out,
-                    char* index, Py_ssize_t d, Py_ssize_t h) noexcept nogil:
-    """One output line, its pixels side by side."""
-    cdef Py_ssize_t kd, kh, kw, at_d, at_h, offset, first, end, step = a.x.step[2]
+cdef inline Py_ssize_t tap_number(const Args* a, Py_ssize_t kd, Py_ssize_t kh, Py_ssize_t kw) noexcept nogil:
+    return (kd * a.axis[1].window + kh) * a.axis[2].window + kw
+
+
+cdef inline void fold_row(const Args* a, int kind, Real* values, int64_t* taps, const char* line, Py_ssize_t kd,
+                          Py_ssize_t kh) noexcept nogil:
+    """One input line into all pixels of an output line."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t kw, first, end, offset
+    for kw in range(first_tap(axis, axis.out - 1, axis.inner_begin), end_tap(axis, 0, axis.inner_end)):
+        offset = kw * axis.dilation
+        first = first_output(axis, offset)
+        end = end_output(axis, offset)
+        if first < end:
+            fold(a, kind, values + first, taps + first,
+                 line + (first * axis.stride + offset - axis.shift) * a.x.step[2], axis.stride * a.x.step[2],
+                 end - first, tap_number(a, kd, kh, kw))
+
+
+cdef inline void fold_pixel(const Args* a, int kind, Real* values, int64_t* taps, const char* line, Py_ssize_t kd,
+                            Py_ssize_t kh, Py_ssize_t w, Py_ssize_t channels) noexcept nogil:
+    """One input line into one output pixel of `channels` channels."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t kw
+    for kw in range(first_tap(axis, w, axis.inner_begin), end_tap(axis, w, axis.inner_end)):
+        fold(a, kind, values, taps,
+             line + (w * axis.stride + kw * axis.dilation - axis.shift) * a.x.step[2], sizeof(Real), channels,
+             tap_number(a, kd, kh, kw))
+
+
+cdef void fold_window(const Args* a, int kind, Real* values, int64_t* taps, const char* image, char* out,
+                      char* index, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels) noexcept nogil:
+    """One output line of one channel (w < 0), or the output pixel w of `channels` channels."""
+    cdef Py_ssize_t kd, kh, count = a.axis[2].out if w < 0 else channels
+    cdef const Axis* deep = &a.axis[0]
+    cdef const Axis* high = &a.axis[1]
     cdef const char* line
-    start(a, kind, values, taps, a.axis[2].out)
-    for kd in range(a.axis[0].window):
-        at_d = source(&a.axis[0], d * a.axis[0].stride + kd * a.axis[0].dilation)
-        for kh in range(a.axis[1].window):
-            at_h = source(&a.axis[1], h * a.axis[1].stride + kh * a.axis[1].dilation)
-            if at_d < 0 or at_h < 0:
-                continue
-            line = image + at_d * a.x.step[0] + at_h * a.x.step[1]
-            for kw in range(a.axis[2].window):
-                offset = kw * a.axis[2].dilation
-                first = first_output(&a.axis[2], offset)
-                end = end_output(&a.axis[2], offset)
-                if first < end:
-                    fold(a, kind, values + first, taps + first,
-                         line + (first * a.axis[2].stride + offset - a.axis[2].shift) * step,
-                         a.axis[2].stride * step, end - first,
-                         (kd * a.axis[1].window + kh) * a.axis[2].window + kw)
-    store(a, kind, values, taps, out, a.out.step[2], index, a.index.step[2], a.axis[2].out,
-          counted(a, &a.axis[0], d) * counted(a, &a.axis[1], h), 0, True)
-
-
-cdef void fold_channels(const Args* a, int kind, Real* values, int64_t* taps, const char* image, char* out,
-                        char* index, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w) noexcept nogil:
-    """One output position, its channels side by side."""
-    cdef Py_ssize_t kd, kh, kw, at_d, at_h, at_w
-    start(a, kind, values, taps, a.channels)
-    for kd in range(a.axis[0].window):
-        at_d = source(&a.axis[0], d * a.axis[0].stride + kd * a.axis[0].dilation)
-        for kh in range(a.axis[1].window):
-            at_h = source(&a.axis[1], h * a.axis[1].stride + kh * a.axis[1].dilation)
-            if at_d < 0 or at_h < 0:
-                continue
-            for kw in range(a.axis[2].window):
-                at_w = source(&a.axis[2], w * a.axis[2].stride + kw * a.axis[2].dilation)
-                if at_w >= 0:
-                    fold(a, kind, values, taps,
-                         image + at_d * a.x.step[0] + at_h * a.x.step[1] + at_w * a.x.step[2], sizeof(Real),
-                         a.channels, (kd * a.axis[1].window + kh) * a.axis[2].window + kw)
-    store(a, kind, values, taps, out, a.out.channel, index, a.index.channel, a.channels,
-          counted(a, &a.axis[0], d) * counted(a, &a.axis[1], h), w, False)
+    start(a, kind, values, taps, count)
+    for kd in range(first_tap(deep, d, deep.inner_begin), end_tap(deep, d, deep.inner_end)):
+        for kh in range(first_tap(high, h, high.inner_begin), end_tap(high, h, high.inner_end)):
+            line = (image + (d * deep.stride + kd * deep.dilation - deep.shift) * a.x.step[0]
+                    + (h * high.stride + kh * high.dilation - high.shift) * a.x.step[1])
+            if w < 0:
+                fold_row(a, kind, values, taps, line, kd, kh)
+            else:
+                fold_pixel(a, kind, values, taps, line, kd, kh, w, channels)
+    store(a, kind, values, taps, out, a.out.step[2] if w < 0 else a.out.channel, index,
+          a.index.step[2] if w < 0 else a.index.channel, count,
+          counted(a, deep, d) * counted(a, high, h), w if w > 0 else 0, w < 0)
 
 
 cdef inline Py_ssize_t place(const Py_ssize_t* step, Py_ssize_t d, Py_ssize_t h) noexcept nogil:
     return d * step[0] + h * step[1]
 
 
+cdef inline char* at(char* data, Py_ssize_t offset) noexcept nogil:
+    return data + offset if data != NULL else NULL
+
+
 cdef void tile_f(const Args* a, int kind, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    """A run of output lines of one image: of one channel, or of all where channels lie side by side."""
-    cdef Py_ssize_t lines = a.axis[0].out * a.axis[1].out, runs = ceil_div(lines, a.tile_columns), n, c, w
-    cdef Py_ssize_t first = number % runs * a.tile_columns, image = number // runs, d, h
+    """A run of output lines of one image, in all channels."""
+    cdef Py_ssize_t lines = a.axis[0].out * a.axis[1].out, runs = ceil_div(lines, a.tile_columns), n, c, w, d, h
+    cdef Py_ssize_t first = number % runs * a.tile_columns, image = number // runs
     cdef bint together = a.x.channel == sizeof(Real) and a.x.step[2] != sizeof(Real)
+    cdef bint by_pixel = together or is_sparse(&a.axis[2])
+    cdef Py_ssize_t width = a.channels if together else 1
     cdef int64_t* taps = <int64_t*> (scratch + a.scratch_offsets)
-    cdef const char* x
     cdef char* out
     cdef char* index
     for n in range(first, minimum(first + a.tile_columns, lines)):
         d = n // a.axis[1].out
         h = n % a.axis[1].out
-        x = a.x.data + image * a.x.batch
-        out = a.out.data + image * a.out.batch + place(a.out.step, d, h)
-        index = a.index.data + image * a.index.batch + place(a.index.step, d, h) if a.index.data != NULL else NULL
-        if together:
-            for w in range(a.axis[2].out):
-                fold_channels(a, kind, <Real*> scratch, taps, x, out + w * a.out.step[2],
-                              index + w * a.index.step[2] if index != NULL else NULL, d, h, w)
-            continue
-        for c in range(a.channels):
-            fold_line(a, kind, <Real*> scratch, taps, x + c * a.x.channel, out + c * a.out.channel,
-                      index + c * a.index.channel if index != NULL else NULL, d, h)
+        c = 0
+        while c < a.channels:
+            out = a.out.data + image * a.out.batch + c * a.out.channel + place(a.out.step, d, h)
+            index = at(a.index.data, image * a.index.batch + c * a.index.channel + place(a.index.step, d, h))
+            w = 0 if by_pixel else -1
+            while w < a.axis[2].out:
+                fold_window(a, kind, <Real*> scratch, taps, a.x.data + image * a.x.batch + c * a.x.channel,
+                            at(out, max(w, 0) * a.out.step[2]), at(index, max(w, 0) * a.index.step[2]), d, h, w, width)
+                w = w + 1 if by_pixel else a.axis[2].out
+            c = c + width
 
 
 cdef inline void run(const Args* a, int kind, const Real* tag) noexcept nogil:

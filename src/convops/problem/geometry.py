@@ -6,6 +6,7 @@ Per axis: input length M, window N, stride s, dilation d, effective window E = d
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -44,13 +45,20 @@ class Axis:
         left, right = self.pad
         return max(left, 0), max(max(left, 0), left + self.size + min(right, 0))
 
-    def real_taps(self, output: int) -> int:
-        """How many taps of one output fall on input items and not on padding."""
+    def real_taps(self, output: int) -> range:
+        """The taps of one output that fall on input items and not on padding."""
         begin, end = self.inner
         first = output * self.stride
-        below = max(0, -((first - begin) // self.dilation)) if begin > first else 0
+        below = -((first - begin) // self.dilation) if begin > first else 0
         upto = min(self.window, (end - 1 - first) // self.dilation + 1) if end > first else 0
-        return max(0, upto - below)
+        return range(below, max(below, upto))
+
+    def reached_taps(self) -> Sequence[int]:
+        """The taps that fall on an input item for some output, or a few more where all are few."""
+        outer = range(self.real_taps(self.out - 1).start, self.real_taps(0).stop)
+        if outer.stop - outer.start <= self.out * (self.size // self.dilation + 1):
+            return outer
+        return sorted({tap for output in range(self.out) for tap in self.real_taps(output)})
 
     def first_empty_window(self) -> int | None:
         """The first output whose taps all fall on padding; None where every window holds an input item."""

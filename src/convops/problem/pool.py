@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -164,6 +165,8 @@ def pool_problem(
         _divisor(divisor),
     )
     check_size(problem.out_shape, 8)
+    if indices is not None and problem.products > sys.maxsize:
+        raise OverflowError(f"indices into a window of {windows} cannot exist: it has {problem.products} items")
     if reduction == "max" and not problem.is_empty:
         _check_windows_hold_items(spatial)
     return problem
