@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import oracles
 
-ROWS, PIXELS, CHANNELS = 14, 32, 64  # one tile of the widest kernels: rows of K, pixels, channels of a block
+ROWS, PIXELS, PRODUCTS = 14, 32, 288  # one tile of the widest kernels; products summed before a total is kept
 
 
 def _integers(rng, shape, top):
@@ -92,9 +92,9 @@ class ConvCase:
 
     def is_tiled(self):
         """Whether every blocked dimension exceeds one tile and leaves a tail."""
-        outputs = self.outputs()
+        outputs, block = self.outputs(), max(1, PRODUCTS // int(np.prod(self.window)))
         pixels = exceeds_tile(outputs[-1], PIXELS) and exceeds_tile(int(np.prod(outputs)), PIXELS)
-        return pixels and exceeds_tile(self.rows, ROWS) and exceeds_tile(self.depth, CHANNELS)
+        return pixels and exceeds_tile(self.rows, ROWS) and exceeds_tile(self.depth, block)
 
     def of(self, dtype):
         """The same case in another float type."""

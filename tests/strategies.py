@@ -1,8 +1,9 @@
 """Random problems. Sizes are built to fit, so that nothing needs to be thrown away."""
 
 from collections import Counter
+from math import prod
 
-from cases import CHANNELS, PIXELS, ROWS, ConvCase, PoolCase, SignalCase, exceeds_tile
+from cases import PIXELS, PRODUCTS, ROWS, ConvCase, PoolCase, SignalCase, exceeds_tile
 from hypothesis import strategies as st
 from oracles.geometry import BOUNDARIES, PADDING_NAMES, effective, output_length, resolve_padding
 
@@ -93,7 +94,8 @@ def conv_cases(draw, large=None, ranks=(1, 2, 3), dtypes=FLOATS):
         many = large and axis == n - 1
         pad = _axis_padding(padding, axis)
         spatial.append(_length(draw, extents[axis], stride[axis], pad, used, PIXELS + 1 if many else 1, many))
-    depth = draw(st.sampled_from(_primes_between(CHANNELS + 1, CHANNELS + 12) if large else [1, 2, 3, 5]))
+    block = PRODUCTS // prod(window)
+    depth = draw(st.sampled_from([p for p in PRIMES if p > block][:3] if large else [1, 2, 3, 5]))
     rows = draw(st.sampled_from(_primes_between(ROWS + 1, 2 * ROWS + 4) if large else [1, 2, 3, 7]))
     groups = draw(st.sampled_from([1, 1, 2] if large else [1, 2, 3]))
     batch = draw(st.sampled_from([(), (1,), (2,)] if large else [(), (1,), (3,), (2, 2)]))

@@ -121,6 +121,14 @@ def test_quiet_samples_beside_loud_ones(backend, octaves):
         assert (np.abs(got - exact) <= allowed_error(case, backend, x, w, None)).all()
 
 
+@pytest.mark.parametrize("backend", [b for b in CONV_BACKENDS if b in UNCONDITIONAL])
+def test_sums_start_from_plus_zero(backend):
+    case = named.CONV["all-different"]
+    x, w, _ = case.arrays()
+    got = convops.conv(np.full_like(x, -0.0), abs(w), backend=backend, **{**case.geometry(), "fill": -0.0})
+    assert not np.signbit(got).any()
+
+
 @pytest.mark.parametrize("backend", CONV_BACKENDS)
 def test_an_impulse_shows_the_kernel(backend):
     x, w = np.zeros((1, 1, 9, 11), np.float32), np.arange(1, 7, dtype=np.float32).reshape(1, 1, 2, 3)

@@ -104,6 +104,8 @@ def test_special_values_in_every_position(backend, dtype):
         x[a, b, a // 6], x[a, b, b // 6] = specials[a % 6], specials[b % 6]
     x = x.reshape(36, 36, 2, 3)
     check_max(case, backend, x)
+    same_signs = np.signbit(run_max(case, backend, x)) == np.signbit(case.max(x)[0])
+    assert (same_signs | np.isnan(case.max(x)[0])).all()
     with np.errstate(invalid="ignore"):
         same_values(run_avg(case, backend, x), x.mean(axis=(2, 3), dtype=dtype, keepdims=True))
 

@@ -98,10 +98,11 @@ cdef inline Py_ssize_t end_tap(const Axis* axis, Py_ssize_t output, Py_ssize_t e
 
 cdef inline Py_ssize_t counted(const Args* a, const Axis* axis, Py_ssize_t output) noexcept nogil:
     """Taps of one output that the mean's divisor counts, along one axis."""
-    cdef Py_ssize_t count
-    if a.count_padding:
-        return end_tap(axis, output, axis.counted)
-    count = end_tap(axis, output, axis.inner_end) - first_tap(axis, output, axis.inner_begin)
+    cdef Py_ssize_t begin = 0 if a.count_padding else axis.inner_begin, first = output * axis.stride, count
+    cdef Py_ssize_t end = axis.counted if a.count_padding else axis.inner_end
+    if begin <= first and first + (axis.window - 1) * axis.dilation < end:
+        return axis.window
+    count = end_tap(axis, output, end) - first_tap(axis, output, begin)
     return count if count > 0 else 0
 
 
