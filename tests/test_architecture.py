@@ -83,6 +83,13 @@ def test_cython_files_are_small():
         assert len(path.read_text().splitlines()) <= 300, path.name
 
 
+def test_oracles_share_nothing_with_the_library():
+    files = sorted((ROOT / "tests" / "oracles").glob("*.py"))
+    assert len(files) >= 4
+    for path in files:
+        assert "convops" not in path.read_text(), path.name
+
+
 def test_nothing_is_evaluated_or_unpickled():
     for path in SOURCES:
         names = {name.split(".")[0] for name in imported(path)}

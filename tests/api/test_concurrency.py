@@ -1,6 +1,5 @@
 """Forks, process pools, threads and interrupts."""
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +38,7 @@ def test_a_forked_child_computes_the_same(backend):
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_process_pools(method):
+def test_process_pools(method, tmp_path):
     script = """
         import multiprocessing, sys
         import numpy as np
@@ -57,14 +56,9 @@ def test_process_pools(method):
             assert work(3) == expected[3]
             print("done")
     """
-    folder = os.environ.get("TMPDIR", "/tmp")
-    path = os.path.join(folder, f"convops_pool_{os.getpid()}_{method}.py")
-    try:
-        with open(path, "w") as file:
-            file.write(dedent(script))
-        run = subprocess.run([sys.executable, path, method], capture_output=True, text=True, timeout=LIMIT)
-    finally:
-        os.remove(path)
+    path = tmp_path / "pool.py"
+    path.write_text(dedent(script))
+    run = subprocess.run([sys.executable, path, method], capture_output=True, text=True, timeout=LIMIT)
     assert run.stdout == "done\n", run.stderr[-3000:]
 
 

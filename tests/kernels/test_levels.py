@@ -16,7 +16,7 @@ TESTS = Path(__file__).parents[1]
 def environment(level):
     """This process's environment, with the level set and without the marks of a surrounding pytest."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "CONVOPS_"))}
-    return {**kept, "CONVOPS_ISA": level, "HYPOTHESIS_PROFILE": "brief", "PYTHONPYCACHEPREFIX": ""}
+    return {**kept, "CONVOPS_ISA": level, "HYPOTHESIS_PROFILE": "brief"}
 
 
 def pytest_here(level, *options):
@@ -36,13 +36,19 @@ def collected():
     """Ids of the backend tests at the highest level."""
     run = pytest_here(available_levels()[-1], "--collect-only")
     assert run.returncode == 0, run.stdout
-    return {line.partition("::")[2] for line in run.stdout.splitlines() if "::" in line}
+    ids = (line.partition("::") for line in run.stdout.splitlines() if "::" in line)
+    return {f"{Path(path).stem}::{name}" for path, _, name in ids}
+
+
+def identify(case):
+    """File and name of a JUnit test case."""
+    return f"{case.get('classname').rpartition('.')[2]}::{case.get('name')}"
 
 
 def outcomes(path):
     """Test id -> whether it passed, from a JUnit file."""
     cases = ElementTree.parse(path).iter("testcase")
-    return {f"{c.get('name')}": len(c) == 0 or {e.tag for e in c} == {"properties"} for c in cases}
+    return {identify(case): {part.tag for part in case} <= {"properties"} for case in cases}
 
 
 @pytest.mark.parametrize("level", available_levels())
