@@ -71,11 +71,11 @@ class Direct(PackedBackend):
 
 
 def _phases(axis: Axis) -> int:
-    return min(axis.window, axis.stride // gcd(axis.stride, axis.dilation)) if axis.out > 1 else 1
+    return min(axis.window, axis.stride // gcd(axis.stride, axis.dilation))
 
 
 def _reach(axis: Axis) -> int:
-    return (axis.window - 1) * axis.dilation // (axis.stride if axis.out > 1 else 1)
+    return (axis.window - 1) * axis.dilation // axis.stride
 
 
 def _halo_items(problem: ConvProblem, shape: tuple[int, ...]) -> int:

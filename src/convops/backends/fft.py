@@ -89,11 +89,12 @@ class Fft(Backend):
                     spectrum = fft.rfftn(items, s=grid.length, axes=spatial, workers=workers)
                     for row in range(group * problem.group_rows, (group + 1) * problem.group_rows):
                         with np.errstate(invalid="ignore", over="ignore"):
-                            product_ = _channel_sum(spectrum, spectra[row])
-                        sums = fft.irfftn(product_, s=grid.length, axes=spatial, workers=workers)
-                        sums = _repaired(problem, grid, sums, items, weights[row])
-                        if kept_bias is not None:
-                            sums = sums + kept_bias[row]
+                            sums = fft.irfftn(
+                                _channel_sum(spectrum, spectra[row]), s=grid.length, axes=spatial, workers=workers
+                            )
+                            sums = _repaired(problem, grid, sums, items, weights[row])
+                            if kept_bias is not None:
+                                sums = sums + kept_bias[row]
                         place(problem, grid, sums, tiles, out[image, row])
 
         return run

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from convops.backends.base import Array
 from convops.problem.boundary import source_index
 from convops.problem.geometry import Axis
+
+# Outputs that NumPy backends compute together, so that memory stays bounded.
+CHUNK_OUTPUTS = 1 << 15
+Box = tuple[range, ...]
+
+
+def boxes(lengths: tuple[int, ...]) -> list[Box]:
+    """The outputs cut into boxes of at most CHUNK_OUTPUTS, grown from the last axis outwards."""
+    left, sides = CHUNK_OUTPUTS, []
+    for length in reversed(lengths):
+        side = max(1, min(length, left))
+        left //= side
+        sides.append([range(i, min(i + side, length)) for i in range(0, length, side)])
+    return list(product(*reversed(sides)))
 
 
 def source_positions(axis: Axis, positions: Array) -> Array:

@@ -54,15 +54,13 @@ def _mapped(mode: str, index: Array, size: int) -> Array:
 
 
 def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
-    """One axis for the kernels; a stride or dilation that no output feels becomes 1."""
-    stride = axis.stride if axis.out > 1 else 1
-    dilation = axis.dilation if axis.window > 1 else 1
+    """One axis for the kernels."""
     begin, end = axis.inner
     return KernelAxis(
         axis.size,
         axis.window,
-        stride,
-        dilation,
+        axis.stride,
+        axis.dilation,
         axis.out,
         axis.padded,
         axis.pad[0],
@@ -71,8 +69,8 @@ def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
         border_map(axis),
         axis.pad[0] + axis.size + axis.pad[1],
         tile,
-        phases=min(axis.window, stride // gcd(stride, dilation)),
-        reach=(axis.window - 1) * dilation // stride,
+        phases=min(axis.window, axis.stride // gcd(axis.stride, axis.dilation)),
+        reach=(axis.window - 1) * axis.dilation // axis.stride,
     )
 
 

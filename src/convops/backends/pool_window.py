@@ -16,6 +16,8 @@ from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
 
+# Output pixels of a line, or channels of a pixel, that are folded together.
+PIECE = 1 << 12
 # Items folded per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 17
 
@@ -42,7 +44,7 @@ class PoolWindow(Backend):
 
     def _scratch(self, problem: PoolProblem) -> tuple[int, int]:
         """Where the tap numbers begin, and the whole size: one line of values, one of tap numbers."""
-        line = max(problem.out_spatial[-1], problem.channels)
+        line = min(PIECE, max(problem.out_spatial[-1], problem.channels))
         values = -(-line * np.dtype(problem.dtype).itemsize // 64) * 64
         return values, values + line * 8
 
@@ -52,10 +54,10 @@ class PoolWindow(Backend):
         return ErrorBound("terms", problem.products * dtypes.UNIT_ROUNDOFF[problem.dtype])
 
     def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
-        lines = prod(problem.out_spatial[:-1])
-        per_line = problem.out_spatial[-1] * problem.products * problem.channels
-        tile_lines = max(1, min(lines, TILE_ITEMS // per_line))
-        tiles = ceil(lines / tile_lines)
+        pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
+        piece = min(problem.out_spatial[-1], PIECE)
+        tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * problem.channels)))
+        tiles = ceil(pieces / tile_pieces)
         offset, stride = self._scratch(problem)
         seconds = self.cost(problem, machine)
         memory = Workspace()
@@ -68,7 +70,8 @@ class PoolWindow(Backend):
             divisor=problem.divisor or 0.0,
             count_padding=problem.count_include_pad,
             channels=problem.channels,
-            tile_columns=tile_lines,
+            tile_columns=tile_pieces,
+            panel_columns=PIECE,
             scratch_stride=stride,
             scratch_offsets=offset,
         )

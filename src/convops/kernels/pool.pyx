@@ -8,7 +8,7 @@ taps in C order of the window either way. Start reading at `fold_window`.
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 
-from convops.kernels.abi cimport Args, Axis
+from convops.kernels.abi cimport Args, Axis, Operand
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport ceil_div, minimum
 
@@ -136,16 +136,16 @@ cdef inline Py_ssize_t tap_number(const Args* a, Py_ssize_t kd, Py_ssize_t kh, P
 
 
 cdef inline void fold_row(const Args* a, int kind, Real* values, int64_t* taps, const char* line, Py_ssize_t kd,
-                          Py_ssize_t kh) noexcept nogil:
-    """One input line into all pixels of an output line."""
+                          Py_ssize_t kh, Py_ssize_t w, Py_ssize_t count) noexcept nogil:
+    """One input line into `count` pixels of an output line, from w on."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t kw, first, end, offset
-    for kw in range(first_tap(axis, axis.out - 1, axis.inner_begin), end_tap(axis, 0, axis.inner_end)):
+    for kw in range(first_tap(axis, w + count - 1, axis.inner_begin), end_tap(axis, w, axis.inner_end)):
         offset = kw * axis.dilation
-        first = first_output(axis, offset)
-        end = end_output(axis, offset)
+        first = max(w, first_output(axis, offset))
+        end = minimum(w + count, end_output(axis, offset))
         if first < end:
-            fold(a, kind, values + first, taps + first,
+            fold(a, kind, values + first - w, taps + first - w,
                  line + (first * axis.stride + offset - axis.shift) * a.x.step[2], axis.stride * a.x.step[2],
                  end - first, tap_number(a, kd, kh, kw))
 
@@ -162,9 +162,10 @@ cdef inline void fold_pixel(const Args* a, int kind, Real* values, int64_t* taps
 
 
 cdef void fold_window(const Args* a, int kind, Real* values, int64_t* taps, const char* image, char* out,
-                      char* index, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w, Py_ssize_t channels) noexcept nogil:
-    """One output line of one channel (w < 0), or the output pixel w of `channels` channels."""
-    cdef Py_ssize_t kd, kh, count = a.axis[2].out if w < 0 else channels
+                      char* index, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w, Py_ssize_t count,
+                      bint along) noexcept nogil:
+    """From output pixel w on, `count` pixels of one channel (along the line) or `count` channels of one pixel."""
+    cdef Py_ssize_t kd, kh
     cdef const Axis* deep = &a.axis[0]
     cdef const Axis* high = &a.axis[1]
     cdef const char* line
@@ -173,45 +174,45 @@ cdef void fold_window(const Args* a, int kind, Real* values, int64_t* taps, cons
         for kh in range(first_tap(high, h, high.inner_begin), end_tap(high, h, high.inner_end)):
             line = (image + (d * deep.stride + kd * deep.dilation - deep.shift) * a.x.step[0]
                     + (h * high.stride + kh * high.dilation - high.shift) * a.x.step[1])
-            if w < 0:
-                fold_row(a, kind, values, taps, line, kd, kh)
+            if along:
+                fold_row(a, kind, values, taps, line, kd, kh, w, count)
             else:
-                fold_pixel(a, kind, values, taps, line, kd, kh, w, channels)
-    store(a, kind, values, taps, out, a.out.step[2] if w < 0 else a.out.channel, index,
-          a.index.step[2] if w < 0 else a.index.channel, count,
-          counted(a, deep, d) * counted(a, high, h), w if w > 0 else 0, w < 0)
+                fold_pixel(a, kind, values, taps, line, kd, kh, w, count)
+    store(a, kind, values, taps, out, a.out.step[2] if along else a.out.channel, index,
+          a.index.step[2] if along else a.index.channel, count, counted(a, deep, d) * counted(a, high, h), w, along)
 
 
-cdef inline Py_ssize_t place(const Py_ssize_t* step, Py_ssize_t d, Py_ssize_t h) noexcept nogil:
-    return d * step[0] + h * step[1]
-
-
-cdef inline char* at(char* data, Py_ssize_t offset) noexcept nogil:
-    return data + offset if data != NULL else NULL
+cdef inline char* place(const Operand* o, Py_ssize_t image, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h,
+                        Py_ssize_t w) noexcept nogil:
+    if o.data == NULL:
+        return NULL
+    return o.data + image * o.batch + channel * o.channel + d * o.step[0] + h * o.step[1] + w * o.step[2]
 
 
 cdef void tile_f(const Args* a, int kind, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    """A run of output lines of one image, in all channels."""
-    cdef Py_ssize_t lines = a.axis[0].out * a.axis[1].out, runs = ceil_div(lines, a.tile_columns), n, c, w, d, h
-    cdef Py_ssize_t first = number % runs * a.tile_columns, image = number // runs
+    """Pieces of output lines of one image, at most axis[2].tile pixels each, in all channels."""
+    cdef Py_ssize_t parts = ceil_div(a.axis[2].out, a.panel_columns), pieces = a.axis[0].out * a.axis[1].out * parts
+    cdef Py_ssize_t runs = ceil_div(pieces, a.tile_columns), first = number % runs * a.tile_columns, n, c, w, d, h
     cdef bint together = a.x.channel == sizeof(Real) and a.x.step[2] != sizeof(Real)
-    cdef bint by_pixel = together or is_sparse(&a.axis[2])
-    cdef Py_ssize_t width = a.channels if together else 1
+    cdef bint along = not (together or is_sparse(&a.axis[2]))
+    cdef Py_ssize_t width, end, count
+    cdef const char* x
     cdef int64_t* taps = <int64_t*> (scratch + a.scratch_offsets)
-    cdef char* out
-    cdef char* index
-    for n in range(first, minimum(first + a.tile_columns, lines)):
-        d = n // a.axis[1].out
-        h = n % a.axis[1].out
+    number = number // runs
+    for n in range(first, minimum(first + a.tile_columns, pieces)):
+        d = n // parts // a.axis[1].out
+        h = n // parts % a.axis[1].out
         c = 0
         while c < a.channels:
-            out = a.out.data + image * a.out.batch + c * a.out.channel + place(a.out.step, d, h)
-            index = at(a.index.data, image * a.index.batch + c * a.index.channel + place(a.index.step, d, h))
-            w = 0 if by_pixel else -1
-            while w < a.axis[2].out:
-                fold_window(a, kind, <Real*> scratch, taps, a.x.data + image * a.x.batch + c * a.x.channel,
-                            at(out, max(w, 0) * a.out.step[2]), at(index, max(w, 0) * a.index.step[2]), d, h, w, width)
-                w = w + 1 if by_pixel else a.axis[2].out
+            width = minimum(a.panel_columns, a.channels - c) if together else 1
+            x = a.x.data + number * a.x.batch + c * a.x.channel
+            w = n % parts * a.panel_columns
+            end = minimum(w + a.panel_columns, a.axis[2].out)
+            while w < end:
+                count = end - w if along else width
+                fold_window(a, kind, <Real*> scratch, taps, x, place(&a.out, number, c, d, h, w),
+                            place(&a.index, number, c, d, h, w), d, h, w, count, along)
+                w = end if along else w + 1
             c = c + width
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from convops.problem.arguments import Pair, pairs
 from convops.problem.boundary import Sides
 
+# Positions are added and subtracted in 64 bits.
+LARGEST_POSITION = 2**62
 PADDINGS = ("valid", "full", "same", "same_lower", "same_symmetric", "keep")
 
 
@@ -49,7 +51,7 @@ class Axis:
         """The taps of one output that fall on input items and not on padding."""
         begin, end = self.inner
         first = output * self.stride
-        below = -((first - begin) // self.dilation) if begin > first else 0
+        below = min(self.window, -((first - begin) // self.dilation)) if begin > first else 0
         upto = min(self.window, (end - 1 - first) // self.dilation + 1) if end > first else 0
         return range(below, max(below, upto))
 
@@ -152,7 +154,13 @@ def make_axes(
             raise ValueError(f"spatial axis {i}: {error}") from None
         if m == 0 and any(p > 0 and b != "constant" for p, b in zip(pad, sides, strict=True)):
             raise ValueError(f"boundary {sides} cannot extend spatial axis {i}, which is empty")
-        axes.append(Axis(m, n, s, d, pad, length, sides))
+        # A step that is never taken is one, so that every position is bounded by the padded length.
+        axis = Axis(m, n, s if length > 1 else 1, d if n > 1 else 1, pad, length, sides)
+        if max(axis.padded, m, *map(abs, pad)) > LARGEST_POSITION:
+            raise OverflowError(
+                f"padding {pad} with stride {s} and dilation {d} on spatial axis {i} leads to positions beyond 2^62"
+            )
+        axes.append(axis)
     return tuple(axes)
 
 
