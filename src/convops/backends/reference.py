@@ -6,6 +6,7 @@ Always applicable and the truth in all tests. It is slow on purpose: nothing her
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -48,25 +49,37 @@ class Reference(Backend):
 
         def run(x: Array, out: Array, workers: int) -> None:
             accumulator = _accumulator(problem, x, weights, kept_bias)
-            for image, row, box in product(range(len(x)), range(problem.out_channels), boxes(problem.out_spatial)):
-                first = row // problem.group_rows * problem.group_channels
+            for image, rows, box in product(range(len(x)), _row_blocks(problem), boxes(problem.out_spatial)):
+                first = rows.start // problem.group_rows * problem.group_channels
                 channels = x[image, first : first + problem.group_channels]
                 with np.errstate(invalid="ignore", over="ignore"):
-                    sums = _sum_of_taps(problem, channels, weights[row], box, accumulator)
+                    sums = _sum_of_taps(problem, channels, weights[rows], box, accumulator)
                     if kept_bias is not None:
-                        sums = sums + kept_bias[row].astype(accumulator)
-                _store(out[image, row], sums, box, (image, row))
+                        sums = sums + _column(kept_bias[rows].astype(accumulator), sums.ndim)
+                _store(out[image], sums, (range(rows.start, rows.stop), *box), image)
 
         return run
 
 
+def _row_blocks(problem: ConvProblem) -> list[slice]:
+    """Output channels of one group that are computed together, sharing the patches."""
+    size = max(1, CHUNK_OUTPUTS // max(1, prod(problem.out_spatial)))
+    ends = range(problem.group_rows, problem.out_channels + 1, problem.group_rows)
+    return [slice(i, min(i + size, end)) for end in ends for i in range(end - problem.group_rows, end, size)]
+
+
+def _column(values: Array, ndim: int) -> Array:
+    return values.reshape((-1,) + (1,) * (ndim - 1))
+
+
 def _sum_of_taps(problem: ConvProblem, x: Array, w: Array, box: Box, accumulator: Any) -> Array:
-    """Sums of one box of one output channel, from +0, taps in C order inside each channel."""
-    sums = np.zeros(tuple(map(len, box)), accumulator)
+    """Sums of one box of some output channels, from +0, taps in C order inside each channel."""
+    sums = np.zeros((len(w), *map(len, box)), accumulator)
     for channel in range(problem.group_channels):
         for tap in product(*map(range, problem.window)):
             sources = tuple(_tap_sources(a, o, t) for a, o, t in zip(problem.axes, box, tap, strict=True))
-            sums += w[(channel, *tap)].astype(accumulator) * take(x[channel], sources, problem.fill).astype(accumulator)
+            weight = np.moveaxis(w[:, channel], 0, -1)[tap].astype(accumulator)
+            sums += _column(weight, sums.ndim) * take(x[channel], sources, problem.fill).astype(accumulator)
     return sums
 
 
@@ -86,22 +99,19 @@ def _accumulator(problem: ConvProblem, x: Array, w: Array, bias: Array | None) -
     return np.int64 if bound < 2**63 else object
 
 
-def _store(out: Array, sums: Array, box: Box, where: tuple[int, int]) -> None:
+def _store(out: Array, sums: Array, box: Box, image: int) -> None:
     """Round once to the result dtype; integers that do not fit raise."""
     place: Any = tuple(slice(r.start, r.stop) for r in box)
-    if out.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            out[place] = sums.astype(out.dtype)
-        return
     if out.dtype.kind == "b":
-        out[place] = sums != 0
-        return
-    limits = np.iinfo(out.dtype)
-    outside = (sums < int(limits.min)) | (sums > int(limits.max))
-    if np.any(outside):
-        bad = np.unravel_index(int(np.argmax(outside)), outside.shape)
-        position = (*where, *(int(i) + r.start for i, r in zip(bad, box, strict=True)))
-        raise OverflowError(
-            f"the result {sums[bad]} at (image, channel, *spatial) = {position} does not fit into {out.dtype}"
-        )
-    out[place] = sums.astype(out.dtype)
+        sums = sums != 0
+    elif out.dtype.kind in "iu":
+        limits = np.iinfo(out.dtype)
+        outside = (sums < int(limits.min)) | (sums > int(limits.max))
+        if np.any(outside):
+            bad = np.unravel_index(int(np.argmax(outside)), outside.shape)
+            position = (image, *(int(i) + r.start for i, r in zip(bad, box, strict=True)))
+            raise OverflowError(
+                f"the result {sums[bad]} at (image, channel, *spatial) = {position} does not fit into {out.dtype}"
+            )
+    with np.errstate(over="ignore"):
+        out[place] = sums.astype(out.dtype)

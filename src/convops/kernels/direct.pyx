@@ -73,26 +73,25 @@ cdef inline void copy_halo(const Args* a, const Tile* t, const Halo* halo, Real*
                         to = to + halo.size[2]
 
 
-cdef inline Py_ssize_t tap_offset(const Args* a, const Halo* halo, Py_ssize_t tap) noexcept nogil:
-    """Where the halo holds the item that `tap` needs for the tile's first output."""
-    cdef Py_ssize_t index[3]
-    cdef Py_ssize_t i, phase = 0, place = 0
-    for i in range(2, -1, -1):
-        index[i] = tap % a.axis[i].window
-        tap = tap // a.axis[i].window
-    for i in range(3):
-        phase = phase * a.axis[i].phases + index[i] % a.axis[i].phases
-        place = place * halo.size[i] + index[i] * a.axis[i].dilation // a.axis[i].stride
-    return phase * halo.plane + place
+cdef inline Py_ssize_t offset_along(const Axis* axis, Py_ssize_t tap, Py_ssize_t phase_pitch,
+                                    Py_ssize_t pitch) noexcept nogil:
+    """Where the halo holds what `tap` needs for the tile's first output, as far as one axis goes."""
+    return tap % axis.phases * phase_pitch + tap * axis.dilation // axis.stride * pitch
 
 
-cdef inline void list_offsets(const Args* a, const Halo* halo, Py_ssize_t* offsets, Py_ssize_t taps,
-                              Py_ssize_t channels, Py_ssize_t itemsize) noexcept nogil:
-    cdef Py_ssize_t tap, c, offset
-    for tap in range(taps):
-        offset = tap_offset(a, halo, tap)
-        for c in range(channels):
-            offsets[tap * channels + c] = (offset + c * halo.pitch) * itemsize
+cdef inline void list_offsets(const Args* a, const Halo* halo, Py_ssize_t* offsets, Py_ssize_t channels,
+                              Py_ssize_t itemsize) noexcept nogil:
+    cdef Py_ssize_t kd, kh, kw, c, deep, high, offset
+    cdef Py_ssize_t phase_pitch = halo.plane * a.axis[2].phases
+    for kd in range(a.axis[0].window):
+        deep = offset_along(&a.axis[0], kd, phase_pitch * a.axis[1].phases, halo.size[1] * halo.size[2])
+        for kh in range(a.axis[1].window):
+            high = deep + offset_along(&a.axis[1], kh, phase_pitch, halo.size[2])
+            for kw in range(a.axis[2].window):
+                offset = high + offset_along(&a.axis[2], kw, halo.plane, 1)
+                for c in range(channels):
+                    offsets[c] = (offset + c * halo.pitch) * itemsize
+                offsets = offsets + channels
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
@@ -108,7 +107,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         channels = minimum(a.block_channels, a.channels - c)
         copy_halo(a, &t, &halo, <Real*> columns, c, channels)
         if channels != listed:
-            list_offsets(a, &halo, offsets, taps, channels, sizeof(Real))
+            list_offsets(a, &halo, offsets, channels, sizeof(Real))
             listed = channels
         s = 0
         while s < taps * channels:

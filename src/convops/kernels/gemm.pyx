@@ -9,7 +9,7 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
-    Tile, ceil_div, fill_run, gather_run, minimum, panel_count, source, sweep)
+    Place, Tile, ceil_div, fill_run, gather_run, minimum, next_line, panel_count, place_of, source, sweep)
 
 
 cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
@@ -36,24 +36,23 @@ cdef inline void pack_panel(const Args* a, const Tile* t, Real* to, Py_ssize_t s
                             Py_ssize_t channel, Py_ssize_t channels, Py_ssize_t tap) noexcept nogil:
     """One tap's `count` pixels from `slot` on: row c of the panel holds channel c."""
     cdef Py_ssize_t kw = tap % a.axis[2].window, kh = tap // a.axis[2].window % a.axis[1].window
-    cdef Py_ssize_t kd = tap // a.axis[2].window // a.axis[1].window, j = 0, w, h, d, run
+    cdef Py_ssize_t kd = tap // a.axis[2].window // a.axis[1].window, j = 0, h, d, run
     cdef const char* image = a.x.data + t.batch * a.x.batch + (t.group * a.channels + channel) * a.x.channel
+    cdef Place at = place_of(t, slot)
     while j < count:
-        w = (slot + j) % t.pitch
-        h = (slot + j) // t.pitch % t.lines
-        d = (slot + j) // t.pitch // t.lines
-        run = minimum(t.pitch - w, count - j)
-        d = source(&a.axis[0], d * a.axis[0].stride + kd * a.axis[0].dilation)
-        h = source(&a.axis[1], h * a.axis[1].stride + kh * a.axis[1].dilation)
+        run = minimum(t.pitch - at.w, count - j)
+        d = source(&a.axis[0], at.d * a.axis[0].stride + kd * a.axis[0].dilation)
+        h = source(&a.axis[1], at.h * a.axis[1].stride + kh * a.axis[1].dilation)
         if d < 0 or h < 0:
             fill_run(a, to + j, a.panel_columns, channels, run)
         else:
             gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1],
-                       w * a.axis[2].stride + kw * a.axis[2].dilation, channels, run)
+                       at.w * a.axis[2].stride + kw * a.axis[2].dilation, channels, run)
+        next_line(t, &at)
         j = j + run
-    for w in range(channels):
+    for h in range(channels):
         for j in range(count, a.panel_columns):
-            to[w * a.panel_columns + j] = 0
+            to[h * a.panel_columns + j] = 0
 
 
 cdef inline void pack(const Args* a, const Tile* t, Real* columns, Py_ssize_t channel, Py_ssize_t channels,
@@ -88,26 +87,30 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 
 cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
-    """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights."""
-    cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, panels = panel_count(a)
+    """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights.
+
+    Row by row, so that reading runs along memory; what is written to and fro stays in the first-level cache.
+    """
+    cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, channels, panels = panel_count(a)
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first)
     cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
     cdef const char* item
     to = to + number * taps * a.channels * a.panel_rows
     while c < a.channels:
-        for tap in range(taps):
-            kw = tap % a.axis[2].window
-            kh = tap // a.axis[2].window % a.axis[1].window
-            kd = tap // a.axis[2].window // a.axis[1].window
-            item = filters + kd * a.x.step[0] + kh * a.x.step[1] + kw * a.x.step[2]
-            for k in range(c, minimum(c + a.block_channels, a.channels)):
-                for i in range(valid):
-                    to[i] = (<const Real*> (item + k * a.x.channel + i * a.x.batch))[0]
-                for i in range(valid, a.panel_rows):
-                    to[i] = 0
-                to = to + a.panel_rows
-        c = c + a.block_channels
+        channels = minimum(a.block_channels, a.channels - c)
+        for i in range(a.panel_rows):
+            for k in range(channels):
+                item = filters + i * a.x.batch + (c + k) * a.x.channel
+                tap = k * a.panel_rows + i
+                for kd in range(a.axis[0].window):
+                    for kh in range(a.axis[1].window):
+                        for kw in range(a.axis[2].window):
+                            to[tap] = (<const Real*> (item + kd * a.x.step[0] + kh * a.x.step[1]
+                                                      + kw * a.x.step[2]))[0] if i < valid else <Real> 0
+                            tap = tap + channels * a.panel_rows
+        to = to + taps * channels * a.panel_rows
+        c = c + channels
 
 
 cdef inline void run_pack(const Args* a, const Real* tag) noexcept nogil:

@@ -41,6 +41,29 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
+# Where a slot lies. Runs end with their line, so that going on needs no division.
+cdef struct Place:
+    Py_ssize_t d
+    Py_ssize_t h
+    Py_ssize_t w
+
+
+cdef inline Place place_of(const Tile* t, Py_ssize_t slot) noexcept nogil:
+    cdef Place at
+    at.w = slot % t.pitch
+    at.h = slot // t.pitch % t.lines
+    at.d = slot // t.pitch // t.lines
+    return at
+
+
+cdef inline void next_line(const Tile* t, Place* at) noexcept nogil:
+    at.w = 0
+    at.h = at.h + 1
+    if at.h == t.lines:
+        at.h = 0
+        at.d = at.d + 1
+
+
 cdef inline Py_ssize_t panel_count(const Args* a) noexcept nogil:
     return ceil_div(a.rows, a.panel_rows)
 
@@ -83,7 +106,8 @@ cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const cha
     while j < count:
         at = position + j * axis.stride
         if axis.inner_begin <= at < axis.inner_end:
-            run = minimum(count - j, (axis.inner_end - 1 - at) // axis.stride + 1)
+            run = axis.inner_end - at if axis.stride == 1 else (axis.inner_end - 1 - at) // axis.stride + 1
+            run = minimum(count - j, run)
             copy_run(to + j, pitch, line + (at - axis.shift) * step, a.x.channel, axis.stride * step,
                      channels, run)
             j = j + run
@@ -167,15 +191,15 @@ cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_
                              const Real* sums) noexcept nogil:
     """Write the part of a finished panel that lies inside the tile, run by run."""
     cdef Py_ssize_t end = minimum(slot + a.panel_columns, t.first_slot + t.slots), first = slot
-    cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), w, h, run, valid
+    cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), run, valid
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
+    cdef Place at = place_of(t, slot)
     while slot < end:
-        w = slot % t.pitch
-        h = slot // t.pitch % t.lines
-        run = minimum(t.pitch - w, end - slot)
-        valid = minimum(run, t.extent[2] - w)
-        if valid > 0 and h < t.extent[1]:
-            store_run(a, t, channel, rows, slot // t.pitch // t.lines, h, w, sums + slot - first, valid)
+        run = minimum(t.pitch - at.w, end - slot)
+        valid = minimum(run, t.extent[2] - at.w)
+        if valid > 0 and at.h < t.extent[1]:
+            store_run(a, t, channel, rows, at.d, at.h, at.w, sums + slot - first, valid)
+        next_line(t, &at)
         slot = slot + run
 
 
