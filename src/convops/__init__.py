@@ -12,16 +12,12 @@ Data flows one way, and each folder is one step of it::
 Two faces, one engine: `convolve` and `correlate` for signals and images, `conv` and the pools for networks.
 """
 
-from importlib.metadata import version as _version
-
 from convops.api.conv import conv
 from convops.api.pool import avg_pool, max_pool
 from convops.api.runtime import explain, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
-
-__version__ = _version("convops")
 
 __all__ = [
     "Explanation",
@@ -36,3 +32,12 @@ __all__ = [
     "show_config",
     "show_runtime",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """The version, read when asked for: the reader of package metadata takes longer to import than this package."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("convops")
+    raise AttributeError(f"module 'convops' has no attribute {name!r}")

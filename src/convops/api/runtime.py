@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
-from importlib.metadata import version
 from inspect import signature
 from typing import Any
 
@@ -94,6 +93,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     >>> "base" in convops.show_config(mode="dicts")["isa_levels"]
     True
     """
+    from importlib.metadata import version
+
     config = {
         "version": version("convops"),
         "python": platform.python_version(),
