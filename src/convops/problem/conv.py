@@ -14,12 +14,13 @@ from convops.problem.arrangement import Arrangement, Shape, network
 from convops.problem.boundary import sides_per_axis
 from convops.problem.dtypes import fill_value
 from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
+from convops.problem.shapes import Shapes
 
 ACTIVATIONS = (None, "relu", "leaky_relu", "sigmoid", "tanh", "clip")
 
 
 @dataclass(frozen=True)
-class ConvProblem:
+class ConvProblem(Shapes):
     """Cross-correlation out[b, k, i] = bias[k] + sum over c, j of w[k, c, j] x[b, c, i s - pad + j d].
 
     The signal face is the same problem with one channel; it hands over a flipped kernel where that is meant.
@@ -37,20 +38,10 @@ class ConvProblem:
 
     kind = "conv"
 
-    @cached_property
-    def spatial(self) -> Shape:
-        """Input lengths of the spatial axes."""
-        return tuple(a.size for a in self.axes)
-
-    @cached_property
-    def out_spatial(self) -> Shape:
-        """Output lengths of the spatial axes."""
-        return tuple(a.out for a in self.axes)
-
-    @cached_property
-    def window(self) -> Shape:
-        """Taps per spatial axis."""
-        return tuple(a.window for a in self.axes)
+    @property
+    def result_channels(self) -> int:
+        """Channels of the result."""
+        return self.out_channels
 
     @property
     def group_channels(self) -> int:
@@ -66,21 +57,6 @@ class ConvProblem:
     def products(self) -> int:
         """Products per output, the K of the error bounds."""
         return self.group_channels * prod(self.window)
-
-    @cached_property
-    def x_shape(self) -> Shape:
-        """The shape of x as the user passes it."""
-        return self.arrangement.user_shape(self.batch, self.channels, self.spatial)
-
-    @cached_property
-    def out_shape(self) -> Shape:
-        """The shape of the result as the user gets it."""
-        return self.arrangement.user_shape(self.batch, self.out_channels, self.out_spatial)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to compute."""
-        return 0 in self.out_shape
 
 
 def _check_channels(x_channels: int, w_shape: Shape, groups: int, layout: str) -> None:

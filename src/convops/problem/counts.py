@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from math import prod
 
-import numpy as np
-
 from convops.problem.conv import ConvProblem
 from convops.problem.pool import PoolProblem
 
@@ -19,20 +17,9 @@ def images(problem: Problem) -> int:
 
 def outputs(problem: Problem) -> int:
     """Output items of one image."""
-    channels = problem.out_channels if isinstance(problem, ConvProblem) else problem.channels
-    return channels * prod(problem.out_spatial)
+    return problem.result_channels * prod(problem.out_spatial)
 
 
 def flops(problem: Problem) -> int:
     """Useful operations of one image: two per multiply-add of the definition, one per pooled item."""
     return outputs(problem) * problem.products * (2 if isinstance(problem, ConvProblem) else 1)
-
-
-def input_bytes(problem: Problem) -> int:
-    """Bytes of one input image."""
-    return problem.channels * prod(problem.spatial) * np.dtype(problem.dtype).itemsize
-
-
-def output_bytes(problem: Problem) -> int:
-    """Bytes of one output image."""
-    return outputs(problem) * np.dtype(problem.dtype).itemsize

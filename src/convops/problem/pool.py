@@ -13,12 +13,13 @@ import numpy as np
 from convops.problem.arguments import axis_numbers, choice, is_sequence, per_axis
 from convops.problem.arrangement import Arrangement, Shape, network, signal
 from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
+from convops.problem.shapes import Shapes
 
 INDEX_KINDS = (None, "plane", "window", "array")
 
 
 @dataclass(frozen=True)
-class PoolProblem:
+class PoolProblem(Shapes):
     """One value per window: its maximum, or its mean. Padding never wins and, unless asked, never counts."""
 
     reduction: str  # "max" or "avg"
@@ -35,39 +36,9 @@ class PoolProblem:
     kind = "pool"
 
     @cached_property
-    def spatial(self) -> Shape:
-        """Input lengths of the pooled axes."""
-        return tuple(a.size for a in self.axes)
-
-    @cached_property
-    def out_spatial(self) -> Shape:
-        """Output lengths of the pooled axes."""
-        return tuple(a.out for a in self.axes)
-
-    @cached_property
-    def window(self) -> Shape:
-        """Window per pooled axis."""
-        return tuple(a.window for a in self.axes)
-
-    @cached_property
     def products(self) -> int:
         """Items per window."""
         return prod(self.window)
-
-    @cached_property
-    def x_shape(self) -> Shape:
-        """The shape of x as the user passes it."""
-        return self.arrangement.user_shape(self.batch, self.channels, self.spatial)
-
-    @cached_property
-    def out_shape(self) -> Shape:
-        """The shape of the result as the user gets it."""
-        return self.arrangement.user_shape(self.batch, self.channels, self.out_spatial)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to compute."""
-        return 0 in self.out_shape
 
 
 def _arrangement(ndim: int, window: Any, axes: Any, layout: str) -> Arrangement:
