@@ -16,6 +16,7 @@ from convops.api.conv import conv
 from convops.api.pool import avg_pool, max_pool
 from convops.api.runtime import explain, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
+from convops.api.transpose import conv_transpose
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
 
@@ -24,6 +25,7 @@ __all__ = [
     "Plan",
     "avg_pool",
     "conv",
+    "conv_transpose",
     "convolve",
     "correlate",
     "explain",

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import convops
-from convops.problem.conv import ConvProblem, conv_problem
+from convops.problem.conv import ConvProblem, Types, conv_problem
 from convops.problem.counts import flops, outputs
+from convops.problem.epilogue import Epilogue
 from convops.problem.pool import PoolProblem
 
 GEOMETRY = {
@@ -21,8 +22,8 @@ GEOMETRY = {
 
 
 def problem(**changed):
-    keywords = {"groups": 2, "bias_shape": None, **GEOMETRY, **changed}
-    return conv_problem((3, 4, 11, 13), (6, 2, 3, 5), np.dtype("f4"), **keywords)
+    keywords = {"groups": 2, "input_dilation": 1, "epilogue": Epilogue(), **GEOMETRY, **changed}
+    return conv_problem((3, 4, 11, 13), (6, 2, 3, 5), Types("float32", "float32", "float32"), **keywords)
 
 
 def test_equal_questions_are_equal_keys():

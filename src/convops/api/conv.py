@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from convops.api.arguments import describe, given, wishes
+from convops.api.arguments import given
+from convops.api.network import Network
 from convops.backends.base import Array
-from convops.dispatch.plan import Plan, Request
-from convops.problem import dtypes
-from convops.problem.arguments import choice
-from convops.problem.arrangement import LAYOUTS
+from convops.dispatch.plan import Plan
 from convops.problem.conv import conv_problem
 
 
@@ -24,12 +20,17 @@ def conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    input_dilation: Any = 1,
     boundary: Any = "constant",
     fill: float = 0,
+    add: Any = None,
+    activation: Any = None,
     layout: str = "channels_first",
     out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
     accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Array:
@@ -47,21 +48,36 @@ def conv(
     bias : array_like, shape (K,), optional
         Added to each output channel.
     stride, dilation : int or sequence of int
-        Steps between outputs and between taps, in items; one value for all spatial axes or one per axis.
+        Steps between outputs and between taps, in items; one value for all spatial axes or one per axis. A stride
+        may be a `fractions.Fraction` a / b: `upsample` by b, then every a-th output; paddings then count on the
+        upsampled signal.
     padding : int, sequence or str
         Items added on both sides: one int, one per axis, or ``(left, right)`` pairs, one per axis (negative ones
         crop); or ``"valid"``, ``"full"``, ``"same"`` (odd item on the right), ``"same_lower"``,
         ``"same_symmetric"``, ``"keep"`` (output as long as the input, even when strided).
     groups : int
         Number of groups into which the channels are split.
+    input_dilation : int or sequence of int
+        Puts ``input_dilation - 1`` zeros between the samples of x, before padding; they are samples, so that
+        infinite weights meet them.
     boundary : str or sequence
         What stands in the padding: ``"constant"`` (`fill`), ``"edge"``, ``"reflect"``, ``"symmetric"``,
         ``"wrap"``, as in `numpy.pad`; one name, one per axis, or ``(left, right)`` pairs.
     fill : float
         The constant.
+    add : array_like, optional
+        Added to the result before the activation: a residual connection; of the result's shape.
+    activation : str or tuple, optional
+        ``"relu"``, ``"leaky_relu"``, ``("leaky_relu", slope)``, ``"sigmoid"``, ``"tanh"`` or
+        ``("clip", low, high)``; NaN passes through.
     layout : {"channels_first", "channels_last"}
     out : ndarray, optional
         Where to write; right shape and dtype, writeable, apart from all inputs.
+    dtype : dtype, optional
+        Of the result: sums are computed in the result dtype of x, w and this one, and rounded once.
+    overflow : {"raise", "wrap", "saturate", "widen"}
+        For integer results, which are exact: raise OverflowError with the first position that does not fit, take
+        them modulo 2^bits, clip them, or return the smallest dtype that holds every possible sum.
     backend : str
         ``"auto"``, ``"direct"``, ``"im2col"``, ``"fft"`` or ``"reference"``.
     accuracy : {"high", "standard", "fast"} or float
@@ -75,8 +91,8 @@ def conv(
     Returns
     -------
     ndarray, shape (*batch, K, *output) or (*batch, *output, K)
-        With the result dtype of x and w. Per axis the length is
-        ``floor((M + left + right - dilation * (N - 1) - 1) / stride) + 1``.
+        With the result dtype of x and w (`numpy.result_type`) or `dtype`. Per axis the length is
+        ``floor((M + left + right - dilation * (N - 1) - 1) / stride) + 1``, where M counts stuffed zeros.
 
     Raises
     ------
@@ -89,6 +105,8 @@ def conv(
 
     Notes
     -----
+    Order of operations: sum from +0, bias, add, activation, overflow check, cast. Half types compute in float32.
+
     Definition and geometry: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning" (2016).
 
     Examples
@@ -108,13 +126,19 @@ def conv(
         padding=padding,
         dilation=dilation,
         groups=groups,
+        input_dilation=input_dilation,
         boundary=boundary,
         fill=fill,
+        add=add,
+        activation=activation,
         layout=layout,
+        dtype=dtype,
         backend=backend,
         accuracy=accuracy,
+        overflow=overflow,
         workers=workers,
         max_workspace=max_workspace,
+        out=out,
     )
     return plan(x, out)
 
@@ -128,42 +152,34 @@ def plan_conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
+    input_dilation: Any = 1,
     boundary: Any = "constant",
     fill: float = 0,
+    add: Any = None,
+    activation: Any = None,
     layout: str = "channels_first",
+    out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
     accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Plan:
-    """The Plan behind `conv`."""
-    (shape, x_dtype), filters = describe("x", x), given("w", w)
-    dtype = dtypes.result_dtype(x=x_dtype, w=filters.dtype)
-    offsets = None if bias is None else given("bias", bias)
-    if offsets is not None and not np.can_cast(offsets.dtype, dtype, "same_kind"):
-        raise TypeError(f"bias of dtype {offsets.dtype} does not cast to {dtype}")
+    """The Plan behind `conv`; of `out` it matters only whether there is one."""
+    call = Network("conv", x, w, bias, add, layout, dtype, activation, overflow, out)
     problem = conv_problem(
-        shape,
-        filters.shape,
-        dtype,
-        bias_shape=None if offsets is None else offsets.shape,
+        call.shape,
+        call.w.shape,
+        call.types,
         stride=stride,
         padding=padding,
         dilation=dilation,
         groups=groups,
+        input_dilation=input_dilation,
         boundary=boundary,
         fill=fill,
-        layout=choice("layout", layout, LAYOUTS),
+        layout=call.layout,
+        epilogue=call.epilogue,
     )
-    operands = (filters,) if offsets is None else (filters, offsets)
-    weights, *rest = (operand.astype(dtype, copy=False) for operand in operands)
-    return Plan(
-        Request(
-            "conv",
-            problem,
-            weights,
-            rest[0] if rest else None,
-            operands,
-            wishes(backend, accuracy, workers, max_workspace),
-        )
-    )
+    return call.plan(problem, call.w, backend, accuracy, workers, max_workspace)

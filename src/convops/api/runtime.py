@@ -13,6 +13,7 @@ import numpy as np
 from convops.api.conv import conv, plan_conv
 from convops.api.pool import avg_pool, max_pool, plan_avg_pool, plan_max_pool
 from convops.api.signal import convolve, correlate, plan_convolve, plan_correlate
+from convops.api.transpose import conv_transpose, plan_conv_transpose
 from convops.backends.threads import worker_count
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
@@ -23,6 +24,7 @@ from convops.problem.arguments import choice
 # The public function, whose signature counts, and what makes its plan.
 OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Plan]]] = {
     "conv": (conv, plan_conv),
+    "conv_transpose": (conv_transpose, plan_conv_transpose),
     "convolve": (convolve, plan_convolve),
     "correlate": (correlate, plan_correlate),
     "max_pool": (max_pool, plan_max_pool),

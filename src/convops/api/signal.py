@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.arguments import describe, given, wishes
+from convops.api.arguments import describe, given, operand, types_of, widened, wishes
 from convops.backends.base import Array
+from convops.dispatch.missing import POLICIES, MissingDataPlan, share
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
-from convops.problem.arguments import axis_numbers
+from convops.problem.arguments import axis_numbers, choice
 from convops.problem.arrangement import signal
-from convops.problem.conv import signal_problem
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import parse_policy
+from convops.problem.signal import signal_problem
 
 
 def convolve(
@@ -26,9 +29,13 @@ def convolve(
     boundary: Any = "constant",
     fill: float = 0,
     origin: Any = 0,
+    nan: str = "propagate",
+    min_weight: float = 0.0,
     out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
     accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Array:
@@ -47,23 +54,31 @@ def convolve(
         The axes to filter, by default all; the others are batch. A colour image, channel by channel:
         ``axes=(0, 1)``.
     stride, dilation : int or sequence of int
-        Keep every stride-th sample of the answer; put dilation - 1 zeros between the kernel's items.
+        Keep every stride-th sample of the answer; put dilation - 1 zeros between the kernel's items. A stride may
+        be a fraction, see `conv`.
     boundary, fill
         What stands outside of `a`, see `conv`.
     origin : int or sequence of int
         For "same": ``out[i] = out0[i - origin]``, the sense of `scipy.ndimage.correlate`.
-    out, backend, accuracy, workers, max_workspace
+    nan : {"propagate", "ignore", "interpolate"}
+        What NaN in `a` stands for: itself, nothing (its terms are left out of the sum), or a missing sample, whose
+        weight goes to the others: ``sum_valid(k a) * sum(k) / sum_valid(k)``. Padding counts as valid.
+    min_weight : float
+        For "ignore" and "interpolate": the result is NaN where the valid samples hold a smaller share of
+        ``sum(|k|)``, or none.
+    out, dtype, backend, accuracy, overflow, workers, max_workspace
         See `conv`.
 
     Returns
     -------
     ndarray
-        With the result dtype of a and k and the axes of `a` in place.
+        With the result dtype of a and k (or `dtype`) and the axes of `a` in place.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As `conv`; a kernel longer than the input raises ValueError in mode "valid".
+        As `conv`; a kernel longer than the input raises ValueError in mode "valid", and so does
+        ``nan="interpolate"`` for a kernel whose items add up to nothing.
 
     Notes
     -----
@@ -85,8 +100,13 @@ def convolve(
         boundary=boundary,
         fill=fill,
         origin=origin,
+        nan=nan,
+        min_weight=min_weight,
+        out=out,
+        dtype=dtype,
         backend=backend,
         accuracy=accuracy,
+        overflow=overflow,
         workers=workers,
         max_workspace=max_workspace,
     )
@@ -104,13 +124,17 @@ def correlate(
     boundary: Any = "constant",
     fill: float = 0,
     origin: Any = 0,
+    nan: str = "propagate",
+    min_weight: float = 0.0,
     out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
     accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Array:
-    """Correlate an array with a kernel, which is not flipped: ``out[i] = sum over j of a[i + j] * k[j]``.
+    """Correlate an array with a kernel, which is not flipped: ``out[i] = sum over j of a[i + j] * conj(k[j])``.
 
     Parameters, result and errors are those of `convolve`. The modes are those of `scipy.signal.correlate`, and
     ``mode="same"`` with `origin` is `scipy.ndimage.correlate`.
@@ -132,8 +156,13 @@ def correlate(
         boundary=boundary,
         fill=fill,
         origin=origin,
+        nan=nan,
+        min_weight=min_weight,
+        out=out,
+        dtype=dtype,
         backend=backend,
         accuracy=accuracy,
+        overflow=overflow,
         workers=workers,
         max_workspace=max_workspace,
     )
@@ -146,8 +175,9 @@ def plan_convolve(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
 
 
 def plan_correlate(a: Any, k: Any, mode: str = "full", **options: Any) -> Plan:
-    """The Plan behind `correlate`."""
-    return _plan("correlate", a, given("k", k), mode, **options)
+    """The Plan behind `correlate`; a complex kernel is conjugated."""
+    k = given("k", k)
+    return _plan("correlate", a, k.conj() if k.dtype.kind == "c" else k, mode, **options)
 
 
 def _plan(
@@ -156,19 +186,40 @@ def _plan(
     k: Array,
     mode: str,
     *,
+    nan: str = "propagate",
+    min_weight: float = 0.0,
+    out: Any = None,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+    **options: Any,
+) -> Plan:
+    problem = _problem(a, k, mode, out, **options)
+    asked = wishes(backend, accuracy, workers, max_workspace)
+    request = Request(operation, problem, operand(k, problem.dtype)[None, None], operands=(k,), wishes=asked)
+    if choice("nan", nan, POLICIES) == "propagate" or dtypes.is_integer(problem.x_dtype):
+        return Plan(request)
+    return MissingDataPlan(request, nan, share("min_weight", min_weight))
+
+
+def _problem(
+    a: Any,
+    k: Array,
+    mode: str,
+    out: Any,
+    *,
     axes: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
     boundary: Any = "constant",
     fill: float = 0,
     origin: Any = 0,
-    backend: str = "auto",
-    accuracy: str | float = "standard",
-    workers: int | None = None,
-    max_workspace: int | None = None,
-) -> Plan:
+    dtype: Any = None,
+    overflow: str = "raise",
+) -> ConvProblem:
     shape, a_dtype = describe("a", a)
-    dtype, ndim = dtypes.result_dtype(a=a_dtype, k=k.dtype), len(shape)
+    types, ndim, policy = types_of(dtype, a=a_dtype, k=k.dtype), len(shape), parse_policy(overflow)
     if axes is None and k.ndim != ndim:
         raise ValueError(f"k must have as many dimensions as a ({ndim}) unless axes= is given, got {k.ndim}")
     if k.ndim == 0:
@@ -177,7 +228,7 @@ def _plan(
     problem = signal_problem(
         shape,
         k.shape,
-        dtype,
+        types,
         mode,
         axes=numbers,
         stride=stride,
@@ -186,8 +237,6 @@ def _plan(
         fill=fill,
         origin=origin,
         arrangement=signal(ndim, numbers),
+        policy="raise" if policy == "widen" else policy,
     )
-    weights = k.astype(dtype, copy=False)[None, None]
-    return Plan(
-        Request(operation, problem, weights, operands=(k,), wishes=wishes(backend, accuracy, workers, max_workspace))
-    )
+    return widened(problem, k[None, None], None, None, dtype, out) if policy == "widen" else problem

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from convops.kernels.machine import Machine, this_machine
+from convops.problem import dtypes
 from convops.problem.counts import Problem
 
 __all__ = ["Array", "Backend", "ErrorBound", "Machine", "Runner", "this_machine"]
 
 Array = np.ndarray[Any, Any]
-# run(x, out, workers): canonical arrays (batch, channel, spatial); with indices `out` is a pair (values, taps).
-Runner = Callable[[Array, Any, int], None]
+# run(x, out, workers): canonical arrays (batch, channel, spatial). For pools `out` is a pair (values, taps or
+# None); convolutions also take add=, canonical as `out`, where the problem's epilogue has one.
+Runner = Callable[..., None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +73,9 @@ class Backend(ABC):
     def variant(self, problem: Problem) -> str:
         """The backend with every number that orders its arithmetic."""
         return self.name
+
+
+def result_roundoff(problem: Any) -> float:
+    """What rounding the sums to another dtype of the result adds to a bound."""
+    types = problem.types
+    return 0.0 if types.result == types.compute else dtypes.unit_roundoff(types.result)

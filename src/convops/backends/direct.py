@@ -11,13 +11,12 @@ from convops.backends.packed import (
     MAX_TILE_ROWS,
     TILE_FLOPS,
     PackedBackend,
-    Tiling,
-    block_channels,
     block_count,
     micro_columns,
     panel_rows,
     split_rows,
 )
+from convops.backends.packed_run import Tiling, block_channels
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
-from convops.backends.fft_tiles import Grid, chunks, cut, place, tile_grid, tiles_per_chunk
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.fft_tiles import Grid, chunks, cut, kept, tile_grid, tiles_per_chunk
+from convops.backends.finish import finish
+from convops.backends.misfits import Misfits
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -67,7 +69,9 @@ class Fft(Backend):
         size = prod(tile_grid(problem).length)
         spread = 1.0 if w is None else _norm_ratio(np.abs(w.reshape(*w.shape[:2], -1)).astype(np.float64))
         growth = RADIX_MARGIN * (11.83 * log2(max(size, 2)) + 2.24) + PRODUCT_TERM + problem.group_channels
-        return ErrorBound("tile", growth * dtypes.UNIT_ROUNDOFF[problem.dtype] * size**0.5 * spread)
+        return ErrorBound(
+            "tile", growth * dtypes.unit_roundoff(problem.dtype) * size**0.5 * spread + result_roundoff(problem)
+        )
 
     def variant(self, problem: Any) -> str:
         return f"fft[tile={'x'.join(map(str, tile_grid(problem).length))}]"
@@ -76,12 +80,13 @@ class Fft(Backend):
         from scipy import fft
 
         assert w is not None
-        grid, weights = tile_grid(problem), np.array(w)
+        grid, weights = tile_grid(problem), np.array(w, problem.dtype)
         spatial = tuple(range(-len(grid.length), 0))
         spectra = np.conj(fft.rfftn(_stuffed(problem, weights), s=grid.length, axes=spatial))
         kept_bias = None if bias is None else np.array(bias)
 
-        def run(x: Array, out: Array, workers: int) -> None:
+        def run(x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+            misfits = Misfits()
             for image, tiles in product(range(len(x)), chunks(problem, grid)):
                 for group in range(problem.groups):
                     first = group * problem.group_channels
@@ -93,11 +98,30 @@ class Fft(Backend):
                                 _channel_sum(spectrum, spectra[row]), s=grid.length, axes=spatial, workers=workers
                             )
                             sums = _repaired(problem, grid, sums, items, weights[row])
-                            if kept_bias is not None:
-                                sums = sums + kept_bias[row]
-                        place(problem, grid, sums, tiles, out[image, row])
+                        with misfits.placed(lambda at: at):
+                            _store(problem, grid, sums, tiles, out, (image, row), kept_bias, add)
+            misfits.report()
 
         return run
+
+
+def _store(
+    problem: ConvProblem,
+    grid: Grid,
+    sums: Array,
+    tiles: tuple[range, ...],
+    out: Array,
+    plane: tuple[int, int],
+    bias: Array | None,
+    add: Array | None,
+) -> None:
+    """The epilogue of the outputs of a box of tiles in one image and channel."""
+    there, dense = kept(problem, grid, sums, tiles)
+    if dense.size:
+        where: Any = (*plane, *there)
+        part = None if add is None else add[where][None]
+        origin = (*plane, *(side.start for side in there))
+        out[where] = finish(problem, dense[None], bias, part, slice(plane[1], plane[1] + 1), origin)[0]
 
 
 def _norm_ratio(w: Array) -> float:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convops.backends.base import Array
-from convops.backends.gather import source_positions, take
+from convops.backends.gather import NOTHING, source_positions, take
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
@@ -74,19 +74,16 @@ def cut(problem: ConvProblem, grid: Grid, x: Array, tiles: tuple[range, ...]) ->
     for axis, numbers, step, length in zip(problem.axes, tiles, grid.step, grid.length, strict=True):
         positions = np.add.outer(np.array(numbers) * step, np.arange(length)).ravel()
         # Beyond the last output nothing counts, and what stands there must not be loud.
-        sources.append(np.where(positions < axis.padded, source_positions(axis, positions), -2))
-    items = take(x, tuple(np.maximum(s, -1) for s in sources), problem.fill)
-    for number, source in enumerate(sources, 1):
-        if (source == -2).any():
-            items[(slice(None),) * number + (source == -2,)] = 0
+        sources.append(np.where(positions < axis.padded, source_positions(axis, positions), NOTHING))
+    items = take(x, tuple(sources), problem.fill, problem.dtype)
     rank = len(sources)
     split = [n for numbers, t in zip(tiles, grid.length, strict=True) for n in (len(numbers), t)]
     order = (0, *range(1, 2 * rank, 2), *range(2, 2 * rank + 1, 2))
     return items.reshape(len(x), *split).transpose(order)
 
 
-def place(problem: ConvProblem, grid: Grid, sums: Array, tiles: tuple[range, ...], out: Array) -> None:
-    """Write the outputs of a box of tiles that the stride keeps."""
+def kept(problem: ConvProblem, grid: Grid, sums: Array, tiles: tuple[range, ...]) -> tuple[tuple[slice, ...], Array]:
+    """The outputs of a box of tiles that the stride keeps, and where they belong."""
     rank = len(tiles)
     order = [axis for i in range(rank) for axis in (i, rank + i)]
     dense = sums.transpose(order).reshape([len(n) * v for n, v in zip(tiles, grid.step, strict=True)])
@@ -95,6 +92,5 @@ def place(problem: ConvProblem, grid: Grid, sums: Array, tiles: tuple[range, ...
         begin, end = numbers.start * step, numbers.stop * step
         first, last = ceil(begin / axis.stride), min(axis.out, ceil(end / axis.stride))
         there.append(slice(first, last))
-        here.append(slice(first * axis.stride - begin, (last - 1) * axis.stride - begin + 1, axis.stride))
-    if all(s.start < s.stop for s in there):
-        out[tuple(there)] = dense[tuple(here)]
+        here.append(slice(first * axis.stride - begin, max(0, (last - 1) * axis.stride - begin + 1), axis.stride))
+    return tuple(there), dense[tuple(here)]

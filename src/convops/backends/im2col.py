@@ -13,15 +13,14 @@ import numpy as np
 from convops.backends.base import Machine
 from convops.backends.packed import (
     MAX_TILE_ROWS,
-    REDUCTION_BLOCK,
     TILE_FLOPS,
     PackedBackend,
-    Tiling,
     block_count,
     micro_columns,
     panel_rows,
     split_rows,
 )
+from convops.backends.packed_run import REDUCTION_BLOCK, Tiling
 from convops.problem.conv import ConvProblem
 
 # Tiles into which even a small map is cut; further tiles repeat the packing, so they split the rows less.

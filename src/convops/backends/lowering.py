@@ -13,6 +13,8 @@ from convops.problem.boundary import source_index
 from convops.problem.geometry import Axis
 
 RANK = 3
+# In the order of the ABI's codes; a problem's None admits nothing and is never asked.
+POLICIES = ("raise", "wrap", "saturate")
 # Longest time a kernel may run between two looks at pending signals.
 CHUNK_SECONDS = 0.04
 
@@ -29,6 +31,7 @@ class KernelAxis(NamedTuple):
     shift: int
     inner_begin: int
     inner_end: int
+    spacing: int
     border: Array | None
     counted: int
     tile: int
@@ -37,20 +40,21 @@ class KernelAxis(NamedTuple):
 
 
 def border_map(axis: Axis) -> Array | None:
-    """Input positions of the padded positions outside the input (-1 is fill); None where all are fill."""
+    """Input positions of the padded positions outside the input (-1 fill, -2 stuffed zero); None if all are fill."""
     left, right = axis.boundary
     if left == right == "constant":
         return None
     begin, end = axis.inner
     before = np.arange(min(begin, axis.padded), dtype=np.intp) - axis.pad[0]
     after = np.arange(end, max(end, axis.padded), dtype=np.intp) - axis.pad[0]
-    return np.concatenate([_mapped(left, before, axis.size), _mapped(right, after, axis.size)])
+    return np.concatenate([_mapped(left, before, axis), _mapped(right, after, axis)])
 
 
-def _mapped(mode: str, index: Array, size: int) -> Array:
+def _mapped(mode: str, index: Array, axis: Axis) -> Array:
     if mode == "constant" or not index.size:
         return np.full(index.shape, -1, np.intp)
-    return np.ascontiguousarray(source_index(mode, index, size), dtype=np.intp)
+    stuffed = np.ascontiguousarray(source_index(mode, index, axis.length), dtype=np.intp)
+    return np.where(stuffed % axis.input_dilation, -2, stuffed // axis.input_dilation)
 
 
 def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
@@ -66,8 +70,9 @@ def kernel_axis(axis: Axis, tile: int = 1) -> KernelAxis:
         axis.pad[0],
         begin,
         end,
+        axis.input_dilation,
         border_map(axis),
-        axis.pad[0] + axis.size + axis.pad[1],
+        axis.pad[0] + axis.length + axis.pad[1],
         tile,
         phases=min(axis.window, axis.stride // gcd(axis.stride, axis.dilation)),
         reach=(axis.window - 1) * axis.dilation // axis.stride,

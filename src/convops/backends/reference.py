@@ -1,4 +1,4 @@
-"""The definition itself in plain NumPy: one tap after the other, elementwise, in float64 or integers.
+"""The definition itself in plain NumPy: one tap after the other, elementwise, in float64, complex128 or integers.
 
 Always applicable and the truth in all tests. It is slow on purpose: nothing here may need a second thought.
 """
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
-from convops.backends.gather import CHUNK_OUTPUTS, Box, boxes, source_positions, take
+from convops.backends.finish import finish
+from convops.backends.gather import CHUNK_OUTPUTS, Box, boxes, on_samples, source_positions, take
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import flops, outputs
@@ -37,26 +38,31 @@ class Reference(Backend):
         return 8 * 8 * CHUNK_OUTPUTS
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
-        """Sums in float64, rounded once: u |y| + K 2^-53 A <= (u + K 2^-53 (1 + u)) A."""
-        if not dtypes.is_float(problem.dtype):
+        """Sums in float64, rounded once: u |y| + K 2^-53 A <= (u + K 2^-53 (1 + u)) A; twice that if complex."""
+        if problem.dtype == dtypes.INTEGER:
             return ErrorBound("none", 0.0)
-        unit = dtypes.UNIT_ROUNDOFF[problem.dtype] if problem.dtype == "float32" else 0.0
-        return ErrorBound("terms", unit + (problem.products + problem.has_bias) * 2.0**-53 * (1 + unit))
+        unit = dtypes.unit_roundoff(problem.types.result)
+        unit = unit if unit > 2.0**-53 else 0.0
+        products = problem.products * (2 if problem.dtype in dtypes.COMPLEX else 1)
+        return ErrorBound("terms", unit + (products + problem.epilogue.terms) * 2.0**-53 * (1 + unit))
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         weights = np.array(w)
         kept_bias = None if bias is None else np.array(bias)
 
-        def run(x: Array, out: Array, workers: int) -> None:
-            accumulator = _accumulator(problem, x, weights, kept_bias)
+        def run(x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+            accumulator = _accumulator(problem, x, weights)
             for image, rows, box in product(range(len(x)), _row_blocks(problem), boxes(problem.out_spatial)):
                 first = rows.start // problem.group_rows * problem.group_channels
                 channels = x[image, first : first + problem.group_channels]
                 with np.errstate(invalid="ignore", over="ignore"):
                     sums = _sum_of_taps(problem, channels, weights[rows], box, accumulator)
-                    if kept_bias is not None:
-                        sums = sums + _column(kept_bias[rows].astype(accumulator), sums.ndim)
-                _store(out[image], sums, (range(rows.start, rows.stop), *box), image)
+                where: Any = (image, rows, *(slice(r.start, r.stop) for r in box))
+                part = None if add is None else add[where]
+                origin = (image, rows.start, *(r.start for r in box))
+                if accumulator is np.int64 and (kept_bias is not None or part is not None):
+                    sums = sums.astype(object)
+                out[where] = finish(problem, sums, kept_bias, part, rows, origin)
 
         return run
 
@@ -79,7 +85,10 @@ def _sum_of_taps(problem: ConvProblem, x: Array, w: Array, box: Box, accumulator
         for tap in product(*map(range, problem.window)):
             sources = tuple(_tap_sources(a, o, t) for a, o, t in zip(problem.axes, box, tap, strict=True))
             weight = np.moveaxis(w[:, channel], 0, -1)[tap].astype(accumulator)
-            sums += _column(weight, sums.ndim) * take(x[channel], sources, problem.fill).astype(accumulator)
+            terms = _column(weight, sums.ndim) * take(x[channel], sources, problem.fill, accumulator)
+            if problem.adjoint:
+                terms = np.where(on_samples(sources), terms, np.zeros((), accumulator))
+            sums += terms
     return sums
 
 
@@ -88,30 +97,10 @@ def _tap_sources(axis: Axis, outs: range, tap: int) -> Array:
     return source_positions(axis, positions)
 
 
-def _accumulator(problem: ConvProblem, x: Array, w: Array, bias: Array | None) -> Any:
-    """float64, or integers wide enough for any sum of these values."""
-    if dtypes.is_float(problem.dtype):
-        return np.float64
+def _accumulator(problem: ConvProblem, x: Array, w: Array) -> Any:
+    """float64, complex128, or integers wide enough for any sum of these values."""
+    if problem.dtype != dtypes.INTEGER:
+        return np.complex128 if problem.dtype in dtypes.COMPLEX else np.float64
     largest = [max(abs(int(a.max())), abs(int(a.min()))) if a.size else 0 for a in (x, w)]
     bound = problem.products * max(largest[0], abs(int(problem.fill))) * largest[1]
-    if bias is not None and bias.size:
-        bound += max(abs(int(bias.max())), abs(int(bias.min())))
-    return np.int64 if bound < 2**63 else object
-
-
-def _store(out: Array, sums: Array, box: Box, image: int) -> None:
-    """Round once to the result dtype; integers that do not fit raise."""
-    place: Any = tuple(slice(r.start, r.stop) for r in box)
-    if out.dtype.kind == "b":
-        sums = sums != 0
-    elif out.dtype.kind in "iu":
-        limits = np.iinfo(out.dtype)
-        outside = (sums < int(limits.min)) | (sums > int(limits.max))
-        if np.any(outside):
-            bad = np.unravel_index(int(np.argmax(outside)), outside.shape)
-            position = (image, *(int(i) + r.start for i, r in zip(bad, box, strict=True)))
-            raise OverflowError(
-                f"the result {sums[bad]} at (image, channel, *spatial) = {position} does not fit into {out.dtype}"
-            )
-    with np.errstate(over="ignore"):
-        out[place] = sums.astype(out.dtype)
+    return np.int64 if max(bound, *largest) < 2**63 else object

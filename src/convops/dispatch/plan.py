@@ -10,11 +10,13 @@ import numpy as np
 from convops.backends.base import Array, this_machine
 from convops.backends.threads import worker_count
 from convops.dispatch import explain
-from convops.dispatch.arrays import batches, check_out
+from convops.dispatch.arrays import check_out
 from convops.dispatch.choose import Wishes, candidates, choose
-from convops.dispatch.indices import index_result
+from convops.dispatch.run_conv import check_add, run_conv
+from convops.dispatch.run_pool import run_pool
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
 from convops.problem.counts import Problem, images
-from convops.problem.pool import PoolProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Request:
     problem: Problem
     w: Array | None = None
     bias: Array | None = None
+    add: Array | None = None
     operands: tuple[Array, ...] = ()  # as the user passed them; `out` must not overlap them
     wishes: Wishes = field(default_factory=Wishes)
 
@@ -47,6 +50,7 @@ class Plan:
         self.problem = request.problem
         self.operation = request.operation
         self._operands = request.operands
+        self._add = request.add
         self._workers = worker_count(request.wishes.workers)
         machine = this_machine()
         self._answers = candidates(self.problem, request.w, machine, request.wishes)
@@ -62,22 +66,36 @@ class Plan:
     def __repr__(self) -> str:
         return f"<Plan {self.operation} {self.problem.x_shape} -> {self.output_shape}, {self.variant}>"
 
-    def __call__(self, x: Any, out: Array | None = None) -> Any:
+    def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """Run on `x`, which must have the planned shape and a dtype that casts safely to the planned one.
+
+        Parameters
+        ----------
+        x : array_like
+        out : ndarray, optional
+            Where to write; right shape and dtype, writeable, apart from all inputs.
+        add : array_like, optional
+            In place of the `add` that was planned with.
 
         Raises
         ------
         ValueError
-            If x or out does not fit the plan.
+            If x, out or add does not fit the plan.
+        OverflowError
+            If an integer result does not fit its dtype under ``overflow="raise"``.
         """
-        x = np.asarray(x)
-        if x.shape != self.problem.x_shape:
-            raise ValueError(f"x must have the planned shape {self.problem.x_shape}, got {x.shape}")
-        if not np.can_cast(x.dtype, self.problem.dtype, "safe"):
-            raise ValueError(f"x must cast safely to the planned dtype {self.problem.dtype}, got {x.dtype}")
-        result = self._result(x, out)
-        x = x.astype(self.problem.dtype, copy=False)
-        return self._pool(x, result) if isinstance(self.problem, PoolProblem) else self._conv(x, result)
+        problem, x = self.problem, np.asarray(x)
+        if x.shape != problem.x_shape:
+            raise ValueError(f"x must have the planned shape {problem.x_shape}, got {x.shape}")
+        if dtypes.name_of(x.dtype) != problem.x_dtype:
+            if not np.can_cast(x.dtype, dtypes.named(problem.x_dtype), "safe"):
+                raise ValueError(f"x must cast safely to the planned dtype {problem.x_dtype}, got {x.dtype}")
+            x = x.astype(dtypes.named(problem.x_dtype))
+        residual = self._residual(add)
+        result = self._result(x, residual, out)
+        if isinstance(problem, ConvProblem):
+            return run_conv(problem, self._run, x, result, residual, self._workers)
+        return run_pool(problem, self._run, x, result, self._workers)
 
     def explain(self) -> explain.Explanation:
         """The answers of all backends, and which was chosen."""
@@ -86,28 +104,21 @@ class Plan:
             self.operation, described, self.backend, self.variant, explain.rows(self._answers, images(self.problem))
         )
 
-    def _result(self, x: Array, out: Array | None) -> Array:
-        dtype = np.dtype(getattr(self.problem, "out_dtype", self.problem.dtype))
+    def _residual(self, add: Any) -> Array | None:
+        if add is None:
+            if isinstance(self.problem, ConvProblem) and self.problem.epilogue.has_add and self._add is None:
+                raise ValueError("add must be given: it was planned with a shape and dtype only")
+            return self._add
+        if not isinstance(self.problem, ConvProblem) or not self.problem.epilogue.has_add:
+            raise ValueError("add was not planned for; plan with add= an array or a (shape, dtype) pair")
+        add = np.asarray(add)
+        check_add(self.problem, add.shape, add.dtype)
+        return add
+
+    def _result(self, x: Array, residual: Array | None, out: Array | None) -> Array:
+        dtype = dtypes.named(self.problem.out_dtype)
         if out is None:
             return np.empty(self.output_shape, dtype)
-        check_out(out, self.output_shape, dtype, (x, *self._operands))
+        inputs = (x, *self._operands) if residual is None else (x, *self._operands, residual)
+        check_out(out, self.output_shape, dtype, inputs)
         return out
-
-    def _conv(self, x: Array, out: Array) -> Array:
-        if self._run is not None:
-            where = self.problem.arrangement
-            for part, result in batches(where, x, out):
-                self._run(part, result, self._workers)
-        return out
-
-    def _pool(self, x: Array, out: Array) -> Any:
-        problem = self.problem
-        assert isinstance(problem, PoolProblem)
-        taps = np.empty(self.output_shape, np.int64) if problem.indices else None
-        if self._run is not None:
-            arrays = (x, out) if taps is None else (x, out, taps)
-            for part, *results in batches(problem.arrangement, *arrays):
-                self._run(part, (results[0], results[1] if taps is not None else None), self._workers)
-        if taps is None:
-            return out
-        return out, index_result(problem, taps)

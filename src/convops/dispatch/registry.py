@@ -9,8 +9,23 @@ from convops.backends.im2col import Im2col
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
 from convops.backends.reference_pool import ReferencePool
+from convops.backends.rewrites.base import Rewriting
+from convops.backends.rewrites.complex import ComplexParts
+from convops.backends.rewrites.integer import ExactIntegers
+from convops.backends.rewrites.rank import OuterAxis
+from convops.backends.rewrites.stuffed import Phases
 
-BACKENDS: tuple[Backend, ...] = (Direct(), Im2col(), Fft(), Reference(), PoolWindow(), ReferencePool())
+EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
+SMOOTH = (ComplexParts(), Phases())
+
+BACKENDS: tuple[Backend, ...] = (
+    Rewriting(Direct(), EXACT),
+    Rewriting(Im2col(), EXACT),
+    Rewriting(Fft(), SMOOTH),
+    Reference(),
+    PoolWindow(),
+    ReferencePool(),
+)
 
 
 def backends_for(kind: str) -> tuple[Backend, ...]:

@@ -2,9 +2,15 @@
 
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
                        char* totals, bint first) noexcept nogil
+# Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
+ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
+                      Py_ssize_t count) noexcept nogil
+ctypedef void (*Cast)(const char* values, Py_ssize_t pitch, char* out, Py_ssize_t step, Py_ssize_t count,
+                      int policy, int* status) noexcept nogil
 
 # One spatial axis. The index map leads from a padded position to an input position: inside
-# [inner_begin, inner_end) it is position - shift, outside it is read from `border` (NULL: fill everywhere).
+# [inner_begin, inner_end) it is (position - shift) / spacing, outside it is read from `border` (NULL: fill
+# everywhere). -1 is fill, -2 one of the zeros between the samples of a stuffed input.
 cdef struct Axis:
     Py_ssize_t size
     Py_ssize_t window
@@ -15,6 +21,7 @@ cdef struct Axis:
     Py_ssize_t shift
     Py_ssize_t inner_begin
     Py_ssize_t inner_end
+    Py_ssize_t spacing
     const Py_ssize_t* border
     Py_ssize_t counted         # pooling: padded positions below it may count in the divisor
     Py_ssize_t tile            # outputs per tile
@@ -33,6 +40,9 @@ cdef struct Epilogue:
     Operand add
     int activation
     double constants[2]
+    Cast cast                  # NULL: the result is of the kernel's own dtype
+    int policy                 # of integers that do not fit, see below
+    int* status                # set to 1 by a value that the policy does not admit
 
 cdef struct Args:
     Operand x
@@ -42,7 +52,8 @@ cdef struct Args:
     Epilogue epilogue
     const char* weights        # packed: group, row panel, step, row
     Micro micro
-    char fill[16]              # one item in x's dtype
+    Load load                  # NULL: x is of the kernel's own dtype
+    char fill[16]              # one of the kernel's reals
     Py_ssize_t groups
     Py_ssize_t channels        # input channels of one group
     Py_ssize_t rows            # output channels of one group
@@ -64,9 +75,14 @@ cdef struct Args:
     Py_ssize_t scratch_stride
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
-    int* status
 
-# Activation codes of Epilogue.activation, in the order of `problem.conv.ACTIVATIONS`.
+# Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
+cdef enum:
+    RAISE = 0
+    WRAP = 1
+    SATURATE = 2
+
+# Activation codes of Epilogue.activation, in the order of `problem.epilogue.ACTIVATIONS`.
 cdef enum:
     NONE = 0
     RELU = 1

@@ -29,4 +29,5 @@ class Launch:
         index: Any = None,
         scratch: Any = None,
         workers: int = 1,
-    ) -> None: ...
+        load: int = 0,
+    ) -> bool: ...

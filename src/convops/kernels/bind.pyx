@@ -8,7 +8,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Micro, Operand
+from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand
 
 cdef extern from *:
     """
@@ -46,13 +46,15 @@ cdef class Launch:
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
-                 constants=(0.0, 0.0), **sizes):
+                 constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
         self.args.divisor = divisor
         self.args.count_padding = count_padding
+        self.args.epilogue.cast = <Cast> <void*> cast
+        self.args.epilogue.policy = policy
         self.args.epilogue.activation = activation
         self.args.epilogue.constants[0], self.args.epilogue.constants[1] = constants
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
@@ -64,8 +66,8 @@ cdef class Launch:
     cdef _set_axis(self, Axis* to, axis):
         to.size, to.window, to.stride, to.dilation, to.out = (
             axis.size, axis.window, axis.stride, axis.dilation, axis.out)
-        to.padded, to.shift, to.inner_begin, to.inner_end = (
-            axis.padded, axis.shift, axis.inner_begin, axis.inner_end)
+        to.padded, to.shift, to.inner_begin, to.inner_end, to.spacing = (
+            axis.padded, axis.shift, axis.inner_begin, axis.inner_end, axis.spacing)
         to.counted, to.tile, to.phases, to.reach = axis.counted, axis.tile, axis.phases, axis.reach
         cdef const Py_ssize_t[::1] border = axis.border
         to.border = &border[0] if border is not None and border.shape[0] else NULL
@@ -82,10 +84,16 @@ cdef class Launch:
         a.scratch_stride, a.scratch_columns, a.scratch_offsets = scratch_stride, scratch_columns, scratch_offsets
 
     def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
-                 int workers=1):
-        """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes)."""
+                 int workers=1, size_t load=0):
+        """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
+
+        False where a result did not fit its dtype; the caller finds out which.
+        """
         cdef Args args = self.args
         cdef list views = []
+        cdef int status = 0
+        args.load = <Load> <void*> load
+        args.epilogue.status = &status
         try:
             _operand(&args.x, x, views, 0)
             _operand(&args.out, out, views, PyBUF_WRITABLE)
@@ -98,6 +106,7 @@ cdef class Launch:
             self._run(&args, self.tiles * images)
         finally:
             views.clear()
+        return status == 0
 
     cdef _run(self, Args* args, Py_ssize_t tiles):
         cdef Py_ssize_t begin = 0

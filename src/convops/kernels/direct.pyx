@@ -11,7 +11,7 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
-    Tile, ceil_div, fill_run, gather_run, minimum, panel_count, source, sweep)
+    Tile, blank_run, ceil_div, gather_run, minimum, panel_count, source, sweep)
 
 
 # The halo copy of one channel: phases, then positions, of each of the three axes.
@@ -66,7 +66,7 @@ cdef inline void copy_halo(const Args* a, const Tile* t, const Halo* halo, Real*
                     for j in range(halo.size[1]):
                         h = source(&a.axis[1], position(&a.axis[1], t.origin[1], fh, j))
                         if d < 0 or h < 0:
-                            fill_run(a, to, halo.pitch, channels, halo.size[2])
+                            blank_run(a, to, halo.pitch, d, h, w, channels, halo.size[2])
                         else:
                             gather_run(a, to, halo.pitch, image + d * a.x.step[0] + h * a.x.step[1], w,
                                        channels, halo.size[2])

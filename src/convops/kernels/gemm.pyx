@@ -9,7 +9,7 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
-    Place, Tile, ceil_div, fill_run, gather_run, minimum, next_line, panel_count, place_of, source, sweep)
+    Place, Tile, blank_run, ceil_div, gather_run, minimum, next_line, panel_count, place_of, source, sweep)
 
 
 cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
@@ -36,18 +36,18 @@ cdef inline void pack_panel(const Args* a, const Tile* t, Real* to, Py_ssize_t s
                             Py_ssize_t channel, Py_ssize_t channels, Py_ssize_t tap) noexcept nogil:
     """One tap's `count` pixels from `slot` on: row c of the panel holds channel c."""
     cdef Py_ssize_t kw = tap % a.axis[2].window, kh = tap // a.axis[2].window % a.axis[1].window
-    cdef Py_ssize_t kd = tap // a.axis[2].window // a.axis[1].window, j = 0, h, d, run
+    cdef Py_ssize_t kd = tap // a.axis[2].window // a.axis[1].window, j = 0, h, d, run, first
     cdef const char* image = a.x.data + t.batch * a.x.batch + (t.group * a.channels + channel) * a.x.channel
     cdef Place at = place_of(t, slot)
     while j < count:
         run = minimum(t.pitch - at.w, count - j)
         d = source(&a.axis[0], at.d * a.axis[0].stride + kd * a.axis[0].dilation)
         h = source(&a.axis[1], at.h * a.axis[1].stride + kh * a.axis[1].dilation)
+        first = at.w * a.axis[2].stride + kw * a.axis[2].dilation
         if d < 0 or h < 0:
-            fill_run(a, to + j, a.panel_columns, channels, run)
+            blank_run(a, to + j, a.panel_columns, d, h, first, channels, run)
         else:
-            gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1],
-                       at.w * a.axis[2].stride + kw * a.axis[2].dilation, channels, run)
+            gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1], first, channels, run)
         next_line(t, &at)
         j = j + run
     for h in range(channels):

@@ -45,4 +45,5 @@ def kernel(name: str) -> ModuleType:
 micro = kernel("micro")
 direct = kernel("direct")
 gemm = kernel("gemm")
+convert = kernel("convert")
 pool = kernel("pool")

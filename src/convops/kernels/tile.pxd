@@ -1,6 +1,6 @@
 # What the drivers of the micro-kernel share: finding an input position, copying a run of pixels, sweeping the
 # panels of a tile, storing a finished panel.
-from convops.kernels.abi cimport CLIP, LEAKY_RELU, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
+from convops.kernels.abi cimport CLIP, LEAKY_RELU, NONE, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
 from convops.kernels.simd cimport Real
 
 cdef extern from "<math.h>" nogil:
@@ -23,9 +23,12 @@ cdef struct Tile:
 
 
 cdef inline Py_ssize_t source(const Axis* axis, Py_ssize_t position) noexcept nogil:
-    """Input index of a padded position; -1 is fill."""
+    """Input index of a padded position; -1 is fill, -2 a stuffed zero."""
     if axis.inner_begin <= position < axis.inner_end:
-        return position - axis.shift
+        position = position - axis.shift
+        if axis.spacing == 1:
+            return position
+        return -2 if position % axis.spacing else position // axis.spacing
     if axis.border == NULL or position >= axis.padded:
         return -1
     if position < axis.inner_begin:
@@ -68,26 +71,52 @@ cdef inline Py_ssize_t panel_count(const Args* a) noexcept nogil:
     return ceil_div(a.rows, a.panel_rows)
 
 
-cdef inline void fill_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t channels,
-                          Py_ssize_t count) noexcept nogil:
+cdef inline void fill_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t channels, Py_ssize_t count,
+                          Py_ssize_t what) noexcept nogil:
+    """What stands where `source` answers -1 or -2."""
     cdef Py_ssize_t c, j
-    cdef Real value = (<const Real*> a.fill)[0]
+    cdef Real value = (<const Real*> a.fill)[0] if what == -1 else <Real> 0
     for c in range(channels):
         for j in range(count):
             to[c * pitch + j] = value
 
 
-cdef inline void copy_run(Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t channel, Py_ssize_t step,
+cdef inline void blank_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t d, Py_ssize_t h,
+                           Py_ssize_t position, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """`count` pixels of a line that is no input line, as d or h is negative: padding goes before stuffing."""
+    cdef Py_ssize_t j
+    if d == -1 or h == -1 or (<const Real*> a.fill)[0] == 0:
+        fill_run(a, to, pitch, channels, count, -1)
+        return
+    for j in range(count):
+        fill_run(a, to + j, pitch, channels, 1, -1 if source(&a.axis[2], position + j * a.axis[2].stride) == -1 else -2)
+
+
+cdef inline void load_run(const Args* a, Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t step,
+                          Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """The same as `copy_run` from another dtype, the longer side innermost."""
+    cdef Py_ssize_t c, j
+    if count >= channels:
+        for c in range(channels):
+            a.load(source + c * a.x.channel, step, <char*> (to + c * pitch), 1, count)
+    else:
+        for j in range(count):
+            a.load(source + j * step, a.x.channel, <char*> (to + j), pitch, channels)
+
+
+cdef inline void copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t step,
                           Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
     """to[c * pitch + j] = source[c * channel + j * step], the smaller step innermost."""
     cdef Py_ssize_t c, j
     cdef const Real* line
-    if step == sizeof(Real):
+    if a.load != NULL:
+        load_run(a, to, pitch, source, step, channels, count)
+    elif step == sizeof(Real):
         for c in range(channels):
-            line = <const Real*> (source + c * channel)
+            line = <const Real*> (source + c * a.x.channel)
             for j in range(count):
                 to[c * pitch + j] = line[j]
-    elif channel == sizeof(Real):
+    elif a.x.channel == sizeof(Real):
         for j in range(count):
             line = <const Real*> (source + j * step)
             for c in range(channels):
@@ -95,7 +124,7 @@ cdef inline void copy_run(Real* to, Py_ssize_t pitch, const char* source, Py_ssi
     else:
         for c in range(channels):
             for j in range(count):
-                to[c * pitch + j] = (<const Real*> (source + c * channel + j * step))[0]
+                to[c * pitch + j] = (<const Real*> (source + c * a.x.channel + j * step))[0]
 
 
 cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
@@ -105,18 +134,17 @@ cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const cha
     cdef Py_ssize_t step = a.x.step[2], at, j = 0, run
     while j < count:
         at = position + j * axis.stride
-        if axis.inner_begin <= at < axis.inner_end:
+        if axis.spacing == 1 and axis.inner_begin <= at < axis.inner_end:
             run = axis.inner_end - at if axis.stride == 1 else (axis.inner_end - 1 - at) // axis.stride + 1
             run = minimum(count - j, run)
-            copy_run(to + j, pitch, line + (at - axis.shift) * step, a.x.channel, axis.stride * step,
-                     channels, run)
+            copy_run(a, to + j, pitch, line + (at - axis.shift) * step, axis.stride * step, channels, run)
             j = j + run
             continue
         at = source(axis, at)
         if at < 0:
-            fill_run(a, to + j, pitch, channels, 1)
+            fill_run(a, to + j, pitch, channels, 1, at)
         else:
-            copy_run(to + j, pitch, line + at * step, a.x.channel, step, channels, 1)
+            copy_run(a, to + j, pitch, line + at * step, step, channels, 1)
         j = j + 1
 
 
@@ -136,20 +164,24 @@ cdef inline Real activate(const Epilogue* e, Real value) noexcept nogil:
     return value
 
 
-cdef inline void finish(const Epilogue* e, const Real* sums, Real bias, char* out, Py_ssize_t step,
+cdef inline void finish(const Epilogue* e, Real* sums, Real bias, char* out, Py_ssize_t step,
                         const char* add, Py_ssize_t add_step, Py_ssize_t count) noexcept nogil:
     """The epilogue, in the one order that the contract names: sum, bias, add, activation, cast."""
     cdef Py_ssize_t j
-    cdef Real value
-    if step == sizeof(Real) and add == NULL and e.activation == 0:
+    if step == sizeof(Real) and add == NULL and e.activation == NONE and e.cast == NULL:
         for j in range(count):
             (<Real*> out)[j] = sums[j] + bias
         return
     for j in range(count):
-        value = sums[j] + bias
+        sums[j] = sums[j] + bias
         if add != NULL:
-            value = value + (<const Real*> (add + j * add_step))[0]
-        (<Real*> (out + j * step))[0] = activate(e, value)
+            sums[j] = sums[j] + (<const Real*> (add + j * add_step))[0]
+        sums[j] = activate(e, sums[j])
+    if e.cast != NULL:
+        e.cast(<const char*> sums, 1, out, step, count, e.policy, e.status)
+        return
+    for j in range(count):
+        (<Real*> (out + j * step))[0] = sums[j]
 
 
 cdef inline const char* line_of(const Operand* o, const Tile* t, Py_ssize_t channel, Py_ssize_t d,
@@ -170,13 +202,13 @@ cdef inline void finish_pixels(const Epilogue* e, const Real* sums, Py_ssize_t p
 
 
 cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t d,
-                           Py_ssize_t h, Py_ssize_t w, const Real* sums, Py_ssize_t count) noexcept nogil:
+                           Py_ssize_t h, Py_ssize_t w, Real* sums, Py_ssize_t count) noexcept nogil:
     """`count` pixels of one output line in `rows` channels, the smaller step innermost."""
     cdef const Epilogue* e = &a.epilogue
     cdef const char* add = NULL
     cdef Py_ssize_t i
     if (a.out.channel == sizeof(Real) and a.out.step[2] != sizeof(Real) and e.add.data == NULL
-            and e.activation == 0):
+            and e.activation == NONE and e.cast == NULL):
         finish_pixels(e, sums, a.panel_columns, channel, <char*> line_of(&a.out, t, channel, d, h, w),
                       a.out.step[2], rows, count)
         return
@@ -188,7 +220,7 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
 
 
 cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_ssize_t slot,
-                             const Real* sums) noexcept nogil:
+                             Real* sums) noexcept nogil:
     """Write the part of a finished panel that lies inside the tile, run by run."""
     cdef Py_ssize_t end = minimum(slot + a.panel_columns, t.first_slot + t.slots), first = slot
     cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), run, valid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Rational
 from typing import Any
 
 Pair = tuple[int, int]
@@ -37,6 +38,23 @@ def per_axis(name: str, value: Any, count: int, minimum: int | None = None) -> t
     if len(values) != count:
         raise ValueError(f"{name} must be one int or {count} ints, one per spatial axis, got {len(values)}")
     return values
+
+
+def steps_per_axis(name: str, value: Any, count: int) -> tuple[Pair, ...]:
+    """(downsampling, upsampling) per axis from strides, which are ints or fractions of ints."""
+    if not is_sequence(value):
+        return (_step(name, value),) * count
+    if len(value) != count:
+        raise ValueError(f"{name} must be one value or {count} of them, one per spatial axis, got {len(value)}")
+    return tuple(_step(f"{name}[{i}]", v) for i, v in enumerate(value))
+
+
+def _step(name: str, value: Any) -> Pair:
+    if not isinstance(value, Rational) or isinstance(value, (bool, int)):
+        return integer(name, value, 1), 1
+    if value <= 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+    return int(value.numerator), int(value.denominator)
 
 
 def pairs(name: str, value: Any, count: int) -> tuple[Pair, ...]:

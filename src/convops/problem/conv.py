@@ -9,21 +9,31 @@ from typing import Any
 
 import numpy as np
 
-from convops.problem.arguments import choice, integer, per_axis
+from convops.problem import dtypes
+from convops.problem.arguments import integer, per_axis, steps_per_axis
 from convops.problem.arrangement import Arrangement, Shape, network
 from convops.problem.boundary import sides_per_axis
-from convops.problem.dtypes import fill_value
-from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
+from convops.problem.epilogue import PLAIN, Epilogue
+from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding, stuffed_length
 from convops.problem.shapes import Shapes
 
-ACTIVATIONS = (None, "relu", "leaky_relu", "sigmoid", "tanh", "clip")
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Dtypes by name: of x, of the sums ("integer" is exact), of the result."""
+
+    x: str
+    compute: str
+    result: str
 
 
 @dataclass(frozen=True)
 class ConvProblem(Shapes):
     """Cross-correlation out[b, k, i] = bias[k] + sum over c, j of w[k, c, j] x[b, c, i s - pad + j d].
 
-    The signal face is the same problem with one channel; it hands over a flipped kernel where that is meant.
+    x stands for the stuffed and padded input. The signal face is the same problem with one channel; it hands over
+    a flipped kernel where that is meant. In an `adjoint` problem (a transposed convolution) padding and stuffed
+    zeros are no terms of the sum at all, where otherwise they are zeros that infinite weights turn into NaN.
     """
 
     batch: Shape
@@ -31,12 +41,28 @@ class ConvProblem(Shapes):
     out_channels: int
     groups: int
     axes: tuple[Axis, ...]
-    dtype: str
+    types: Types
     arrangement: Arrangement
-    fill: float | int = 0
-    has_bias: bool = False
+    fill: float | int | complex = 0
+    epilogue: Epilogue = PLAIN
+    adjoint: bool = False
 
     kind = "conv"
+
+    @property
+    def x_dtype(self) -> str:
+        """The dtype of x."""
+        return self.types.x
+
+    @property
+    def dtype(self) -> str:  # type: ignore[override]
+        """The dtype in which sums are computed."""
+        return self.types.compute
+
+    @property
+    def out_dtype(self) -> str:
+        """The dtype of the result."""
+        return self.types.result
 
     @property
     def result_channels(self) -> int:
@@ -55,8 +81,13 @@ class ConvProblem(Shapes):
 
     @cached_property
     def products(self) -> int:
-        """Products per output, the K of the error bounds."""
+        """Products per output, the K of the error bounds; stuffed zeros count."""
         return self.group_channels * prod(self.window)
+
+    @cached_property
+    def is_stuffed(self) -> bool:
+        """Whether any axis has zeros between its samples."""
+        return any(axis.input_dilation > 1 for axis in self.axes)
 
 
 def _check_channels(x_channels: int, w_shape: Shape, groups: int, layout: str) -> None:
@@ -69,97 +100,73 @@ def _check_channels(x_channels: int, w_shape: Shape, groups: int, layout: str) -
         raise ValueError(f"groups={groups} must divide w's {w_shape[0]} output channels")
 
 
-def _check_window(name: str, window: Shape) -> None:
+def check_window(name: str, window: Shape) -> None:
+    """Every axis of a window has at least one tap."""
     if 0 in window:
         raise ValueError(f"{name} must have at least one tap per spatial axis, got a window of {window}")
 
 
-def conv_problem(
-    x_shape: Shape,
-    w_shape: Shape,
-    dtype: np.dtype[Any],
-    *,
-    bias_shape: Shape | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: Any,
-    boundary: Any,
-    fill: Any,
-    layout: str,
-) -> ConvProblem:
-    """The problem behind `conv`; every argument is checked here."""
+def network_axes(x_shape: Shape, w_shape: Shape, layout: str) -> Arrangement:
+    """Where batch, channel and spatial axes of x stand, from the rank of w."""
     spatial = len(w_shape) - 2
     if spatial < 1:
         raise ValueError(f"w must be (out_channels, channels / groups, *window), got shape {w_shape}")
     if len(x_shape) < spatial + 1:
         raise ValueError(f"x must have channel and {spatial} spatial axes to match w {w_shape}, got shape {x_shape}")
-    groups = integer("groups", groups, 1)
-    arrangement = network(len(x_shape), spatial, layout)
-    sizes = tuple(x_shape[a] for a in arrangement.spatial)
-    channels = x_shape[arrangement.channel or 0]
-    _check_channels(channels, w_shape, groups, layout)
-    _check_window("w", w_shape[2:])
-    if bias_shape is not None and bias_shape != w_shape[:1]:
-        raise ValueError(f"bias must have shape {w_shape[:1]}, one value per output channel, got {bias_shape}")
-    strides, dilations = per_axis("stride", stride, spatial, 1), per_axis("dilation", dilation, spatial, 1)
-    pads = resolve_padding(padding, sizes, w_shape[2:], strides, dilations)
-    axes = make_axes(sizes, w_shape[2:], strides, dilations, pads, sides_per_axis(boundary, spatial))
-    problem = ConvProblem(
-        tuple(x_shape[a] for a in arrangement.batch),
-        channels,
-        w_shape[0],
-        groups,
-        axes,
-        dtype.name,
-        arrangement,
-        fill_value(fill, dtype),
-        bias_shape is not None,
-    )
-    check_size(problem.out_shape, dtype.itemsize)
-    return problem
+    check_window("w", w_shape[2:])
+    return network(len(x_shape), spatial, layout)
 
 
-def signal_problem(
-    a_shape: Shape,
-    k_shape: Shape,
-    dtype: np.dtype[Any],
-    mode: str,
+def stuffing_of(stride: Any, input_dilation: Any, count: int) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Strides, and (input dilation, tail) per axis: a fractional stride puts zeros behind the last sample too."""
+    steps = steps_per_axis("stride", stride, count)
+    between = per_axis("input_dilation", input_dilation, count, 1)
+    if any(up > 1 for _, up in steps) and any(u > 1 for u in between):
+        raise ValueError(f"stride={stride} is fractional and goes not together with input_dilation={input_dilation}")
+    stuffing = tuple((up, up - 1) if up > 1 else (u, 0) for (_, up), u in zip(steps, between, strict=True))
+    return tuple(step for step, _ in steps), stuffing
+
+
+def stuffed_sizes(sizes: Shape, stuffing: tuple[tuple[int, int], ...]) -> Shape:
+    """Lengths that named paddings refer to."""
+    return tuple(stuffed_length(m, u) + (tail if m else 0) for m, (u, tail) in zip(sizes, stuffing, strict=True))
+
+
+def conv_problem(
+    x_shape: Shape,
+    w_shape: Shape,
+    types: Types,
     *,
-    axes: tuple[int, ...],
     stride: Any,
+    padding: Any,
     dilation: Any,
+    groups: Any,
+    input_dilation: Any,
     boundary: Any,
     fill: Any,
-    origin: Any,
-    arrangement: Arrangement,
+    layout: str,
+    epilogue: Epilogue,
 ) -> ConvProblem:
-    """The problem behind `convolve` and `correlate`: one channel, pads from the mode."""
-    choice("mode", mode, ("full", "valid", "same"))
-    count = len(axes)
-    if len(k_shape) != count:
-        raise ValueError(f"k must have one dimension per filtered axis ({count}), got shape {k_shape}")
-    _check_window("k", k_shape)
-    sizes = tuple(a_shape[axis] for axis in axes)
-    strides, dilations = per_axis("stride", stride, count, 1), per_axis("dilation", dilation, count, 1)
-    origins = per_axis("origin", origin, count)
-    ones = (1,) * count
-    pads = resolve_padding("valid" if mode == "same" else mode, sizes, k_shape, ones, dilations)
-    if mode == "same":
-        spans = ((n - 1) * d + 1 for n, d in zip(k_shape, dilations, strict=True))
-        pads = tuple(_same_pads(e, o) for e, o in zip(spans, origins, strict=True))
-    elif any(origins):
-        raise ValueError(f'origin shifts mode="same" only, got origin={origin!r} with mode={mode!r}')
-    spatial = make_axes(sizes, k_shape, strides, dilations, pads, sides_per_axis(boundary, count))
-    batch = tuple(a_shape[axis] for axis in arrangement.batch)
-    problem = ConvProblem(batch, 1, 1, 1, spatial, dtype.name, arrangement, fill_value(fill, dtype))
-    check_size(problem.out_shape, dtype.itemsize)
+    """The problem behind `conv`; every argument of its geometry is checked here."""
+    arrangement = network_axes(x_shape, w_shape, layout)
+    groups = integer("groups", groups, 1)
+    sizes = tuple(x_shape[a] for a in arrangement.spatial)
+    channels, count = x_shape[arrangement.channel or 0], len(sizes)
+    _check_channels(channels, w_shape, groups, layout)
+    strides, stuffing = stuffing_of(stride, input_dilation, count)
+    dilations = per_axis("dilation", dilation, count, 1)
+    pads = resolve_padding(padding, stuffed_sizes(sizes, stuffing), w_shape[2:], strides, dilations)
+    sides = sides_per_axis(boundary, count)
+    axes = make_axes(sizes, w_shape[2:], strides, dilations, pads, sides, stuffing=stuffing)
+    batch = tuple(x_shape[a] for a in arrangement.batch)
+    constant = sum_fill(fill, types)
+    problem = ConvProblem(batch, channels, w_shape[0], groups, axes, types, arrangement, constant, epilogue)
+    check_size(problem.out_shape, 16)
     return problem
 
 
-def _same_pads(span: int, origin: int) -> tuple[int, int]:
-    """The centre crop of "full" that starts at (E - 1) // 2, shifted by `origin`."""
-    low, high = -(span // 2), (span - 1) // 2
-    if not low <= origin <= high:
-        raise ValueError(f"origin must lie in [{low}, {high}] for a kernel that spans {span}, got {origin}")
-    return span // 2 + origin, (span - 1) // 2 - origin
+def sum_fill(fill: Any, types: Types) -> Any:
+    """`fill` as a number of the sums' type; the result's type must hold it where sums are integers."""
+    if types.compute != dtypes.INTEGER:
+        return dtypes.fill_value(fill, np.dtype(types.compute))
+    return dtypes.fill_value(fill, np.dtype(types.result if dtypes.is_integer(types.result) else "int64"))

@@ -1,6 +1,7 @@
 """Pure-integer geometry of convolution and pooling, one spatial axis at a time.
 
-Per axis: input length M, window N, stride s, dilation d, effective window E = d (N - 1) + 1, padding, output L.
+Per axis: input length M, window N, stride s, dilation d, input dilation u, effective window E = d (N - 1) + 1,
+stuffed length Mu = (M - 1) u + 1, padding, output length L.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ PADDINGS = ("valid", "full", "same", "same_lower", "same_symmetric", "keep")
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One spatial axis of a problem, with its output length."""
+    """One spatial axis of a problem, with its output length.
+
+    Positions count on the stuffed input: `input_dilation` - 1 zeros between samples, and `tail` more behind the
+    last one.
+    """
 
     size: int
     window: int
@@ -30,6 +35,13 @@ class Axis:
     pad: Pair
     out: int
     boundary: Sides = ("constant", "constant")
+    input_dilation: int = 1
+    tail: int = 0
+
+    @property
+    def length(self) -> int:
+        """The stuffed length Mu."""
+        return stuffed_length(self.size, self.input_dilation) + self.tail if self.size else 0
 
     @property
     def extent(self) -> int:
@@ -43,9 +55,9 @@ class Axis:
 
     @property
     def inner(self) -> Pair:
-        """Padded positions that are input items: begin and end."""
+        """Padded positions that lie on the stuffed input: begin and end."""
         left, right = self.pad
-        return max(left, 0), max(max(left, 0), left + self.size + min(right, 0))
+        return max(left, 0), max(max(left, 0), left + self.length + min(right, 0))
 
     def real_taps(self, output: int) -> range:
         """The taps of one output that fall on input items and not on padding."""
@@ -81,6 +93,11 @@ class Axis:
 def extent(window: int, dilation: int) -> int:
     """E = d (N - 1) + 1."""
     return dilation * (window - 1) + 1
+
+
+def stuffed_length(size: int, input_dilation: int) -> int:
+    """Mu = (M - 1) u + 1, and 0 for an empty axis."""
+    return (size - 1) * input_dilation + 1 if size else 0
 
 
 def resolve_padding(
@@ -141,24 +158,28 @@ def make_axes(
     pads: tuple[Pair, ...],
     boundaries: tuple[Sides, ...] | None = None,
     ceil_mode: bool = False,
+    stuffing: tuple[Pair, ...] | None = None,
 ) -> tuple[Axis, ...]:
-    """The axes of a problem, checked."""
+    """The axes of a problem, checked; `stuffing` is (input dilation, zeros behind the last sample) per axis."""
     boundaries = boundaries or (("constant", "constant"),) * len(sizes)
+    stuffing = stuffing or ((1, 0),) * len(sizes)
+    given = zip(sizes, windows, strides, dilations, pads, boundaries, stuffing, strict=True)
     axes = []
-    for i, (m, n, s, d, pad, sides) in enumerate(
-        zip(sizes, windows, strides, dilations, pads, boundaries, strict=True)
-    ):
+    for i, (m, n, s, d, pad, sides, (u, tail)) in enumerate(given):
+        stuffed = stuffed_length(m, u) + (tail if m else 0)
         try:
-            length = output_length(m, n, s, d, pad, ceil_mode)
+            length = output_length(stuffed, n, s, d, pad, ceil_mode)
         except ValueError as error:
             raise ValueError(f"spatial axis {i}: {error}") from None
         if m == 0 and any(p > 0 and b != "constant" for p, b in zip(pad, sides, strict=True)):
             raise ValueError(f"boundary {sides} cannot extend spatial axis {i}, which is empty")
         # A step that is never taken is one, so that every position is bounded by the padded length.
-        axis = Axis(m, n, s if length > 1 else 1, d if n > 1 else 1, pad, length, sides)
-        if max(axis.padded, m, *map(abs, pad)) > LARGEST_POSITION:
+        s, d, u, tail = s if length > 1 else 1, d if n > 1 else 1, u if m > 1 or tail else 1, tail if m else 0
+        axis = Axis(m, n, s, d, pad, length, sides, u, tail)
+        if max(axis.padded, stuffed, *map(abs, pad)) > LARGEST_POSITION:
             raise OverflowError(
-                f"padding {pad} with stride {s} and dilation {d} on spatial axis {i} leads to positions beyond 2^62"
+                f"padding {pad} with stride {s}, dilation {d} and input_dilation {u} on spatial axis {i} leads to "
+                "positions beyond 2^62"
             )
         axes.append(axis)
     return tuple(axes)

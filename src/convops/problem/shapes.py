@@ -15,6 +15,12 @@ class Shapes:
     channels: int
     axes: tuple[Axis, ...]
     arrangement: Arrangement
+    dtype: str
+
+    @property
+    def x_dtype(self) -> str:
+        """The dtype of x."""
+        return self.dtype
 
     @property
     def result_channels(self) -> int:
@@ -49,4 +55,4 @@ class Shapes:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to compute."""
-        return 0 in self.out_shape
+        return 0 in (*self.batch, self.result_channels, *self.out_spatial)

@@ -1,0 +1,162 @@
+"""Running direct and im2col: packed weights, scratch memory, the launch, and what did not fit the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.backends.finish import cast
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
+from convops.backends.threads import useful_workers
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import ACTIVATIONS
+
+# Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
+REDUCTION_BLOCK = 288
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How one problem is cut: panels for the micro-kernel, tiles for the threads, bytes for the scratch."""
+
+    rows: int  # of the micro-kernel's panel
+    columns: int
+    tile_panels: int
+    tile_columns: int
+    tile_shape: tuple[int, ...]
+    tiles: int  # of one image
+    slots: int  # pixels computed per tile, useful or not
+    halo: int  # items that a tile copies per reduction block
+    blocks: int  # reduction blocks
+    listed: int  # offsets of one channel block
+
+    def scratch(self, itemsize: int) -> tuple[int, int, int]:
+        """Byte offsets of columns and offsets, and the whole size."""
+        panels = ceil(self.slots / self.columns)
+        totals = self.rows * self.columns * (panels * self.tile_panels if self.blocks > 1 else 1)
+        columns = _aligned(totals * itemsize)
+        # A panel may be read to its end where the last output ends earlier.
+        offsets = columns + _aligned((self.halo + 2 * self.columns) * itemsize)
+        return columns, offsets, offsets + _aligned(8 * max(REDUCTION_BLOCK, self.listed))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // 4096) * 4096
+
+
+def block_channels(problem: ConvProblem) -> int:
+    """Channels per reduction block; the order is channel block, taps, channels inside the block."""
+    return max(1, min(problem.group_channels, REDUCTION_BLOCK // prod(problem.window)))
+
+
+class PackedRunner:
+    """One problem with its weights, callable from many threads."""
+
+    def __init__(
+        self, kernel: str, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float
+    ) -> None:
+        self._problem = problem
+        self._tiling = tiling
+        self._kernel = kernel
+        self._seconds = seconds
+        self._item = np.dtype(problem.dtype).itemsize
+        self._packed = _pack_weights(problem, w, tiling)
+        self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
+        self._memory = Workspace()
+        cast_to = isa.convert.cast_address(problem.types.result, self._item)
+        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        self._launch = self._make_launch(cast=cast_to, policy=policy)
+
+    def _make_launch(self, **store: int) -> Launch:
+        problem, tiling = self._problem, self._tiling
+        columns, offsets, stride = tiling.scratch(self._item)
+        return Launch(
+            getattr(isa, "gemm" if self._kernel == "im2col" else self._kernel),
+            f"{self._kernel}_{_suffix(problem)}",
+            kernel_axes(problem.axes, tiling.tile_shape),
+            tiles=tiling.tiles,
+            chunk=int(CHUNK_SECONDS / self._seconds * tiling.tiles),
+            micro=isa.micro.address(tiling.rows, self._item),
+            fill=np.array(problem.fill, problem.dtype).tobytes(),
+            activation=ACTIVATIONS.index(problem.epilogue.activation),
+            constants=problem.epilogue.constants,
+            scratch_stride=stride,
+            scratch_columns=columns,
+            scratch_offsets=offsets,
+            tile_panels=tiling.tile_panels,
+            tile_columns=tiling.tile_columns,
+            **store,
+            **_sizes(problem, tiling),
+        )
+
+    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+        if add is not None:
+            add = add.astype(self._problem.dtype, copy=False)
+        if not self._run(self._launch, x, out, workers, add):
+            self._raise_first_misfit(x, workers, add)
+
+    def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
+        workers = useful_workers(workers, self._tiling.tiles * len(x), self._seconds * len(x))
+        name, swapped = dtypes.name_of(x.dtype), not x.dtype.isnative
+        scratch = self._memory.borrow(self._tiling.scratch(self._item)[2] * workers)
+        try:
+            return launch(
+                x,
+                out,
+                images=len(x),
+                weights=self._packed,
+                bias=self._bias,
+                add=add,
+                scratch=scratch,
+                workers=workers,
+                load=isa.convert.load_address(name, swapped, self._item),
+            )
+        finally:
+            self._memory.give_back(scratch)
+
+    def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
+        """Compute image by image what the kernel could not store, to say where it stands."""
+        plain = self._make_launch()
+        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
+        for image in range(len(x)):
+            part = slice(image, image + 1)
+            self._run(plain, x[part], sums, workers, None if add is None else add[part])
+            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+
+
+def _suffix(problem: ConvProblem) -> str:
+    return "f32" if problem.dtype == "float32" else "f64"
+
+
+def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
+    return {
+        "groups": problem.groups,
+        "channels": problem.group_channels,
+        "rows": problem.group_rows,
+        "panel_rows": tiling.rows,
+        "panel_columns": tiling.columns,
+        "block_channels": block_channels(problem),
+        "block_steps": REDUCTION_BLOCK,
+    }
+
+
+def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
+    """The weights in the order in which the micro-kernel reads them, a copy."""
+    panels = problem.groups * ceil(problem.group_rows / tiling.rows)
+    packed = np.empty((panels, problem.products, tiling.rows), problem.dtype)
+    pack = Launch(
+        isa.gemm,
+        f"pack_weights_{_suffix(problem)}",
+        kernel_axes(problem.axes),
+        tiles=panels,
+        chunk=panels,
+        **_sizes(problem, tiling),
+    )
+    pack(w.astype(problem.dtype, copy=False), packed.reshape(panels, problem.products * tiling.rows))
+    return packed

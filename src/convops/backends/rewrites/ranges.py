@@ -1,0 +1,85 @@
+"""Between which integers sums lie, from what is known of x and the actual weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+
+EXACT = 2**53
+
+
+class Range(NamedTuple):
+    """Least and greatest value, and the largest magnitude of a partial sum."""
+
+    low: int
+    high: int
+    largest: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether float64 adds such numbers without rounding, in any order."""
+        return self.largest < EXACT
+
+    def fits(self, dtype: str) -> bool:
+        """Whether an integer dtype holds all values; every other dtype takes them rounded."""
+        if not dtypes.is_integer(dtype) or dtype == "bool":
+            return True
+        low, high = dtypes.limits(dtype)
+        return low <= self.low and self.high <= high
+
+    def with_added(self, values: Array | None) -> Range:
+        """After adding any of these values."""
+        if values is None:
+            return self
+        added = range_of(values)
+        return self.plus(added.low, added.high)
+
+    def plus(self, low: int, high: int) -> Range:
+        """After adding a value between `low` and `high`, or zero."""
+        low, high = min(low, 0), max(high, 0)
+        return Range(self.low + low, self.high + high, self.largest + max(-low, high))
+
+
+def range_of(values: Array) -> Range:
+    """Of the items of an integer array, and of zero."""
+    if not values.size:
+        return Range(0, 0, 0)
+    low, high = min(0, int(values.min())), max(0, int(values.max()))
+    return Range(low, high, max(-low, high))
+
+
+def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, int] | Range) -> Range:
+    """Of all sums and partial sums with bias, for items of x between x[0] and x[1], or fill, or zero."""
+    low, high = min(x[0], int(problem.fill), 0), max(x[1], int(problem.fill), 0)
+    if not w.size:
+        positive = negative = [0] * problem.out_channels
+    else:
+        small = range_of(w).largest * problem.products < 2**62
+        rows = w.reshape(len(w), -1).astype(np.int64 if small else object)
+        positive, negative = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
+    offsets = [0] * problem.out_channels if bias is None else [int(b) for b in bias]
+    ends = [
+        (
+            int(p) * low + int(n) * high + min(b, 0),
+            int(p) * high + int(n) * low + max(b, 0),
+            int(p - n) * max(-low, high) + abs(b),
+        )
+        for p, n, b in zip(positive, negative, offsets, strict=True)
+    ]
+    if not ends:
+        return Range(0, 0, 0)
+    return Range(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends))
+
+
+def widened_dtype(reach: Range) -> str:
+    """The smallest dtype that holds every sum; unsigned where none is negative."""
+    for bits in (8, 16, 32, 64):
+        for name in ((f"uint{bits}",) if reach.low >= 0 else ()) + (f"int{bits}",):
+            if reach.fits(name):
+                return name
+    raise OverflowError(f'overflow="widen": sums may lie in [{reach.low}, {reach.high}], which no integer dtype holds')
