@@ -45,7 +45,7 @@ def test_shapes_of_signals_and_biases():
         convops.max_pool(X, (10, 2))
 
 
-@pytest.mark.parametrize("dtype", ["O", "U3", "S2", "M8[s]", "m8[s]", "complex64", "V4", [("a", "f4")]], ids=str)
+@pytest.mark.parametrize("dtype", ["O", "U3", "S2", "M8[s]", "m8[s]", "V4", [("a", "f4")]], ids=str)
 def test_dtypes_that_are_not_numbers(dtype):
     bad = np.zeros((2, 6, 9, 11), dtype)
     kernel = np.zeros((4, 6, 3, 2), dtype)

@@ -12,7 +12,8 @@ import numpy as np
 
 from convops.api.conv import conv, plan_conv
 from convops.api.pool import avg_pool, max_pool, plan_avg_pool, plan_max_pool
-from convops.api.signal import convolve, correlate, plan_convolve, plan_correlate
+from convops.api.signal import convolve, correlate
+from convops.api.signal_plan import plan_convolve, plan_correlate
 from convops.api.transpose import conv_transpose, plan_conv_transpose
 from convops.backends.threads import worker_count
 from convops.dispatch.explain import Explanation

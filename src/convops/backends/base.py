@@ -23,14 +23,16 @@ Runner = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class ErrorBound:
-    """|result - exact| <= factor * measure, plus underflow.
+    """|result - exact| <= factor * measure + rounding * |result|, plus underflow.
 
     measure "terms": A = |w| * |x| + |bias| of the same output. measure "tile": max|x| over the tile times
-    sum|w|; `local` says that the tile is at most four kernel extents long. measure "none": exact.
+    sum|w|; `local` says that the tile is at most four kernel extents long. measure "none": exact. `rounding` is
+    the unit roundoff of a result narrower than its sums.
     """
 
     measure: str
     factor: float
+    rounding: float = 0.0
     local: bool = True
 
 

@@ -70,7 +70,7 @@ class Fft(Backend):
         spread = 1.0 if w is None else _norm_ratio(np.abs(w.reshape(*w.shape[:2], -1)).astype(np.float64))
         growth = RADIX_MARGIN * (11.83 * log2(max(size, 2)) + 2.24) + PRODUCT_TERM + problem.group_channels
         return ErrorBound(
-            "tile", growth * dtypes.unit_roundoff(problem.dtype) * size**0.5 * spread + result_roundoff(problem)
+            "tile", growth * dtypes.unit_roundoff(problem.dtype) * size**0.5 * spread, result_roundoff(problem)
         )
 
     def variant(self, problem: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,6 @@ def _rounded(values: Array) -> Array:
 def _fitted(value: Any, low: int, high: int, policy: str | None, position: tuple[int, ...]) -> int:
     if policy == "saturate" and value == value:
         return low if value < low else high
-    if policy == "wrap" and value - value == 0:
+    if policy == "wrap" and isfinite(value):
         return (round(value) - low) % (high - low + 1) + low
     raise Misfit(value, position)

@@ -84,7 +84,7 @@ class PackedBackend(Backend):
         """Blocks of b products summed in sequence: b + K/b roundings (Jeannerod and Rump 2013, theorem 3.1)."""
         block = min(problem.products, REDUCTION_BLOCK)
         depth = block + block_count(problem) - 1 + problem.epilogue.terms
-        return ErrorBound("terms", depth * dtypes.unit_roundoff(problem.dtype) + result_roundoff(problem))
+        return ErrorBound("terms", depth * dtypes.unit_roundoff(problem.dtype), result_roundoff(problem))
 
     def variant(self, problem: Any) -> str:
         return f"{self.name}[block={REDUCTION_BLOCK}]"

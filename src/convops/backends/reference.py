@@ -44,7 +44,7 @@ class Reference(Backend):
         unit = dtypes.unit_roundoff(problem.types.result)
         unit = unit if unit > 2.0**-53 else 0.0
         products = problem.products * (2 if problem.dtype in dtypes.COMPLEX else 1)
-        return ErrorBound("terms", unit + (products + problem.epilogue.terms) * 2.0**-53 * (1 + unit))
+        return ErrorBound("terms", (products + problem.epilogue.terms) * 2.0**-53 * (1 + unit), unit)
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         weights = np.array(w)

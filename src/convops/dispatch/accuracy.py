@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convops.backends.base import ErrorBound, result_roundoff
+from convops.backends.base import ErrorBound
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -35,7 +35,7 @@ def objection(problem: ConvProblem, bound: ErrorBound, accuracy: str | float) ->
         return None
     if accuracy == "high":
         return 'no elementwise bound, which accuracy "high" asks for'
-    limit = CLASSES[accuracy] * problem.products * dtypes.unit_roundoff(problem.dtype) + result_roundoff(problem)
+    limit = CLASSES[accuracy] * problem.products * dtypes.unit_roundoff(problem.dtype)
     if bound.factor > limit:
         return f'bound {bound.factor:.1e} exceeds {limit:.1e} of accuracy "{accuracy}"'
     if accuracy == "standard" and not bound.local:

@@ -64,7 +64,8 @@ def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, 
 @lru_cache(maxsize=1024)
 def _facts(backend: Backend, problem: Problem, machine: Machine) -> tuple[str | None, int, float]:
     """The answers that need no weights, remembered per problem."""
-    refusal = backend.supports(problem)
+    # Nothing to compute is what every backend can do.
+    refusal = None if problem.is_empty else backend.supports(problem)
     if refusal or problem.is_empty:
         return refusal, 0, 0.0
     return None, backend.workspace(problem, machine, 1), backend.cost(problem, machine)

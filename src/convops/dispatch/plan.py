@@ -99,7 +99,7 @@ class Plan:
 
     def explain(self) -> explain.Explanation:
         """The answers of all backends, and which was chosen."""
-        described = f"{self.problem.x_shape} {self.problem.dtype} -> {self.output_shape}"
+        described = f"{self.problem.x_shape} {self.problem.x_dtype} -> {self.output_shape} {self.problem.out_dtype}"
         return explain.Explanation(
             self.operation, described, self.backend, self.variant, explain.rows(self._answers, images(self.problem))
         )

@@ -32,7 +32,11 @@ def _overflow(problem: ConvProblem, misfit: Misfit, images: int) -> OverflowErro
     where, (image, channel, *spatial) = problem.arrangement, misfit.position
     batch = np.unravel_index(images + image, problem.batch) if problem.batch else ()
     index = where.user_shape(tuple(int(i) for i in batch), int(channel), tuple(map(int, spatial)))
-    value = misfit.value
+    return not_fitting(problem, misfit.value, index)
+
+
+def not_fitting(problem: ConvProblem, value: Any, index: tuple[int, ...]) -> OverflowError:
+    """The error for a result that its dtype and the overflow policy do not admit; `index` is the user's."""
     shown = int(value) if value == value and abs(value) != float("inf") else float(value)
     hint = "" if value != value else "; overflow= may wrap, saturate or widen it"
     return OverflowError(f"the result {shown} at index {index} does not fit into {problem.types.result}{hint}")

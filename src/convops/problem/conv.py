@@ -43,7 +43,7 @@ class ConvProblem(Shapes):
     axes: tuple[Axis, ...]
     types: Types
     arrangement: Arrangement
-    fill: float | int | complex = 0
+    fill: Any = 0  # a number of the sums' kind
     epilogue: Epilogue = PLAIN
     adjoint: bool = False
 

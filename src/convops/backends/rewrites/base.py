@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 Solve = Callable[[ConvProblem, Array, Array | None], Runner]
@@ -28,11 +29,15 @@ class Rewrite(ABC):
 
     @abstractmethod
     def parts(self, problem: ConvProblem) -> list[Part]:
-        """What the backend is asked to support, and what it costs."""
+        """What the backend is asked to support, and what it costs; none where no window meets a sample."""
 
     @abstractmethod
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         """A runner made of runners for the parts, which `solve` prepares."""
+
+    def refuses(self, problem: ConvProblem) -> str | None:
+        """Why the problem cannot be rewritten; None where it can."""
+        return None
 
     def extra_bytes(self, problem: ConvProblem) -> int:
         """Memory beside that of the parts."""
@@ -56,7 +61,8 @@ class Rewriting(Backend):
         rewrite = self._rewrite(problem)
         if rewrite is None or problem.is_empty:
             return self.inner.supports(problem)
-        return next((why for part in rewrite.parts(problem) if (why := self.supports(part.problem))), None)
+        whys = (self.supports(part.problem) for part in rewrite.parts(problem))
+        return rewrite.refuses(problem) or next(filter(None, whys), None)
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         rewrite = self._rewrite(problem)
@@ -77,7 +83,7 @@ class Rewriting(Backend):
         if rewrite is None:
             return self.inner.error_bound(problem, w)
         bounds = [self.error_bound(part.problem, None) for part in rewrite.parts(problem)]
-        return max(bounds, key=lambda bound: bound.factor)
+        return max(bounds, key=lambda bound: bound.factor, default=_only_epilogue(problem))
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
@@ -90,4 +96,8 @@ class Rewriting(Backend):
         rewrite = self._rewrite(problem)
         if rewrite is None:
             return self.inner.variant(problem)
-        return self.variant(rewrite.parts(problem)[0].problem)
+        return next((self.variant(part.problem) for part in rewrite.parts(problem)), self.name)
+
+
+def _only_epilogue(problem: ConvProblem) -> ErrorBound:
+    return ErrorBound("terms", problem.epilogue.terms * dtypes.unit_roundoff(problem.dtype), result_roundoff(problem))

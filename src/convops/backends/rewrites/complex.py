@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Runner
+from convops.backends.finish import finish
 from convops.backends.rewrites.base import Part, Rewrite, Solve
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
@@ -30,32 +31,25 @@ class ComplexParts(Rewrite):
         return sums + image
 
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
-        real, imaginary = _real(problem, True), _real(problem, False)
-        w_parts = (w.real, w.imag) if np.iscomplexobj(w) else (w, None)
-        b_parts = (None, None) if bias is None else (bias.real.copy(), bias.imag.copy())
-        # For each part of the result: the part of x it takes, and the runner.
-        terms: list[tuple[int, int, Runner]] = []
-        for which, offsets in enumerate(b_parts):
-            terms.append((which, which, solve(real if which == 0 else imaginary, w_parts[0], offsets)))
-        if w_parts[1] is not None:
-            one = np.zeros_like(b_parts[0]) if bias is not None else None
-            terms.append((0, 1, solve(imaginary, -w_parts[1], one)))
-            terms.append((1, 0, solve(real, w_parts[1], one)))
-        has_imaginary = problem.types.x in dtypes.COMPLEX or complex(problem.fill).imag != 0
+        parts = _real(problem, True), _real(problem, False)
+        wr, wi = (w.real, w.imag) if np.iscomplexobj(w) else (w, None)
+        # Which part of the result, from which part of x, by which runner.
+        terms = [(0, 0, solve(parts[0], wr, None)), (1, 1, solve(parts[1], wr, None))]
+        if wi is not None:
+            terms += [(0, 1, solve(parts[1], -wi, None)), (1, 0, solve(parts[0], wi, None))]
+        if problem.types.x not in dtypes.COMPLEX and complex(problem.fill).imag == 0:
+            terms = [term for term in terms if term[1] == 0]
 
         def run(x: Array, out: Array, workers: int, add: Array | None = None) -> None:
             for image in range(len(x)):
                 sums = np.zeros((1, *out.shape[1:]), problem.dtype)
-                if add is not None:
-                    sums[0] = add[image]
                 items = _parts_of(x[image : image + 1])
                 for to, source, runner in terms:
-                    if source == 0 or has_imaginary:
-                        target: Any = (sums.real, sums.imag)[to]
-                        runner(items[source], target, workers, add=target)
-                if not has_imaginary and w_parts[1] is None and bias is not None:
-                    sums.imag += bias.imag.reshape((-1,) + (1,) * (sums.ndim - 2))
-                out[image] = sums[0]
+                    target: Any = (sums.real, sums.imag)[to]
+                    runner(items[source], target, workers, add=target)
+                origin, rows = (image,) + (0,) * (sums.ndim - 1), slice(0, sums.shape[1])
+                part = None if add is None else add[image]
+                out[image] = finish(problem, sums[0], bias, part, rows, origin)
 
         return run
 
@@ -71,5 +65,5 @@ def _real(problem: ConvProblem, real: bool) -> ConvProblem:
     part = dtypes.COMPLEX[problem.dtype]
     x = dtypes.COMPLEX.get(problem.types.x, problem.types.x)
     fill = complex(problem.fill)
-    epilogue = Epilogue(has_bias=problem.epilogue.has_bias, has_add=True, policy=None)
+    epilogue = Epilogue(has_add=True, policy=None)
     return replace(problem, types=Types(x, part, part), fill=fill.real if real else fill.imag, epilogue=epilogue)

@@ -23,6 +23,12 @@ class OuterAxis(Rewrite):
     def applies(self, problem: ConvProblem) -> bool:
         return len(problem.axes) > RANK
 
+    def refuses(self, problem: ConvProblem) -> str | None:
+        if problem.fill != 0 and any(axis.input_dilation > 1 for axis in problem.axes[1:]):
+            # Padding along the outer axis goes before stuffed zeros along the inner ones.
+            return f"more than {RANK} spatial axes with a fill around stuffed zeros"
+        return None
+
     def parts(self, problem: ConvProblem) -> list[Part]:
         return [Part(_inner(problem), problem.axes[0].out)]
 

@@ -45,7 +45,7 @@ class Phases(Rewrite):
         return problem.is_stuffed and _outside_is_zero(problem) and _count(problem) <= MAX_PHASES
 
     def parts(self, problem: ConvProblem) -> list[Part]:
-        if problem.adjoint and _count(problem) > MAX_PHASES:
+        if _count(problem) > MAX_PHASES:
             return [Part(replace(problem, adjoint=False))]
         return [Part(_sub_problem(problem, phases)) for phases in _combinations(problem)]
 
@@ -53,7 +53,7 @@ class Phases(Rewrite):
         if not np.isfinite(w).all():
             # Infinite weights turn zeros into NaN, except in a transposed convolution, where they do not exist.
             return Reference().prepare(problem, w, bias, this_machine())
-        if problem.adjoint and _count(problem) > MAX_PHASES:
+        if _count(problem) > MAX_PHASES:
             return solve(replace(problem, adjoint=False), w, bias)
         return _PhaseRunner(problem, w, bias, solve)
 
@@ -86,7 +86,8 @@ class _PhaseRunner:
         kind = np.int64 if self._problem.dtype == dtypes.INTEGER else self._problem.dtype
         places = self._untouched
         for image, row in product(range(len(out)), range(self._problem.out_channels)):
-            rows, where = slice(row, row + 1), (image, row, *places)
+            rows = slice(row, row + 1)
+            where: Any = (image, row, *places)
             with misfits.placed(lambda at: (*at[:2], *(int(place[at[2]]) for place in places))):
                 part = None if add is None else add[where][None]
                 out[where] = finish(
