@@ -12,6 +12,8 @@ Data flows one way, and each folder is one step of it::
 Two faces, one engine: `convolve` and `correlate` for signals and images, `conv` and the pools for networks.
 """
 
+from importlib import import_module
+
 from convops.api.conv import conv
 from convops.api.pool import avg_pool, max_pool
 from convops.api.runtime import explain, plan, show_config, show_runtime
@@ -29,6 +31,9 @@ __all__ = [
     "convolve",
     "correlate",
     "explain",
+    "filters",
+    "geometry",
+    "grad",
     "max_pool",
     "plan",
     "show_config",
@@ -36,10 +41,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """The version, read when asked for: the reader of package metadata takes longer to import than this package."""
+# Imported when they are asked for.
+MODULES = ("filters", "geometry", "grad")
+
+
+def __getattr__(name: str) -> object:
+    """Sub-modules, and the version, whose reader takes longer to import than this package."""
+    if name in MODULES:
+        return import_module(f"convops.api.{name}")
     if name == "__version__":
         from importlib.metadata import version
 
         return version("convops")
     raise AttributeError(f"module 'convops' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
