@@ -1,5 +1,7 @@
 """Lengths, named padding and index maps in plain Python integers."""
 
+from fractions import Fraction
+
 BOUNDARIES = ("constant", "edge", "reflect", "symmetric", "wrap")
 PADDING_NAMES = ("valid", "full", "same", "same_lower", "same_symmetric", "keep")
 
@@ -14,6 +16,21 @@ def side_pairs(boundary, n):
     if isinstance(boundary, str):
         return ((boundary, boundary),) * n
     return tuple((b, b) if isinstance(b, str) else tuple(b) for b in boundary)
+
+
+class Refused(Exception):
+    """A problem that has no answer: the library must raise ValueError for it."""
+
+
+def stuffed_length(length, input_dilation):
+    """Mu: the length with input_dilation - 1 zeros between the samples."""
+    return (length - 1) * input_dilation + 1 if length else 0
+
+
+def split_strides(stride, n):
+    """Numerators (steps) and denominators (upsampling factors) of int or Fraction strides."""
+    steps = [Fraction(s) for s in per_axis(stride, n)]
+    return tuple(s.numerator for s in steps), tuple(s.denominator for s in steps)
 
 
 def effective(window, dilation):
@@ -46,9 +63,30 @@ def resolve_padding(padding, lengths, extents, strides):
     """Turn a padding argument into (left, right) pairs of ints."""
     if isinstance(padding, str):
         return tuple(_named(padding, m, e, s) for m, e, s in zip(lengths, extents, strides, strict=True))
-    if isinstance(padding, int):
-        return ((padding, padding),) * len(lengths)
-    return tuple((left, right) for left, right in padding)
+    sides = ((p, p) if isinstance(p, int) else p for p in per_axis(padding, len(lengths)))
+    return tuple((int(left), int(right)) for left, right in sides)
+
+
+def transposed_crops(padding, lengths, extents, strides):
+    """What a transposed convolution takes away at both ends of each axis; a negative number extends it."""
+    if padding == "full":
+        return tuple((e - 1, e - 1) for e in extents)
+    if padding != "same":
+        return resolve_padding(padding, lengths, extents, strides)
+    surplus = [(e - s, max(e - s, 0) // 2) for e, s in zip(extents, strides, strict=True)]
+    return tuple((half, total - half) for total, half in surplus)
+
+
+def transposed_length(length, extent, stride, crop=(0, 0), output_padding=0):
+    """Length of a transposed convolution."""
+    if length == 0:
+        return 0
+    return max(0, (length - 1) * stride + extent - sum(crop) + output_padding)
+
+
+def adaptive_windows(length, outputs):
+    """(start, end) of the window of each output."""
+    return [(i * length // outputs, -(-(i + 1) * length // outputs)) for i in range(outputs)]
 
 
 def output_length(length, extent, stride, left=0, right=0, ceil_mode=False):

@@ -1,8 +1,20 @@
 """Convolution and correlation: pad first, then slide the window over the padded array."""
 
+from math import prod
+
 import numpy as np
 
-from oracles.geometry import effective, index_map, output_length, per_axis, resolve_padding, side_pairs
+from oracles.geometry import (
+    Refused,
+    effective,
+    index_map,
+    output_length,
+    per_axis,
+    resolve_padding,
+    side_pairs,
+    split_strides,
+    stuffed_length,
+)
 
 
 def pad(x, pads, boundary="constant", fill=0):
@@ -10,6 +22,8 @@ def pad(x, pads, boundary="constant", fill=0):
     sides = side_pairs(boundary, len(pads))
     first = x.ndim - len(pads)
     for axis, ((left, right), names) in enumerate(zip(pads, sides, strict=True), first):
+        if x.shape[axis] == 0 and any(p > 0 and b != "constant" for p, b in zip((left, right), names, strict=True)):
+            raise Refused("nothing to extend")
         sources = index_map(x.shape[axis], left, right, names)
         taken = _take(x, [s or 0 for s in sources], axis)
         outside = [i for i, s in enumerate(sources) if s is None]
@@ -33,12 +47,21 @@ def _shifted(xp, tap, stride, dilation, outputs):
     return xp[cuts]
 
 
-def slide(xp, w, stride, dilation, groups):
+def fitting(sizes, window, stride, dilation, pads):
+    """Output lengths; Refused where a window does not fit."""
+    extents = [effective(m, d) for m, d in zip(window, dilation, strict=True)]
+    axes = zip(sizes, extents, stride, pads, strict=True)
+    lengths = [output_length(m, e, s, *p) for m, e, s, p in axes]
+    if None in lengths:
+        raise Refused("the window does not fit")
+    return lengths
+
+
+def slide(xp, w, stride, dilation, groups, outputs=None):
     """Correlate xp (batch, C, *spatial) with w (K, C/groups, *window), no padding."""
     window = w.shape[2:]
-    extents = [effective(n, d) for n, d in zip(window, dilation, strict=True)]
-    outputs = [output_length(m, e, s) for m, e, s in zip(xp.shape[2:], extents, stride, strict=True)]
-    assert None not in outputs, "the window does not fit"
+    if outputs is None:
+        outputs = fitting(xp.shape[2:], window, stride, dilation, ((0, 0),) * len(window))
     out = np.zeros((xp.shape[0], w.shape[0], *outputs), np.result_type(xp, w))
     rows, depth = w.shape[0] // groups, w.shape[1]
     if 0 in out.shape or depth == 0:
@@ -52,21 +75,44 @@ def slide(xp, w, stride, dilation, groups):
     return out
 
 
-def conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1, boundary="constant", fill=0):
+def spread(x, factors, lengths):
+    """Samples of the last axes of x a factor apart, zeros elsewhere."""
+    out = np.zeros(x.shape[: x.ndim - len(factors)] + tuple(lengths), x.dtype)
+    out[(..., *(slice(None, m * f, f) for m, f in zip(x.shape[x.ndim - len(factors) :], factors, strict=True)))] = x
+    return out
+
+
+def resample(x, n, stride, input_dilation):
+    """The signal that is really filtered: upsampled for a fractional stride, or with stuffed zeros; and the steps."""
+    steps, ups = split_strides(stride, n)
+    between = per_axis(input_dilation, n)
+    sizes = x.shape[x.ndim - n :]
+    if max(ups) > 1 and max(between) > 1:
+        raise Refused("a fractional stride and input_dilation")
+    if max(ups) > 1:
+        x = spread(x, ups, [m * f for m, f in zip(sizes, ups, strict=True)])
+    elif max(between) > 1:
+        x = spread(x, between, [stuffed_length(m, u) for m, u in zip(sizes, between, strict=True)])
+    return x, steps
+
+
+def conv(
+    x, w, bias=None, stride=1, padding=0, dilation=1, groups=1, boundary="constant", fill=0, input_dilation=1, add=None
+):
     """The network face, channels first, any number of batch axes."""
     n = w.ndim - 2
-    stride, dilation = per_axis(stride, n), per_axis(dilation, n)
-    spatial, batch = x.shape[x.ndim - n :], x.shape[: x.ndim - n - 1]
+    batch = x.shape[: x.ndim - n - 1]
+    x, stride = resample(x, n, stride, input_dilation)
+    spatial, dilation = x.shape[x.ndim - n :], per_axis(dilation, n)
     extents = [effective(m, d) for m, d in zip(w.shape[2:], dilation, strict=True)]
     pads = resolve_padding(padding, spatial, extents, stride)
-    flat = x.reshape((int(np.prod(batch)), *x.shape[x.ndim - n - 1 :]))
-    if 0 in spatial:
-        lengths = [output_length(m, e, s, *p) for m, e, s, p in zip(spatial, extents, stride, pads, strict=True)]
-        return np.zeros((*batch, w.shape[0], *lengths), np.result_type(x, w))
-    out = slide(pad(flat, pads, boundary, fill), w, stride, dilation, groups)
+    outputs = fitting(spatial, w.shape[2:], stride, dilation, pads)
+    flat = pad(x.reshape((prod(batch), *x.shape[x.ndim - n - 1 :])), pads, boundary, fill)
+    out = slide(flat, w, stride, dilation, groups, outputs)
     if bias is not None:
         out = out + bias.reshape((-1,) + (1,) * n)
-    return out.reshape(batch + out.shape[1:])
+    out = out.reshape(batch + out.shape[1:])
+    return out if add is None else out + add
 
 
 def signal_pads(mode, extent, origin=0):
@@ -81,15 +127,19 @@ def signal_pads(mode, extent, origin=0):
 def correlate_signal(
     a, k, mode="full", axes=None, stride=1, dilation=1, boundary="constant", fill=0, origin=0, flip=False
 ):
-    """The signal face; flip=True makes it a convolution."""
+    """The signal face; flip=True makes it a convolution, and correlation conjugates k."""
     n = k.ndim
     axes = tuple(range(a.ndim)) if axes is None else tuple(ax % a.ndim for ax in per_axis(axes, n))
-    stride, dilation, origin = per_axis(stride, n), per_axis(dilation, n), per_axis(origin, n)
-    k = k[(slice(None, None, -1),) * n] if flip else k
-    moved = np.moveaxis(a, axes, range(a.ndim - n, a.ndim))
-    batch = moved.shape[: a.ndim - n]
-    flat = moved.reshape((int(np.prod(batch)), 1, *moved.shape[a.ndim - n :]))
+    dilation, origin = per_axis(dilation, n), per_axis(origin, n)
+    if flip:
+        k = k[(slice(None, None, -1),) * n]
+    elif k.dtype.kind == "c":
+        k = k.conj()
+    moved, stride = resample(np.moveaxis(a, axes, range(a.ndim - n, a.ndim)), n, stride, 1)
+    batch, sizes = moved.shape[: a.ndim - n], moved.shape[a.ndim - n :]
     extents = [effective(m, d) for m, d in zip(k.shape, dilation, strict=True)]
     pads = tuple(signal_pads(mode, e, o) for e, o in zip(extents, origin, strict=True))
-    out = slide(pad(flat, pads, boundary, fill), k[None, None], stride, dilation, 1)
+    outputs = fitting(sizes, k.shape, stride, dilation, pads)
+    flat = pad(moved.reshape((prod(batch), 1, *sizes)), pads, boundary, fill)
+    out = slide(flat, k[None, None], stride, dilation, 1, outputs)
     return np.moveaxis(out.reshape(batch + out.shape[2:]), range(a.ndim - n, a.ndim), axes)
