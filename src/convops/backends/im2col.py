@@ -17,7 +17,9 @@ from convops.backends.packed import (
     PackedBackend,
     block_count,
     micro_columns,
+    multiply_seconds,
     panel_rows,
+    row_tiles,
     split_rows,
 )
 from convops.backends.packed_run import REDUCTION_BLOCK, Tiling
@@ -31,7 +33,6 @@ class Im2col(PackedBackend):
     """A tile is a run of output pixels in C order; packing repeats an input item once per tap."""
 
     name = "im2col"
-    kernel = "im2col"
 
     def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
         rows = panel_rows(problem.group_rows)
@@ -45,17 +46,19 @@ class Im2col(PackedBackend):
         panels = ceil(problem.group_rows / rows)
         tile_panels = split_rows(panels, rows, pixel_tiles * problem.groups)
         tiles = problem.groups * pixel_tiles * ceil(panels / tile_panels)
+        panel_runs = tile_columns // columns * tile_panels if block_count(problem) > 1 else 1
         return Tiling(
+            "im2col",
             rows,
             columns,
             tile_panels,
             tile_columns,
             (),
             tiles,
-            tile_columns,
-            steps * tile_columns,
-            block_count(problem),
-            steps,
+            slots=tile_columns,
+            totals=rows * columns * panel_runs,
+            halo=steps * tile_columns,
+            listed=steps,
         )
 
     def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:
@@ -68,9 +71,9 @@ class Im2col(PackedBackend):
         tiling = self.tiling(problem, machine)
         item = np.dtype(problem.dtype).itemsize
         packed = prod(problem.out_spatial) * problem.products * problem.groups * item
-        packed *= self._row_tiles(problem, tiling)
+        packed *= row_tiles(problem, tiling)
         rate = machine.rates.copy if problem.axes[-1].stride == 1 else machine.rates.gather
         # Runs end at every output row, and each end costs about as much as 16 items.
         short = 1 + 16 / problem.axes[-1].out
-        seconds = self.multiply_seconds(problem, machine, tiling) + packed * short / rate
+        seconds = multiply_seconds(problem, machine, tiling) + packed * short / rate
         return seconds + machine.rates.call

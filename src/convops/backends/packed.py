@@ -52,7 +52,6 @@ class PackedBackend(Backend):
     """A driver of the micro-kernel. Subclasses say how they cut the pixels and what that costs."""
 
     kind = "conv"
-    kernel: str
 
     @abstractmethod
     def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
@@ -75,7 +74,7 @@ class PackedBackend(Backend):
         item = np.dtype(problem.dtype).itemsize
         tiling = self.tiling(problem, machine)
         borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
-        return tiling.scratch(item)[2] * workers + self._weight_items(problem, tiling) * item + borders
+        return tiling.scratch(item)[3] * workers + self._weight_items(problem, tiling) * item + borders
 
     def _weight_items(self, problem: ConvProblem, tiling: Tiling) -> int:
         return problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows * problem.products
@@ -89,24 +88,27 @@ class PackedBackend(Backend):
     def variant(self, problem: Any) -> str:
         return f"{self.name}[block={REDUCTION_BLOCK}]"
 
-    def multiply_seconds(self, problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
-        """Time inside the micro-kernel, padding of panels included, and in the epilogue."""
-        item = np.dtype(problem.dtype).itemsize
-        rate = machine.rates.narrow if tiling.rows <= 3 else machine.rates.multiply_add
-        pixel_tiles = tiling.tiles / (problem.groups * self._row_tiles(problem, tiling))
-        slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
-        rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
-        stored = prod(problem.out_spatial) * problem.out_channels * item
-        return (2 * rows * slots * problem.products * item / 4 / rate) + stored / machine.rates.store
-
-    def _row_tiles(self, problem: ConvProblem, tiling: Tiling) -> int:
-        return ceil(ceil(problem.group_rows / tiling.rows) / tiling.tile_panels)
-
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        return PackedRunner(self.kernel, problem, self.tiling(problem, machine), w, bias, self.cost(problem, machine))
+        return PackedRunner(problem, self.tiling(problem, machine), w, bias, self.cost(problem, machine))
 
 
 def micro_columns(problem: ConvProblem, rows: int) -> int:
     """Pixels per panel of the micro-kernel."""
     return int(isa.micro.columns(rows, np.dtype(problem.dtype).itemsize))
+
+
+def multiply_seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
+    """Time inside the micro-kernel, padding of panels included, and in the epilogue."""
+    item = np.dtype(problem.dtype).itemsize
+    rate = machine.rates.narrow if tiling.rows <= 3 else machine.rates.multiply_add
+    pixel_tiles = tiling.tiles / (problem.groups * row_tiles(problem, tiling))
+    slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
+    rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
+    stored = prod(problem.out_spatial) * problem.out_channels * item
+    return (2 * rows * slots * problem.products * item / 4 / rate) + stored / machine.rates.store
+
+
+def row_tiles(problem: ConvProblem, tiling: Tiling) -> int:
+    """Parts into which the row panels of one group are cut."""
+    return ceil(ceil(problem.group_rows / tiling.rows) / tiling.tile_panels)

@@ -23,27 +23,30 @@ REDUCTION_BLOCK = 288
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How one problem is cut: panels for the micro-kernel, tiles for the threads, bytes for the scratch."""
+    """How one problem is cut: panels for the micro-kernel, tiles for the threads, items for the scratch."""
 
-    rows: int  # of the micro-kernel's panel
-    columns: int
+    kernel: str  # "direct" and "im2col" have vectors over pixels, "dense" over output channels
+    rows: int  # output channels of a panel
+    columns: int  # pixels of a panel, at most
     tile_panels: int
     tile_columns: int
     tile_shape: tuple[int, ...]
     tiles: int  # of one image
     slots: int  # pixels computed per tile, useful or not
-    halo: int  # items that a tile copies per reduction block
-    blocks: int  # reduction blocks
+    totals: int  # sums that a tile keeps
+    halo: int  # items that a tile copies at a time
     listed: int  # offsets of one channel block
+    line: int = 0  # "dense": results of one line in transposition
+    halo_channels: int = 0
+    pixels_first: bool = False
 
-    def scratch(self, itemsize: int) -> tuple[int, int, int]:
-        """Byte offsets of columns and offsets, and the whole size."""
-        panels = ceil(self.slots / self.columns)
-        totals = self.rows * self.columns * (panels * self.tile_panels if self.blocks > 1 else 1)
-        columns = _aligned(totals * itemsize)
+    def scratch(self, itemsize: int) -> tuple[int, int, int, int]:
+        """Byte offsets of line, columns and offsets, and the whole size."""
+        line = _aligned(self.totals * itemsize)
+        columns = line + _aligned(self.line * itemsize)
         # A panel may be read to its end where the last output ends earlier.
         offsets = columns + _aligned((self.halo + 2 * self.columns) * itemsize)
-        return columns, offsets, offsets + _aligned(8 * max(REDUCTION_BLOCK, self.listed))
+        return line, columns, offsets, offsets + _aligned(8 * max(REDUCTION_BLOCK, self.listed))
 
 
 def _aligned(size: int) -> int:
@@ -58,12 +61,9 @@ def block_channels(problem: ConvProblem) -> int:
 class PackedRunner:
     """One problem with its weights, callable from many threads."""
 
-    def __init__(
-        self, kernel: str, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float
-    ) -> None:
+    def __init__(self, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float) -> None:
         self._problem = problem
         self._tiling = tiling
-        self._kernel = kernel
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
         self._packed = _pack_weights(problem, w, tiling)
@@ -75,25 +75,34 @@ class PackedRunner:
 
     def _make_launch(self, **store: int) -> Launch:
         problem, tiling = self._problem, self._tiling
-        columns, offsets, stride = tiling.scratch(self._item)
+        line, columns, offsets, stride = tiling.scratch(self._item)
         return Launch(
-            getattr(isa, "gemm" if self._kernel == "im2col" else self._kernel),
-            f"{self._kernel}_{_suffix(problem)}",
+            getattr(isa, "gemm" if tiling.kernel == "im2col" else tiling.kernel),
+            f"{tiling.kernel}_{_suffix(problem)}",
             kernel_axes(problem.axes, tiling.tile_shape),
             tiles=tiling.tiles,
             chunk=int(CHUNK_SECONDS / self._seconds * tiling.tiles),
-            micro=isa.micro.address(tiling.rows, self._item),
+            **self._micro_kernel(),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),
             constants=problem.epilogue.constants,
             scratch_stride=stride,
+            scratch_line=line,
             scratch_columns=columns,
             scratch_offsets=offsets,
             tile_panels=tiling.tile_panels,
             tile_columns=tiling.tile_columns,
+            halo_channels=tiling.halo_channels,
+            pixels_first=tiling.pixels_first,
             **store,
             **_sizes(problem, tiling),
         )
+
+    def _micro_kernel(self) -> dict[str, int]:
+        if self._tiling.kernel != "dense":
+            return {"micro": isa.micro.address(self._tiling.rows, self._item)}
+        vectors = self._tiling.rows // isa.micro_channels.lanes(self._item)
+        return {"turned": isa.micro_channels.table(vectors, self._item)}
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:
@@ -103,8 +112,10 @@ class PackedRunner:
 
     def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
         workers = useful_workers(workers, self._tiling.tiles * len(x), self._seconds * len(x))
+        if not x.dtype.isnative and not self._tiling.halo:
+            x = x.astype(x.dtype.newbyteorder("="))
         name, swapped = dtypes.name_of(x.dtype), not x.dtype.isnative
-        scratch = self._memory.borrow(self._tiling.scratch(self._item)[2] * workers)
+        scratch = self._memory.borrow(self._tiling.scratch(self._item)[3] * workers)
         try:
             return launch(
                 x,

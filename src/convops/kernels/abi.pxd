@@ -2,6 +2,9 @@
 
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
                        char* totals, bint first) noexcept nogil
+# The same with vectors over output channels, for pixels `step` bytes apart.
+ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
+                        const Py_ssize_t* offsets, char* totals, bint first) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil
@@ -52,6 +55,7 @@ cdef struct Args:
     Epilogue epilogue
     const char* weights        # packed: group, row panel, step, row
     Micro micro
+    const Turned* turned       # for runs of 1, 2, ... pixels
     Load load                  # NULL: x is of the kernel's own dtype
     char fill[16]              # one of the kernel's reals
     Py_ssize_t groups
@@ -65,14 +69,20 @@ cdef struct Args:
     # products.
     Py_ssize_t block_channels
     Py_ssize_t block_steps
+    # Where vectors run over output channels: channels copied at once, 0 to read x where it lies; whether the copy
+    # keeps the channels of a pixel together.
+    Py_ssize_t halo_channels
+    bint pixels_first
     double divisor             # pooling: > 0 replaces the number of taps
     bint count_padding
     Py_ssize_t tile_begin
     Py_ssize_t tile_end
     int workers
     char* scratch
-    # Scratch memory: bytes per worker, and where in them the columns and the offsets begin, behind the totals.
+    # Scratch memory: bytes per worker, and where in them, behind the totals, one line of results, the columns
+    # or the halo, and the offsets begin.
     Py_ssize_t scratch_stride
+    Py_ssize_t scratch_line
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
 

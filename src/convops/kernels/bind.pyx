@@ -8,7 +8,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand
+from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Turned
 
 cdef extern from *:
     """
@@ -44,13 +44,14 @@ cdef class Launch:
     cdef Py_ssize_t tiles, chunk
     cdef object keep
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0, size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
                  constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
+        self.args.turned = <const Turned*> turned
         self.args.divisor = divisor
         self.args.count_padding = count_padding
         self.args.epilogue.cast = <Cast> <void*> cast
@@ -74,14 +75,16 @@ cdef class Launch:
         return axis.border
 
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
-                   tile_columns=1, block_channels=1, block_steps=1, scratch_stride=0, scratch_columns=0,
-                   scratch_offsets=0):
+                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, pixels_first=False,
+                   scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_columns = panel_rows, panel_columns
         a.tile_panels, a.tile_columns = tile_panels, tile_columns
         a.block_channels, a.block_steps = block_channels, block_steps
-        a.scratch_stride, a.scratch_columns, a.scratch_offsets = scratch_stride, scratch_columns, scratch_offsets
+        a.halo_channels, a.pixels_first = halo_channels, pixels_first
+        a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
+        a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
 
     def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
                  int workers=1, size_t load=0):

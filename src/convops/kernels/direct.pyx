@@ -11,7 +11,7 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
-    Tile, blank_run, ceil_div, gather_run, minimum, panel_count, source, sweep)
+    Tile, blank_run, gather_run, locate_box, minimum, source, sweep)
 
 
 # The halo copy of one channel: phases, then positions, of each of the three axes.
@@ -19,21 +19,6 @@ cdef struct Halo:
     Py_ssize_t size[3]
     Py_ssize_t plane       # items of one phase
     Py_ssize_t pitch       # items of one channel
-
-
-cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
-    """Batch, group, box of pixels and row panels of tile `number`, the row panels fastest."""
-    cdef Py_ssize_t panels = panel_count(a), row_tiles = ceil_div(panels, a.tile_panels), i, count
-    t.panel_begin = number % row_tiles * a.tile_panels
-    t.panel_end = minimum(t.panel_begin + a.tile_panels, panels)
-    number = number // row_tiles
-    for i in range(2, -1, -1):
-        count = ceil_div(a.axis[i].out, a.axis[i].tile)
-        t.origin[i] = number % count * a.axis[i].tile
-        t.extent[i] = minimum(a.axis[i].tile, a.axis[i].out - t.origin[i])
-        number = number // count
-    t.group = number % a.groups
-    t.batch = number // a.groups
 
 
 cdef inline void shape(const Args* a, Tile* t, Halo* halo) noexcept nogil:
@@ -66,10 +51,10 @@ cdef inline void copy_halo(const Args* a, const Tile* t, const Halo* halo, Real*
                     for j in range(halo.size[1]):
                         h = source(&a.axis[1], position(&a.axis[1], t.origin[1], fh, j))
                         if d < 0 or h < 0:
-                            blank_run(a, to, halo.pitch, d, h, w, channels, halo.size[2])
+                            blank_run(a, to, halo.pitch, d, h, w, a.axis[2].stride, channels, halo.size[2])
                         else:
                             gather_run(a, to, halo.pitch, image + d * a.x.step[0] + h * a.x.step[1], w,
-                                       channels, halo.size[2])
+                                       a.axis[2].stride, channels, halo.size[2])
                         to = to + halo.size[2]
 
 
@@ -101,7 +86,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     cdef Py_ssize_t listed = 0
     cdef char* columns = scratch + a.scratch_columns
     cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets)
-    locate(a, number, &t)
+    locate_box(a, number, &t)
     shape(a, &t, &halo)
     while c < a.channels:
         channels = minimum(a.block_channels, a.channels - c)

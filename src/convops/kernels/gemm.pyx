@@ -45,9 +45,10 @@ cdef inline void pack_panel(const Args* a, const Tile* t, Real* to, Py_ssize_t s
         h = source(&a.axis[1], at.h * a.axis[1].stride + kh * a.axis[1].dilation)
         first = at.w * a.axis[2].stride + kw * a.axis[2].dilation
         if d < 0 or h < 0:
-            blank_run(a, to + j, a.panel_columns, d, h, first, channels, run)
+            blank_run(a, to + j, a.panel_columns, d, h, first, a.axis[2].stride, channels, run)
         else:
-            gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1], first, channels, run)
+            gather_run(a, to + j, a.panel_columns, image + d * a.x.step[0] + h * a.x.step[1], first,
+                       a.axis[2].stride, channels, run)
         next_line(t, &at)
         j = j + run
     for h in range(channels):

@@ -43,7 +43,9 @@ def kernel(name: str) -> ModuleType:
 
 
 micro = kernel("micro")
+micro_channels = kernel("micro_channels")
 direct = kernel("direct")
+dense = kernel("dense")
 gemm = kernel("gemm")
 convert = kernel("convert")
 pool = kernel("pool")

@@ -71,6 +71,21 @@ cdef inline Py_ssize_t panel_count(const Args* a) noexcept nogil:
     return ceil_div(a.rows, a.panel_rows)
 
 
+cdef inline void locate_box(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
+    """Batch, group, box of pixels and row panels of tile `number`, the row panels fastest."""
+    cdef Py_ssize_t panels = panel_count(a), row_tiles = ceil_div(panels, a.tile_panels), i, count
+    t.panel_begin = number % row_tiles * a.tile_panels
+    t.panel_end = minimum(t.panel_begin + a.tile_panels, panels)
+    number = number // row_tiles
+    for i in range(2, -1, -1):
+        count = ceil_div(a.axis[i].out, a.axis[i].tile)
+        t.origin[i] = number % count * a.axis[i].tile
+        t.extent[i] = minimum(a.axis[i].tile, a.axis[i].out - t.origin[i])
+        number = number // count
+    t.group = number % a.groups
+    t.batch = number // a.groups
+
+
 cdef inline void fill_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t channels, Py_ssize_t count,
                           Py_ssize_t what) noexcept nogil:
     """What stands where `source` answers -1 or -2."""
@@ -82,14 +97,15 @@ cdef inline void fill_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t 
 
 
 cdef inline void blank_run(const Args* a, Real* to, Py_ssize_t pitch, Py_ssize_t d, Py_ssize_t h,
-                           Py_ssize_t position, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+                           Py_ssize_t position, Py_ssize_t stride, Py_ssize_t channels,
+                           Py_ssize_t count) noexcept nogil:
     """`count` pixels of a line that is no input line, as d or h is negative: padding goes before stuffing."""
     cdef Py_ssize_t j
     if d == -1 or h == -1 or (<const Real*> a.fill)[0] == 0:
         fill_run(a, to, pitch, channels, count, -1)
         return
     for j in range(count):
-        fill_run(a, to + j, pitch, channels, 1, -1 if source(&a.axis[2], position + j * a.axis[2].stride) == -1 else -2)
+        fill_run(a, to + j, pitch, channels, 1, -1 if source(&a.axis[2], position + j * stride) == -1 else -2)
 
 
 cdef inline void load_run(const Args* a, Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t step,
@@ -128,16 +144,16 @@ cdef inline void copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char*
 
 
 cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
-                            Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
-    """Copy `count` pixels of one input line, from padded `position` on in steps of the stride."""
+                            Py_ssize_t stride, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """Copy `count` pixels of one input line, from padded `position` on in steps of `stride`."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t step = a.x.step[2], at, j = 0, run
     while j < count:
-        at = position + j * axis.stride
+        at = position + j * stride
         if axis.spacing == 1 and axis.inner_begin <= at < axis.inner_end:
-            run = axis.inner_end - at if axis.stride == 1 else (axis.inner_end - 1 - at) // axis.stride + 1
+            run = axis.inner_end - at if stride == 1 else (axis.inner_end - 1 - at) // stride + 1
             run = minimum(count - j, run)
-            copy_run(a, to + j, pitch, line + (at - axis.shift) * step, axis.stride * step, channels, run)
+            copy_run(a, to + j, pitch, line + (at - axis.shift) * step, stride * step, channels, run)
             j = j + run
             continue
         at = source(axis, at)

@@ -22,6 +22,11 @@ class Arrangement:
         middle = () if self.channel is None else (self.channel,)
         return self.batch + middle + self.spatial
 
+    @property
+    def is_channels_last(self) -> bool:
+        """Whether the channels of a pixel are neighbours in the user's order of axes."""
+        return self.channel is not None and all(axis < self.channel for axis in self.spatial)
+
     def user_shape(self, batch: Shape, channels: int, spatial: Shape) -> Shape:
         """The canonical lengths put back into the user's order."""
         canonical = batch + (() if self.channel is None else (channels,)) + spatial

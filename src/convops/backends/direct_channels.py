@@ -1,0 +1,120 @@
+"""How direct convolution is cut where vectors run over output channels: lines of any length, nothing dropped."""
+
+from __future__ import annotations
+
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.base import Machine
+from convops.backends.packed import TILE_FLOPS, row_tiles
+from convops.backends.packed_run import Tiling, block_channels
+from convops.kernels import isa
+from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
+
+MIN_TILES = 4
+# Runs of fewer pixels wait for their own sums; the share of the speed that is left.
+SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
+
+
+def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
+    """A tile keeps the sums of one panel while it goes through all channels; None without output channels enough."""
+    width = _panel_width(problem)
+    if width is None:
+        return None
+    in_place = _reads_in_place(problem)
+    chunk = problem.group_channels if in_place else _chunk(problem, machine)
+    shape = _tile_shape(problem, machine, width, chunk, in_place)
+    counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
+    panels = ceil(problem.group_rows / width)
+    boxes = prod(counts) * problem.groups
+    tile_panels = ceil(panels / min(panels, ceil(MIN_TILES / boxes)))
+    kept = tile_panels if chunk < problem.group_channels else 1
+    return Tiling(
+        "dense",
+        width,
+        isa.micro_channels.most_pixels(),
+        tile_panels,
+        1,
+        shape,
+        boxes * ceil(panels / tile_panels),
+        prod(shape),
+        totals=prod(shape) * width * kept,
+        halo=0 if in_place else _halo_items(problem, shape, chunk),
+        listed=block_channels(problem) * prod(problem.window),
+        line=width * shape[-1],
+        halo_channels=0 if in_place else chunk,
+        pixels_first=problem.arrangement.is_channels_last,
+    )
+
+
+def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
+    """Multiplying, copying halos, and transposing lines for results whose channels lie apart."""
+    item = np.dtype(problem.dtype).itemsize
+    rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
+    line = problem.axes[-1].out
+    run = line // ceil(line / tiling.columns)
+    rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
+    stored = prod(problem.out_spatial) * problem.out_channels * item
+    seconds = 2 * rows * prod(problem.out_spatial) * problem.products * item / 4 / rate
+    seconds += stored / (machine.rates.store if tiling.pixels_first else machine.rates.store / 4)
+    chunks = ceil(problem.group_channels / tiling.halo_channels) if tiling.halo_channels else 0
+    copied = tiling.halo * chunks * tiling.tiles
+    return seconds + copied * item / machine.rates.copy + row_tiles(problem, tiling) * 0.0
+
+
+def _panel_width(problem: ConvProblem) -> int | None:
+    """Two vectors, or one where that computes clearly fewer channels."""
+    lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
+    if problem.group_rows <= lanes // 2:
+        return None
+    single, double = (ceil(problem.group_rows / w) * w for w in (lanes, 2 * lanes))
+    return lanes if single < 0.8 * double else 2 * lanes
+
+
+def _reads_in_place(problem: ConvProblem) -> bool:
+    """Every position that a window reaches is an item of the input in the sums' own dtype."""
+    if problem.types.x != problem.dtype or problem.is_stuffed:
+        return False
+    return all(a.inner[0] == 0 and a.padded <= a.inner[1] for a in problem.axes)
+
+
+def _reach(axis: Axis, outs: int) -> int:
+    return (outs - 1) * axis.stride + axis.extent
+
+
+def _halo_items(problem: ConvProblem, shape: tuple[int, ...], channels: int) -> int:
+    return channels * prod(_reach(a, n) for a, n in zip(problem.axes, shape, strict=True))
+
+
+def _chunk(problem: ConvProblem, machine: Machine) -> int:
+    """Channels whose halo for one line fills at most a third of the second-level cache, in whole blocks."""
+    line = (*(1,) * (len(problem.axes) - 1), min(problem.axes[-1].out, 64))
+    one = _halo_items(problem, line, 1) * np.dtype(problem.dtype).itemsize
+    block = block_channels(problem)
+    blocks = max(1, machine.l2 // 3 // (one * block))
+    return min(problem.group_channels, blocks * block)
+
+
+def _tile_shape(problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool) -> tuple[int, ...]:
+    """A box grown from the last axis outwards while halo and sums fit into half of the second-level cache."""
+    shape = [1] * len(problem.axes)
+    kept = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
+
+    def fits(box: tuple[int, ...]) -> bool:
+        flops = 2 * prod(box) * problem.group_rows * problem.products
+        halo = 0 if in_place else _halo_items(problem, box, chunk)
+        items = halo + prod(box) * width * kept
+        return flops <= TILE_FLOPS and items * np.dtype(problem.dtype).itemsize <= machine.l2 // 2
+
+    for i in range(len(shape) - 1, -1, -1):
+        low, high = 1, problem.axes[i].out
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if fits((*shape[:i], middle, *shape[i + 1 :])) else (low, middle - 1)
+        parts = ceil(problem.axes[i].out / low)
+        shape[i] = ceil(problem.axes[i].out / parts)
+        if parts > 1:
+            break
+    return tuple(shape)
