@@ -7,13 +7,15 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
-from convops.backends.packed import TILE_FLOPS, row_tiles
+from convops.backends.packed import TILE_FLOPS
 from convops.backends.packed_run import Tiling, block_channels
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
 MIN_TILES = 4
+# Pixels whose distance is a multiple of so many bytes meet in too few sets of the first-level cache.
+CROWDED = 1024
 # Runs of fewer pixels wait for their own sums; the share of the speed that is left.
 SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
 
@@ -23,8 +25,10 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
     width = _panel_width(problem)
     if width is None:
         return None
+    lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     in_place = _reads_in_place(problem)
     chunk = problem.group_channels if in_place else _chunk(problem, machine)
+    gap = _gap(problem, chunk)
     shape = _tile_shape(problem, machine, width, chunk, in_place)
     counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
     panels = ceil(problem.group_rows / width)
@@ -40,11 +44,12 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
         shape,
         boxes * ceil(panels / tile_panels),
         prod(shape),
-        totals=prod(shape) * width * kept,
-        halo=0 if in_place else _halo_items(problem, shape, chunk),
+        totals=(prod(shape) * kept + lanes) * width,
+        halo=0 if in_place else _halo_items(problem, shape, chunk + gap),
         listed=block_channels(problem) * prod(problem.window),
-        line=width * shape[-1],
+        line=width * ceil(shape[-1] / lanes) * lanes,
         halo_channels=0 if in_place else chunk,
+        halo_gap=gap,
         pixels_first=problem.arrangement.is_channels_last,
     )
 
@@ -58,10 +63,10 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
     rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
     stored = prod(problem.out_spatial) * problem.out_channels * item
     seconds = 2 * rows * prod(problem.out_spatial) * problem.products * item / 4 / rate
-    seconds += stored / (machine.rates.store if tiling.pixels_first else machine.rates.store / 4)
+    seconds += stored / (machine.rates.store if tiling.pixels_first else machine.rates.store / 2)
     chunks = ceil(problem.group_channels / tiling.halo_channels) if tiling.halo_channels else 0
     copied = tiling.halo * chunks * tiling.tiles
-    return seconds + copied * item / machine.rates.copy + row_tiles(problem, tiling) * 0.0
+    return seconds + copied * item / machine.rates.copy
 
 
 def _panel_width(problem: ConvProblem) -> int | None:
@@ -70,14 +75,23 @@ def _panel_width(problem: ConvProblem) -> int | None:
     if problem.group_rows <= lanes // 2:
         return None
     single, double = (ceil(problem.group_rows / w) * w for w in (lanes, 2 * lanes))
-    return lanes if single < 0.8 * double else 2 * lanes
+    return lanes if single < 0.95 * double else 2 * lanes
 
 
 def _reads_in_place(problem: ConvProblem) -> bool:
     """Every position that a window reaches is an item of the input in the sums' own dtype."""
     if problem.types.x != problem.dtype or problem.is_stuffed:
         return False
-    return all(a.inner[0] == 0 and a.padded <= a.inner[1] for a in problem.axes)
+    if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes):
+        return False
+    return _gap(problem, problem.channels) == 0
+
+
+def _gap(problem: ConvProblem, channels: int) -> int:
+    """Items to leave between pixels whose channels lie together."""
+    item = np.dtype(problem.dtype).itemsize
+    distance = channels * item * problem.axes[-1].stride
+    return 64 // item if problem.arrangement.is_channels_last and distance % CROWDED == 0 else 0
 
 
 def _reach(axis: Axis, outs: int) -> int:

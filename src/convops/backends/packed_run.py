@@ -38,6 +38,7 @@ class Tiling:
     listed: int  # offsets of one channel block
     line: int = 0  # "dense": results of one line in transposition
     halo_channels: int = 0
+    halo_gap: int = 0
     pixels_first: bool = False
 
     def scratch(self, itemsize: int) -> tuple[int, int, int, int]:
@@ -93,6 +94,7 @@ class PackedRunner:
             tile_panels=tiling.tile_panels,
             tile_columns=tiling.tile_columns,
             halo_channels=tiling.halo_channels,
+            halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
             **store,
             **_sizes(problem, tiling),

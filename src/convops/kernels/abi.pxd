@@ -70,8 +70,9 @@ cdef struct Args:
     Py_ssize_t block_channels
     Py_ssize_t block_steps
     # Where vectors run over output channels: channels copied at once, 0 to read x where it lies; whether the copy
-    # keeps the channels of a pixel together.
+    # keeps the channels of a pixel together, and items between the pixels then.
     Py_ssize_t halo_channels
+    Py_ssize_t halo_gap
     bint pixels_first
     double divisor             # pooling: > 0 replaces the number of taps
     bint count_padding

@@ -75,14 +75,14 @@ cdef class Launch:
         return axis.border
 
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
-                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, pixels_first=False,
+                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
                    scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_columns = panel_rows, panel_columns
         a.tile_panels, a.tile_columns = tile_panels, tile_columns
         a.block_channels, a.block_steps = block_channels, block_steps
-        a.halo_channels, a.pixels_first = halo_channels, pixels_first
+        a.halo_channels, a.halo_gap, a.pixels_first = halo_channels, halo_gap, pixels_first
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
 

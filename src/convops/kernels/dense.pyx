@@ -9,9 +9,13 @@ from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Epilogue
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport (
+    VECTOR_BYTES, Real, Vector, f32v, f64v, high_f32, high_f64, low_f32, low_f64, outlined)
 from convops.kernels.tile cimport (
     Tile, blank_run, fill_run, finish, gather_run, line_of, locate_box, minimum, panel_count, source)
+
+cdef enum:
+    LANES = VECTOR_BYTES // 4      # of float32
 
 
 # Where a tile reads its input: the item of its first output's first tap in the first channel, and bytes from one
@@ -53,7 +57,7 @@ cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize
             else:
                 for c in range(channels):
                     to[c] = (<const Real*> (pixel + c * a.x.channel))[0]
-        to = to + channels
+        to = to + channels + a.halo_gap
 
 
 cdef inline void copy_line(const Args* a, Real* to, Py_ssize_t pitch, const char* image, Py_ssize_t d, Py_ssize_t h,
@@ -71,7 +75,7 @@ cdef inline void copy_halo(const Args* a, const Tile* t, Real* to, Py_ssize_t ch
                            Input* input) noexcept nogil:
     cdef const char* image = a.x.data + t.batch * a.x.batch + (t.group * a.channels + channel) * a.x.channel
     cdef Py_ssize_t deep = halo_size(a, t, 0), high = halo_size(a, t, 1), wide = halo_size(a, t, 2), i, j, d, h
-    cdef Py_ssize_t pitch = deep * high * wide, item = channels if a.pixels_first else 1
+    cdef Py_ssize_t pitch = deep * high * wide, item = channels + a.halo_gap if a.pixels_first else 1
     input.first = <const char*> to
     input.channel = (1 if a.pixels_first else pitch) * <Py_ssize_t> sizeof(Real)
     input.step[2] = item * <Py_ssize_t> sizeof(Real)
@@ -151,19 +155,55 @@ cdef inline void store_pixels(const Args* a, const Tile* t, Py_ssize_t channel, 
         totals = totals + a.panel_rows
 
 
+cdef outlined transpose(const Vector* rows, Py_ssize_t pitch, Vector* columns, Py_ssize_t column_pitch) noexcept nogil:
+    """As many rows as a vector has lanes: in each round neighbours move together, until columns are vectors.
+
+    Pitches count bytes.
+    """
+    cdef Vector a[16]
+    cdef Vector b[16]
+    cdef int i, lanes = LANES if Vector is f32v else LANES // 2, half = 1
+    for i in range(lanes):
+        a[i] = (<const Vector*> (<const char*> rows + i * pitch))[0]
+    while half < lanes:
+        for i in range(lanes // 2):
+            if Vector is f32v:
+                b[2 * i], b[2 * i + 1] = low_f32(a[i], a[i + LANES // 2]), high_f32(a[i], a[i + LANES // 2])
+            else:
+                b[2 * i], b[2 * i + 1] = low_f64(a[i], a[i + LANES // 4]), high_f64(a[i], a[i + LANES // 4])
+        for i in range(lanes):
+            a[i] = b[i]
+        half = 2 * half
+    for i in range(lanes):
+        (<Vector*> (<char*> columns + i * column_pitch))[0] = a[i]
+
+
+cdef inline Py_ssize_t transpose_line(const Args* a, const Real* totals, Real* line, Py_ssize_t count) noexcept nogil:
+    """Totals of `count` pixels and a few more by channel; the result is the pitch of the channels."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), pitch = (count + lanes - 1) // lanes * lanes, i, j
+    cdef const Real* block
+    for j in range(pitch // lanes):
+        for i in range(a.panel_rows // lanes):
+            block = totals + j * lanes * a.panel_rows + i * lanes
+            if Real is float:
+                transpose(<const f32v*> block, a.panel_rows * sizeof(Real),
+                          <f32v*> (line + (i * pitch + j) * lanes), pitch * sizeof(Real))
+            else:
+                transpose(<const f64v*> block, a.panel_rows * sizeof(Real),
+                          <f64v*> (line + (i * pitch + j) * lanes), pitch * sizeof(Real))
+    return pitch
+
+
 cdef inline void store_channels(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t d,
                                 Py_ssize_t h, const Real* totals, Real* line) noexcept nogil:
     """A line of each channel through the epilogue, by way of the transposed totals."""
-    cdef Py_ssize_t i, j, count = t.extent[2]
+    cdef Py_ssize_t i, count = t.extent[2], pitch = transpose_line(a, totals, line, count)
     cdef const Epilogue* e = &a.epilogue
     cdef const char* add = NULL
-    for j in range(count):
-        for i in range(rows):
-            line[i * count + j] = totals[j * a.panel_rows + i]
     for i in range(rows):
         if e.add.data != NULL:
             add = line_of(&e.add, t, channel + i, d, h, 0)
-        finish(e, line + i * count, (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0,
+        finish(e, line + i * pitch, (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0,
                <char*> line_of(&a.out, t, channel + i, d, h, 0), a.out.step[2], add, e.add.step[2], count)
 
 
