@@ -15,7 +15,21 @@ Two faces, one engine: `convolve` and `correlate` for signals and images, `conv`
 from importlib import import_module
 
 from convops.api.conv import conv
-from convops.api.pool import avg_pool, max_pool
+from convops.api.patches import col2im, im2col
+from convops.api.pool import (
+    adaptive_pool,
+    avg_pool,
+    blur_pool,
+    lp_pool,
+    max_pool,
+    max_unpool,
+    median_pool,
+    min_pool,
+    pool,
+    rank_pool,
+    sum_pool,
+)
+from convops.api.resample import downsample, upsample
 from convops.api.runtime import explain, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
 from convops.api.transpose import conv_transpose
@@ -25,19 +39,32 @@ from convops.dispatch.plan import Plan
 __all__ = [
     "Explanation",
     "Plan",
+    "adaptive_pool",
     "avg_pool",
+    "blur_pool",
+    "col2im",
     "conv",
     "conv_transpose",
     "convolve",
     "correlate",
+    "downsample",
     "explain",
     "filters",
     "geometry",
     "grad",
+    "im2col",
+    "lp_pool",
     "max_pool",
+    "max_unpool",
+    "median_pool",
+    "min_pool",
     "plan",
+    "pool",
+    "rank_pool",
     "show_config",
     "show_runtime",
+    "sum_pool",
+    "upsample",
 ]
 
 

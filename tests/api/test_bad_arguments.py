@@ -108,7 +108,7 @@ def test_mode_and_operation_names():
     with pytest.raises(ValueError, match=r"conv.*convolve.*correlate.*max_pool.*avg_pool"):
         convops.plan("convolution", X, W)
     with pytest.raises(ValueError, match=r"conv.*max_pool"):
-        convops.explain("pool", X, W)
+        convops.explain("pooling", X, W)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from convops.api import pool as pools
 from convops.api.conv import conv, plan_conv
-from convops.api.pool import avg_pool, max_pool, plan_avg_pool, plan_max_pool
+from convops.api.grad.conv import conv_input, conv_weight
+from convops.api.grad.plans import plan_conv_input, plan_conv_transpose_input, plan_conv_weight
+from convops.api.grad.transpose import conv_transpose_input
 from convops.api.signal import convolve, correlate
 from convops.api.signal_plan import plan_convolve, plan_correlate
 from convops.api.transpose import conv_transpose, plan_conv_transpose
@@ -28,8 +31,10 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Plan]]] = {
     "conv_transpose": (conv_transpose, plan_conv_transpose),
     "convolve": (convolve, plan_convolve),
     "correlate": (correlate, plan_correlate),
-    "max_pool": (max_pool, plan_max_pool),
-    "avg_pool": (avg_pool, plan_avg_pool),
+    **{name: (getattr(pools, name), planner) for name, planner in pools.PLANNERS.items()},
+    "grad.conv_input": (conv_input, plan_conv_input),
+    "grad.conv_weight": (conv_weight, plan_conv_weight),
+    "grad.conv_transpose_input": (conv_transpose_input, plan_conv_transpose_input),
 }
 ENVIRONMENT = ("CONVOPS_ISA", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 

@@ -1,88 +1,130 @@
-"""Pooling window by window, folded a whole line at a time; time grows with the window."""
+"""Pooling window by window, folded or sorted a whole line at a time; time grows with the window."""
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
-from convops.backends.lowering import CHUNK_SECONDS, RANK, Workspace, kernel_axes
-from convops.backends.threads import useful_workers
-from convops.kernels import isa
-from convops.kernels.bind import Launch
+from convops.backends.lowering import RANK
+from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of
+from convops.backends.pool_items import as_item, as_sums, is_direct, kernel_item
+from convops.backends.pool_slabs import run_slabs, slab_bytes
+from convops.backends.pool_sort import PoolSort
+from convops.backends.pool_sums import all_outputs, divisors, from_sums, halves, is_wide, joined
+from convops.backends.rounding import cast
 from convops.problem import dtypes
-from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
+from convops.problem.pool_types import CHOOSING
 
-# Output pixels of a line, or channels of a pixel, that are folded together.
-PIECE = 1 << 12
-# Items folded per tile: enough to pay for handing out the tile.
-TILE_ITEMS = 1 << 17
+SORT = PoolSort()
+# So many items of 32 bits have a sum of 64.
+MOST_ITEMS = 2**31
 
 
 class PoolWindow(Backend):
-    """Each output line folds the input lines that its window meets, taps in C order."""
+    """Each output line folds the input lines that its window meets, taps in C order; order statistics are sorted.
+
+    Integers are summed exactly in 64 bits, those of 64 bits in halves; other types that the kernels do not know
+    (half precision, complex, foreign byte order) pass through slabs of a few planes.
+    """
 
     name = "pool_window"
     kind = "pool"
 
     def supports(self, problem: PoolProblem) -> str | None:
-        if not dtypes.is_float(problem.dtype):
-            return f"pools float32 and float64, not {problem.dtype}"
+        if problem.reduction == "func":
+            return "calls no function"
         if len(problem.axes) > RANK:
             return f"at most {RANK} pooled axes, not {len(problem.axes)}"
+        if problem.reduction == "rank":
+            return SORT.supports(problem)
+        if problem.compute == dtypes.INTEGER and min(problem.products, prod(problem.spatial)) >= MOST_ITEMS:
+            return f"windows of {problem.products} integers, whose sums may not fit 64 bits"
         return None
 
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
-        return flops(problem) / machine.rates.pooled + machine.rates.call
+        if problem.reduction == "rank":
+            return SORT.cost(problem, machine)
+        return seconds_of(problem, machine) + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
+        if problem.reduction == "rank":
+            return SORT.workspace(problem, machine, workers)
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
-        return self._scratch(problem)[1] * workers + taps
-
-    def _scratch(self, problem: PoolProblem) -> tuple[int, int]:
-        """Where the tap numbers begin, and the whole size: one line of values, one of tap numbers."""
-        line = min(PIECE, max(problem.out_spatial[-1], problem.channels))
-        values = -(-line * np.dtype(problem.dtype).itemsize // 64) * 64
-        return values, values + line * 8
+        slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
+        return scratch_bytes(problem, problem.channels) * workers + taps + slab
 
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
-        if problem.reduction == "max":
-            return ErrorBound("none", 0.0)
-        return ErrorBound("terms", problem.products * dtypes.UNIT_ROUNDOFF[problem.dtype])
+        """n sums and one division of a mean: n u (Jeannerod and Rump 2013); integers are exact; one cast.
+
+        Norms are sums of positive terms in float64: n u and p + 2 for the power, times 1/p for the root, whose own
+        error has a part that grows with the logarithm of the sum, at most 710 u / p.
+        """
+        final = dtypes.unit_roundoff(problem.out_dtype)
+        if problem.reduction in CHOOSING or problem.compute == dtypes.INTEGER:
+            return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT
+        unit = dtypes.unit_roundoff(problem.compute)
+        if problem.reduction == "lp":
+            unit, root = 2.0**-53, 1 / problem.norm
+            return ErrorBound("terms", final + unit * (6 + (problem.products + 712) * root) * (1 + 2.0**-20))
+        return ErrorBound("terms", problem.products * unit + (final if problem.out_dtype != problem.compute else 0))
 
     def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
-        pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
-        piece = min(problem.out_spatial[-1], PIECE)
-        tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * problem.channels)))
-        tiles = ceil(pieces / tile_pieces)
-        offset, stride = self._scratch(problem)
-        seconds = self.cost(problem, machine)
-        memory = Workspace()
-        launch = Launch(
-            isa.pool,
-            f"{problem.reduction}_pool_{'f32' if problem.dtype == 'float32' else 'f64'}",
-            kernel_axes(problem.axes),
-            tiles=tiles,
-            chunk=int(CHUNK_SECONDS / seconds * tiles),
-            divisor=problem.divisor or 0.0,
-            count_padding=problem.count_include_pad,
-            channels=problem.channels,
-            tile_columns=tile_pieces,
-            panel_columns=PIECE,
-            scratch_stride=stride,
-            scratch_offsets=offset,
-        )
+        if problem.reduction == "rank":
+            return SORT.prepare(problem, machine)
+        item = kernel_item(problem)
+        planes = _Planes(problem, machine)
+        if not is_direct(problem):
+            return lambda x, out, workers: run_slabs(problem, planes, x, out, workers)
+        whole, native = Fold(problem, item, problem.channels, machine), dtypes.named(problem.dtype)
+        sums = problem.compute == dtypes.INTEGER
 
         def run(x: Array, out: Any, workers: int) -> None:
-            values, taps = out
-            workers = useful_workers(workers, tiles * len(x), seconds * len(x))
-            scratch = memory.borrow(stride * workers)
-            try:
-                launch(x, values, images=len(x), index=taps, scratch=scratch, workers=workers)
-            finally:
-                memory.give_back(scratch)
+            if x.dtype != native:
+                run_slabs(problem, planes, x, out, workers)
+                return
+            whole(as_item(x), as_sums(out[0]) if sums else as_item(out[0]), out[1], workers)
 
         return run
+
+
+EXACT = ErrorBound("none", 0.0)
+
+
+class _Planes:
+    """Pools planes of the dtype of x, whatever it is."""
+
+    def __init__(self, problem: PoolProblem, machine: Machine) -> None:
+        self._problem = problem
+        self._item = kernel_item(problem)
+        self._high = "int32" if problem.dtype == "int64" else self._item
+        self._folds = {item: Fold(problem, item, 1, machine) for item in {self._item, self._high}}
+        self._counts = divisors(problem, all_outputs(problem.axes)) if problem.reduction == "avg" else np.array(1)
+
+    def __call__(self, x: Array, taps: Array | None, workers: int) -> Array:
+        problem = self._problem
+        if problem.compute == dtypes.INTEGER:
+            return from_sums(problem, self._sums(x, workers), self._counts)
+        if problem.compute in dtypes.COMPLEX:
+            values = np.empty((len(x), 1, *problem.out_spatial), problem.compute)
+            items = x.astype(problem.compute, copy=False)
+            self._folds[self._item](items.real, values.real, None, workers)
+            self._folds[self._item](items.imag, values.imag, None, workers)
+        else:
+            items = as_item(x).astype(self._item, copy=False)
+            values = self._folded(items, items.dtype, taps, workers)
+        return cast(values, problem.out_dtype, problem.policy)
+
+    def _sums(self, x: Array, workers: int) -> Array:
+        if not is_wide(self._problem.dtype):
+            return self._folded(as_item(x), np.int64, None, workers)
+        high, low = halves(x)
+        return joined(self._folded(high, np.int64, None, workers), self._folded(low, np.int64, None, workers))
+
+    def _folded(self, x: Array, result: Any, taps: Array | None, workers: int) -> Array:
+        values = np.empty((len(x), 1, *self._problem.out_spatial), result)
+        self._folds[x.dtype.name](x, values, taps, workers)
+        return values

@@ -6,6 +6,7 @@ import numpy as np
 
 from convops.backends.base import Array
 from convops.problem.pool import PoolProblem
+from convops.problem.windows import origins, widths
 
 
 def index_result(problem: PoolProblem, taps: Array) -> Array:
@@ -18,10 +19,12 @@ def index_result(problem: PoolProblem, taps: Array) -> Array:
     if whole:
         for place in set(range(taps.ndim)) - set(where.spatial):
             position += _along(np.arange(taps.shape[place]) * steps[place], place, taps.ndim)
-    taps_by_axis = np.unravel_index(taps, problem.window)
-    for number, (axis, place) in enumerate(zip(problem.axes, where.spatial, strict=True)):
-        first = _along(np.arange(axis.out) * axis.stride - axis.pad[0], place, taps.ndim)
-        position += (first + taps_by_axis[number] * axis.dilation) * steps[place if whole else number]
+    pooled = list(enumerate(zip(problem.axes, where.spatial, strict=True)))
+    for number, (axis, place) in reversed(pooled):
+        outputs = np.arange(axis.out)
+        taps, tap = np.divmod(taps, _along(widths(axis, outputs), place, taps.ndim))
+        first = _along(origins(axis, outputs), place, taps.ndim)
+        position += (first + tap * axis.dilation) * steps[place if whole else number]
     return position
 
 

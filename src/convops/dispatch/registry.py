@@ -6,6 +6,7 @@ from convops.backends.base import Backend
 from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
+from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
 from convops.backends.reference_pool import ReferencePool
@@ -24,6 +25,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Fft(), SMOOTH),
     Reference(),
     PoolWindow(),
+    PoolGather(),
     ReferencePool(),
 )
 

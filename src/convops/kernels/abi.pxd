@@ -86,6 +86,9 @@ cdef struct Args:
     Py_ssize_t scratch_line
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
+    int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
+    double norm                # lp pooling: the p
+    Py_ssize_t rank            # rank pooling: from the end where negative
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

@@ -1,16 +1,11 @@
-"""Pooling: one value per window."""
+"""The largest and the smallest item of each window."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from convops.api.arguments import describe, given, wishes
+from convops.api.pool.planning import PLANNERS, run
 from convops.backends.base import Array
-from convops.dispatch.plan import Plan, Request
-from convops.problem import dtypes
-from convops.problem.arguments import choice
-from convops.problem.arrangement import LAYOUTS
-from convops.problem.pool import pool_problem
 
 
 def max_pool(
@@ -25,7 +20,10 @@ def max_pool(
     axes: Any = None,
     layout: str = "channels_first",
     out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
+    accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
 ) -> Any:
@@ -39,7 +37,7 @@ def max_pool(
     window : int or sequence of int, optional
         Items per window and axis; None pools the whole extent.
     stride : int or sequence of int, optional
-        Step between windows; by default the window.
+        Step between windows, in items; by default the window.
     padding : int, sequence or str
         As in `conv`. Padding never wins.
     dilation : int or sequence of int
@@ -51,17 +49,24 @@ def max_pool(
         array as passed (ONNX's).
     axes : int or sequence of int, optional
         Pool these axes instead of the last ones.
-    layout, out, backend, workers, max_workspace
-        See `conv`; the backends are "pool_window" and "reference".
+    layout, out, accuracy, workers, max_workspace
+        See `conv`.
+    dtype : dtype, optional
+        Of the result, rounded once.
+    backend : str
+        "auto", "pool_window", "pool_gather" or "reference".
+    overflow : {"raise", "wrap", "saturate", "widen"}
+        See `conv`; it counts where `dtype` asks for integers that the result may not fit.
 
     Returns
     -------
     ndarray, or a pair of ndarrays with `indices` (int64)
+        In the dtype of x, or `dtype`. Per axis the length is that of `conv`.
 
     Raises
     ------
     TypeError, ValueError, OverflowError
-        As `conv`; ValueError also for a window that holds nothing but padding.
+        As `conv`; ValueError also for a window that holds nothing but padding, TypeError for complex numbers.
 
     Notes
     -----
@@ -73,8 +78,10 @@ def max_pool(
     >>> convops.max_pool(np.array([[1.0, 5.0, 2.0, 4.0]]), (2,))
     array([[5., 4.]])
     """
-    plan = plan_max_pool(
-        given("x", x),
+    return run(
+        PLANNERS["max_pool"],
+        x,
+        out,
         window,
         stride=stride,
         padding=padding,
@@ -83,14 +90,16 @@ def max_pool(
         indices=indices,
         axes=axes,
         layout=layout,
+        dtype=dtype,
         backend=backend,
+        accuracy=accuracy,
+        overflow=overflow,
         workers=workers,
         max_workspace=max_workspace,
     )
-    return plan(x, out)
 
 
-def avg_pool(
+def min_pool(
     x: Any,
     window: Any = None,
     *,
@@ -98,101 +107,43 @@ def avg_pool(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
-    count_include_pad: bool = False,
-    divisor: float | None = None,
+    indices: str | None = None,
     axes: Any = None,
     layout: str = "channels_first",
     out: Array | None = None,
+    dtype: Any = None,
     backend: str = "auto",
+    accuracy: str | float = "standard",
+    overflow: str = "raise",
     workers: int | None = None,
     max_workspace: int | None = None,
-) -> Array:
-    """The mean of each window.
+) -> Any:
+    """The smallest item of each window.
 
-    Parameters
-    ----------
-    x, window, stride, padding, dilation, ceil_mode, axes, layout, out, backend, workers, max_workspace
-        See `max_pool`.
-    count_include_pad : bool
-        Divide by the number of items in the padded input instead of the real ones only.
-    divisor : float, optional
-        Divide by this instead.
-
-    Returns
-    -------
-    ndarray
-        In the dtype of x, float64 for integers and bool. A window of padding only gives NaN, or 0 with `divisor`.
-
-    Raises
-    ------
-    TypeError, ValueError, OverflowError
-        As `max_pool`.
+    Parameters, result and errors are those of `max_pool`: ``min_pool(x) == -max_pool(-x)`` where that is defined.
 
     Examples
     --------
     >>> import numpy as np, convops
-    >>> convops.avg_pool(np.array([[1.0, 5.0, 2.0, 4.0]]), (2,))
-    array([[3., 3.]])
+    >>> convops.min_pool(np.array([[1, 5, 2, 4]], np.uint8), (2,), indices="plane")
+    (array([[1, 2]], dtype=uint8), array([[0, 2]]))
     """
-    plan = plan_avg_pool(
-        given("x", x),
+    return run(
+        PLANNERS["min_pool"],
+        x,
+        out,
         window,
         stride=stride,
         padding=padding,
         dilation=dilation,
         ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
-        divisor=divisor,
+        indices=indices,
         axes=axes,
         layout=layout,
+        dtype=dtype,
         backend=backend,
+        accuracy=accuracy,
+        overflow=overflow,
         workers=workers,
         max_workspace=max_workspace,
-    )
-    return plan(x, out)
-
-
-def plan_max_pool(x: Any, window: Any = None, **options: Any) -> Plan:
-    """The Plan behind `max_pool`."""
-    return _plan("max", x, window, **options)
-
-
-def plan_avg_pool(x: Any, window: Any = None, **options: Any) -> Plan:
-    """The Plan behind `avg_pool`."""
-    return _plan("avg", x, window, **options)
-
-
-def _plan(
-    reduction: str,
-    x: Any,
-    window: Any,
-    *,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    axes: Any = None,
-    layout: str = "channels_first",
-    backend: str = "auto",
-    workers: int | None = None,
-    max_workspace: int | None = None,
-    **kind: Any,
-) -> Plan:
-    shape, x_dtype = describe("x", x)
-    dtype = dtypes.result_dtype(x=x_dtype)
-    problem = pool_problem(
-        reduction,
-        shape,
-        dtype,
-        window=window,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
-        axes=axes,
-        layout=choice("layout", layout, LAYOUTS),
-        **kind,
-    )
-    return Plan(
-        Request(f"{reduction}_pool", problem, wishes=wishes(backend, "standard", workers, max_workspace)),
     )

@@ -1,0 +1,181 @@
+"""The plans behind the gradients of convolutions: from a forward problem to that of its gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convops.api.arguments import describe, given
+from convops.api.fold import Fold
+from convops.api.grad import problems
+from convops.api.grad.folded import FoldedPlan
+from convops.api.grad.requests import Asked, GradientPlan, WeightPlan, by_row
+from convops.api.shapes import channels_in, shape_of, window_of
+from convops.api.transpose import transposed_filters
+from convops.backends.base import Array
+from convops.dispatch.plan import Plan
+from convops.problem.arguments import choice
+from convops.problem.arrangement import LAYOUTS, Shape
+from convops.problem.conv import ConvProblem, conv_problem
+from convops.problem.transpose import transpose_problem
+
+
+def plan_conv_input(
+    grad_out: Any,
+    w: Any,
+    input_shape: Any,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    input_dilation: Any = 1,
+    boundary: Any = "constant",
+    layout: str = "channels_first",
+    **common: Any,
+) -> Plan:
+    """The Plan behind `conv_input`, to be called with grad_out."""
+    shape, dtype = describe("grad_out", grad_out)
+    w, size = given("w", w), shape_of("input_shape", input_shape)
+    asked = Asked("grad.conv_input", {"grad_out": dtype, "w": w.dtype}, **common)
+    groups = _check_filters("input_shape", size, w.shape, 1, groups, choice("layout", layout, LAYOUTS))
+    forward = conv_problem(
+        size,
+        w.shape,
+        asked.types,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        input_dilation=input_dilation,
+        boundary=boundary,
+        fill=0,
+        layout=layout,
+        epilogue=asked.epilogue,
+    )
+    problems.check_result("grad_out", shape, forward)
+    return _input_plan(asked, forward, w)
+
+
+def _input_plan(asked: Asked, forward: ConvProblem, w: Array) -> Plan:
+    problem = problems.input_problem(forward, asked.types, asked.epilogue)
+    filters = transposed_filters(_conjugate(w), forward.groups)
+    folds = tuple(one if one.maps_borders else None for one in map(Fold, forward.axes))
+    if forward.is_empty or problem.is_empty or not any(folds):
+        return GradientPlan(asked.request(problem, filters, w), bool(w.size) and not forward.is_empty)
+    copies = FoldedPlan.most_copies(folds)
+    return FoldedPlan(asked.request(problem, filters, w, copies=copies), forward.axes, folds)
+
+
+def plan_conv_weight(
+    x: Any,
+    grad_out: Any,
+    window: Any,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    input_dilation: Any = 1,
+    boundary: Any = "constant",
+    fill: float = 0,
+    layout: str = "channels_first",
+    **common: Any,
+) -> Plan:
+    """The Plan behind `conv_weight`, to be called with x."""
+    shape, dtype = describe("x", x)
+    grad = given("grad_out", grad_out)
+    asked = Asked("grad.conv_weight", {"x": dtype, "grad_out": grad.dtype}, **common)
+    taps = window_of(window, len(shape))
+    channels, rows = _channel_pair({"x": shape, "grad_out": grad.shape}, len(taps), groups, layout)
+    forward = conv_problem(
+        shape,
+        (rows, channels // groups, *taps),
+        asked.types,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        input_dilation=input_dilation,
+        boundary=boundary,
+        fill=fill,
+        layout=layout,
+        epilogue=asked.epilogue,
+    )
+    problems.check_result("grad_out", grad.shape, forward)
+    # sum of grad conj(x) = conj(sum of conj(grad) x): x stays as it is.
+    filters = by_row(_conjugate(grad) if dtype.kind == "c" else grad, forward)
+    problem = problems.weight_problem(forward, filters.shape[1], asked.types, asked.epilogue)
+    return WeightPlan(asked.request(problem, filters, grad), "x", shape, forward, conjugate=dtype.kind == "c")
+
+
+def plan_conv_transpose_input(
+    grad_out: Any, w: Any, input_shape: Any, *, groups: int = 1, layout: str = "channels_first", **options: Any
+) -> Plan:
+    """The Plan behind `conv_transpose_input`, to be called with grad_out."""
+    geometry, common = _split(options)
+    shape, dtype = describe("grad_out", grad_out)
+    w, size = given("w", w), shape_of("input_shape", input_shape)
+    asked = Asked("grad.conv_transpose_input", {"grad_out": dtype, "w": w.dtype}, **common)
+    groups = _check_filters("input_shape", size, w.shape, 0, groups, choice("layout", layout, LAYOUTS))
+    forward = transpose_problem(
+        size, w.shape, asked.types, groups=groups, layout=layout, epilogue=asked.epilogue, **geometry
+    )
+    problems.check_result("grad_out", shape, forward)
+    problem = problems.transposed_input_problem(forward, asked.types, asked.epilogue)
+    return GradientPlan(asked.request(problem, _conjugate(w), w), bool(w.size) and not forward.is_empty)
+
+
+def plan_conv_transpose_weight(
+    x: Any, grad_out: Any, window: Any, *, groups: int = 1, layout: str = "channels_first", **options: Any
+) -> Plan:
+    """The Plan behind `conv_transpose_weight`, to be called with grad_out: the samples of x are its filters."""
+    geometry, common = _split(options)
+    x = given("x", x)
+    shape, dtype = describe("grad_out", grad_out)
+    asked = Asked("grad.conv_transpose_weight", {"grad_out": dtype, "x": x.dtype}, **common)
+    taps = window_of(window, x.ndim)
+    rows, channels = _channel_pair({"x": x.shape, "grad_out": shape}, len(taps), groups, layout)
+    forward = transpose_problem(
+        x.shape,
+        (rows, channels // groups, *taps),
+        asked.types,
+        groups=groups,
+        layout=layout,
+        epilogue=asked.epilogue,
+        **geometry,
+    )
+    problems.check_result("grad_out", shape, forward)
+    filters = by_row(_conjugate(x), forward)
+    problem = problems.transposed_weight_problem(forward, filters.shape[1], asked.types, asked.epilogue)
+    return WeightPlan(asked.request(problem, filters, x), "grad_out", shape, forward)
+
+
+def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The geometry of a transposed convolution with its defaults, and the other keywords."""
+    geometry = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+    chosen = {name: options.get(name, default) for name, default in geometry.items()}
+    return chosen, {name: value for name, value in options.items() if name not in geometry}
+
+
+def _conjugate(values: Array) -> Array:
+    return values.conj() if values.dtype.kind == "c" else values
+
+
+def _check_filters(name: str, shape: Shape, w_shape: Shape, axis: int, groups: Any, layout: str) -> int:
+    """`groups`, after the channels of `shape` were compared with axis 0 or 1 of the filters."""
+    if len(w_shape) < 3:
+        raise ValueError(f"w must be (out_channels, channels / groups, *window), got shape {w_shape}")
+    groups = problems.check_grouped("w", w_shape[0], groups)
+    channels, wanted = channels_in(name, shape, len(w_shape) - 2, layout), w_shape[axis] * groups**axis
+    if channels != wanted:
+        raise ValueError(f"{name} {shape} ({layout}) must have {wanted} channels for w {w_shape} with groups={groups}")
+    return groups
+
+
+def _channel_pair(shapes: dict[str, Shape], spatial: int, groups: Any, layout: str) -> tuple[int, ...]:
+    """Channels of the two arrays of a weight gradient, multiples of `groups`."""
+    choice("layout", layout, LAYOUTS)
+    channels = {name: channels_in(name, shape, spatial, layout) for name, shape in shapes.items()}
+    for name, count in channels.items():
+        problems.check_grouped(name, count, groups)
+    return tuple(channels.values())

@@ -1,0 +1,104 @@
+"""From the arguments of a pool to its Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from convops.api.arguments import describe, given, wishes
+from convops.backends.base import Array
+from convops.dispatch.function_plan import FunctionPlan
+from convops.dispatch.plan import Plan, Request
+from convops.problem.arguments import choice
+from convops.problem.arrangement import LAYOUTS
+from convops.problem.pool import pool_problem
+
+ADAPTIVE_KINDS = ("max", "avg")
+
+
+def plan_pool(
+    reduction: str,
+    operation: str,
+    x: Any,
+    window: Any = None,
+    *,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    **options: Any,
+) -> Plan:
+    """The Plan behind the pools with windows."""
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    return _plan(reduction, operation, x, window=window, **geometry, **options)
+
+
+def plan_rank(x: Any, window: Any = None, *, rank: Any, **options: Any) -> Plan:
+    """The Plan behind `rank_pool`, which needs its rank."""
+    if rank is None:
+        raise TypeError("rank must be an int, got None")
+    return plan_pool("rank", "rank_pool", x, window, rank=rank, **options)
+
+
+def plan_adaptive(x: Any, output_size: Any, kind: Any = "max", **options: Any) -> Plan:
+    """The Plan behind `adaptive_pool`."""
+    choice("kind", kind, ADAPTIVE_KINDS)
+    if kind == "avg" and options.get("indices") is not None:
+        raise ValueError(f'indices={options["indices"]!r} goes with kind="max" only: a mean comes from no single item')
+    return _plan(kind, "adaptive_pool", x, output_size=output_size, adaptive=True, **options)
+
+
+def plan_function(x: Any, window: Any, func: Any, **options: Any) -> Plan:
+    """The Plan behind `pool`: the function takes the place of the weights."""
+    if not callable(func):
+        raise TypeError(f"func must be callable, got {type(func).__name__} {func!r}")
+    weights = np.empty((), object)
+    weights[()] = func
+    return plan_pool("func", "pool", x, window, func=weights, **options)
+
+
+def _plan(
+    reduction: str,
+    operation: str,
+    x: Any,
+    *,
+    axes: Any = None,
+    layout: str = "channels_first",
+    dtype: Any = None,
+    backend: str = "auto",
+    accuracy: str | float = "standard",
+    overflow: str = "raise",
+    workers: int | None = None,
+    max_workspace: int | None = None,
+    func: Array | None = None,
+    **kind: Any,
+) -> Plan:
+    shape, x_dtype = describe("x", x)
+    choice("layout", layout, LAYOUTS)
+    problem = pool_problem(reduction, shape, x_dtype, axes=axes, layout=layout, dtype=dtype, overflow=overflow, **kind)
+    kind_of_plan = Plan if func is None else FunctionPlan
+    return kind_of_plan(Request(operation, problem, func, wishes=wishes(backend, accuracy, workers, max_workspace)))
+
+
+def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, **options: Any) -> Any:
+    """Plan and call."""
+    if out is not None and overflow == "widen":
+        raise ValueError('overflow="widen" chooses the dtype of the result and goes not together with out=')
+    x = given("x", x)
+    return planner(x, *operands, overflow=overflow, **options)(x, out)
+
+
+PLANNERS: dict[str, Callable[..., Plan]] = {
+    "max_pool": partial(plan_pool, "max", "max_pool"),
+    "min_pool": partial(plan_pool, "min", "min_pool"),
+    "avg_pool": partial(plan_pool, "avg", "avg_pool"),
+    "sum_pool": partial(plan_pool, "sum", "sum_pool"),
+    "lp_pool": partial(plan_pool, "lp", "lp_pool"),
+    "median_pool": partial(plan_pool, "rank", "median_pool"),
+    "rank_pool": plan_rank,
+    "adaptive_pool": plan_adaptive,
+    "pool": plan_function,
+}

@@ -1,0 +1,98 @@
+"""One kernel call that folds windows: from a pooling problem and the dtype of its items to a launch."""
+
+from __future__ import annotations
+
+from math import ceil, inf, prod
+
+import numpy as np
+
+from convops.backends.base import Array, Machine
+from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, Workspace, kernel_axes
+from convops.backends.threads import useful_workers
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.problem.counts import flops
+from convops.problem.geometry import Axis
+from convops.problem.pool import PoolProblem
+from convops.problem.windows import AdaptiveAxis, origins, widths
+
+# In the order of the kernels' `Kind`.
+KINDS = ("max", "min", "sum", "avg", "sum of magnitudes", "root of squares", "root of powers", "largest")
+# Output pixels of a line, or channels of a pixel, that are folded together.
+PIECE = 1 << 12
+# Items folded per tile: enough to pay for handing out the tile.
+TILE_ITEMS = 1 << 17
+# Time of an item's power against that of a maximum: products up to MOST_FACTORS of the kernel, or the C library's pow.
+FACTORS, POW = 6.0, 25.0
+MOST_FACTORS = 16
+
+
+def kind_of(problem: PoolProblem) -> str:
+    """How the kernel folds; means of integers are exact sums, divided later."""
+    if problem.reduction == "lp":
+        kinds = {1.0: "sum of magnitudes", 2.0: "root of squares", inf: "largest"}
+        return kinds.get(problem.norm, "root of powers")
+    return "sum" if problem.compute == "integer" else problem.reduction
+
+
+def pool_axes(axes: tuple[Axis, ...]) -> list[KernelAxis]:
+    """The axes as the kernels take them; adaptive ones list where their windows begin and end."""
+    lowered = kernel_axes(axes)
+    for place, axis in enumerate(axes, RANK - len(axes)):
+        if isinstance(axis, AdaptiveAxis):
+            outputs = np.arange(axis.out)
+            first = origins(axis, outputs)
+            table = np.stack([first, first + widths(axis, outputs)], axis=1).astype(np.intp)
+            lowered[place] = lowered[place]._replace(border=table.ravel())
+    return lowered
+
+
+def seconds_of(problem: PoolProblem, machine: Machine) -> float:
+    """Predicted time of folding one image."""
+    effort = 1.0
+    if kind_of(problem) == "root of powers":
+        effort = FACTORS if problem.norm <= MOST_FACTORS and (2 * problem.norm).is_integer() else POW
+    return flops(problem) * effort / machine.rates.pooled
+
+
+class Fold:
+    """Folds the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
+
+    def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
+        pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
+        piece = min(problem.out_spatial[-1], PIECE)
+        tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
+        self._tiles = ceil(pieces / tile_pieces)
+        self._seconds = seconds_of(problem, machine) * channels / problem.channels
+        self._memory = Workspace()
+        self._stride = scratch_bytes(problem, channels)
+        self._launch = Launch(
+            isa.pool,
+            f"pool_{item}",
+            pool_axes(problem.axes),
+            tiles=self._tiles,
+            chunk=int(CHUNK_SECONDS / self._seconds * self._tiles),
+            divisor=problem.divisor or 0.0,
+            count_padding=problem.count_include_pad,
+            channels=channels,
+            tile_columns=tile_pieces,
+            panel_columns=PIECE,
+            scratch_stride=self._stride,
+            scratch_offsets=self._stride // 2,
+            pooling=KINDS.index(kind_of(problem)),
+            norm=problem.norm,
+        )
+
+    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
+        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
+        scratch = self._memory.borrow(self._stride * workers)
+        try:
+            self._launch(x, values, images=len(x), index=taps, scratch=scratch, workers=workers)
+        finally:
+            self._memory.give_back(scratch)
+
+
+def scratch_bytes(problem: PoolProblem, channels: int) -> int:
+    """Of one worker: a line of values and one of tap numbers or scales, 8 bytes each."""
+    line = min(PIECE, max(problem.out_spatial[-1], channels))
+    return 2 * -(-line * 8 // 64) * 64

@@ -1,0 +1,128 @@
+"""Order statistics by sorting the windows of many outputs side by side; time grows with n log^2 n."""
+
+from __future__ import annotations
+
+from math import ceil, log2, prod
+from typing import Any
+
+import numpy as np
+
+from convops.backends.base import Array, Machine, Runner
+from convops.backends.lowering import CHUNK_SECONDS, Workspace
+from convops.backends.pool_fold import pool_axes
+from convops.backends.pool_items import as_item, is_direct, kernel_item
+from convops.backends.pool_slabs import run_slabs, slab_bytes
+from convops.backends.rounding import cast
+from convops.backends.threads import useful_workers
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.problem import dtypes
+from convops.problem.counts import flops
+from convops.problem.pool import PoolProblem
+
+# In the order of the kernel's `Kind`.
+KINDS = ("rank", "median")
+# Larger windows are better sorted one by one.
+MOST_ITEMS = 1 << 12
+# Bytes of the rows that are sorted together, and the fewest and most columns: whole vectors, and not more than lines.
+ROWS_BYTES = 1 << 17
+COLUMNS = (16, 512)
+# Items gathered per tile: enough to pay for handing out the tile.
+TILE_ITEMS = 1 << 15
+
+
+class PoolSort:
+    """The answers of `PoolWindow` for order statistics: Batcher's network on rows of taps, exact, without branches."""
+
+    def supports(self, problem: PoolProblem) -> str | None:
+        """None, or why not."""
+        if problem.products > MOST_ITEMS:
+            return f"windows of at most {MOST_ITEMS} items, not {problem.products}"
+        return None
+
+    def cost(self, problem: PoolProblem, machine: Machine) -> float:
+        """Predicted seconds of one image."""
+        return _seconds(problem, machine) + machine.rates.call
+
+    def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
+        """Bytes of the rows of all workers, and of a slab."""
+        slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
+        return sum(_scratch(problem)) * workers + slab
+
+    def prepare(self, problem: PoolProblem, machine: Machine) -> Runner:
+        """A runner for native arrays as they are, and through slabs for others."""
+        item = kernel_item(problem)
+        planes = _Sort(problem, item, 1, machine)
+
+        def convert(x: Array, taps: Array | None, workers: int) -> Array:
+            items = as_item(x).astype(item, copy=False)
+            values = np.empty((len(items), 1, *problem.out_spatial), items.dtype)
+            planes(items, values, workers)
+            return cast(values, problem.out_dtype, problem.policy)
+
+        if not is_direct(problem):
+            return lambda x, out, workers: run_slabs(problem, convert, x, out, workers)
+        whole, native = _Sort(problem, item, problem.channels, machine), dtypes.named(problem.dtype)
+
+        def run(x: Array, out: Any, workers: int) -> None:
+            if x.dtype != native:
+                run_slabs(problem, convert, x, out, workers)
+            else:
+                whole(as_item(x), as_item(out[0]), workers)
+
+        return run
+
+
+class _Sort:
+    """Sorts the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
+
+    def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
+        columns = _columns(problem)
+        pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / columns)
+        piece = min(problem.out_spatial[-1], columns)
+        tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
+        self._tiles = ceil(pieces / tile_pieces)
+        self._seconds = _seconds(problem, machine) * channels / problem.channels
+        self._memory = Workspace()
+        rows, nan = _scratch(problem)
+        self._stride = rows + nan
+        self._launch = Launch(
+            isa.pool_sort,
+            f"sort_{item}",
+            pool_axes(problem.axes),
+            tiles=self._tiles,
+            chunk=int(CHUNK_SECONDS / self._seconds * self._tiles),
+            channels=channels,
+            tile_columns=tile_pieces,
+            panel_columns=columns,
+            scratch_stride=self._stride,
+            scratch_offsets=rows,
+            pooling=KINDS.index("median" if problem.rank is None else "rank"),
+            rank=problem.rank or 0,
+        )
+
+    def __call__(self, x: Array, values: Array, workers: int) -> None:
+        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
+        scratch = self._memory.borrow(self._stride * workers)
+        try:
+            self._launch(x, values, images=len(x), scratch=scratch, workers=workers)
+        finally:
+            self._memory.give_back(scratch)
+
+
+def _seconds(problem: PoolProblem, machine: Machine) -> float:
+    """Predicted time of one image: every item meets about log^2 n / 4 others."""
+    return flops(problem) * (3 + log2(problem.products) ** 2 / 2) / machine.rates.pooled
+
+
+def _columns(problem: PoolProblem) -> int:
+    """Outputs whose windows are sorted together."""
+    fitting = ROWS_BYTES // (problem.products * dtypes.named(kernel_item(problem)).itemsize)
+    low, high = COLUMNS
+    return min(high, max(low, fitting // low * low))
+
+
+def _scratch(problem: PoolProblem) -> tuple[int, int]:
+    """Bytes of the rows, and of one more row for NaN."""
+    row = _columns(problem) * dtypes.named(kernel_item(problem)).itemsize
+    return row * problem.products, row
