@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, freethreading_compatible=True
+# cython: language_level=3, freethreading_compatible=True
 """The only door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
 
 Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between.

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """Runs of items of any dtype into the reals of a kernel, and reals into any dtype.
 
 Called through `Args.load` and `Epilogue.cast`, once per run of pixels or channels. Items may lie at any address.

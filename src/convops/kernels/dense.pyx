@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """Direct convolution with vectors over output channels: pixels are read one by one, so that no line is too short.
 
 Called by `backends/direct.py` through `bind.pyx`; hands runs of pixels to the micro-kernels of `micro_channels.pyx`.

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """Direct convolution: no im2col matrix, the micro-kernel reads pixels where they lie.
 
 Called by `backends/direct.py` through `bind.pyx`. A tile is a box of output pixels times a range of output

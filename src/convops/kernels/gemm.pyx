@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """im2col as a packed matrix product that never holds the whole matrix.
 
 Called by `backends/im2col.py` through `bind.pyx`; hands packed tiles to the micro-kernel. A tile is a run of

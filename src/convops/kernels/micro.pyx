@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """The multiply-add loop in which every dense convolution ends.
 
 Called through `Args.micro` by `gemm.pyx` and `direct.pyx`, once per panel of output channels (rows), panel of

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """The multiply-add loop with vectors over output channels, for maps whose lines do not fill vectors of pixels.
 
 Called through `Args.turned` by `dense.pyx`, once per run of pixels, panel of output channels and reduction block. The

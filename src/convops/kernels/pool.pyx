@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """Pooling by folding whole lines, tap after tap.
 
 Called by `backends/pool_window.py` through `bind.pyx`; hands nothing on. The inner loop runs over the pixels of
