@@ -6,38 +6,38 @@ pixels (columns) and reduction block. It hands nothing on. Start reading at `mul
 """
 from convops.kernels.abi cimport Micro
 from convops.kernels.simd cimport (
-    MAX_ROWS, NARROW, NARROW_ROWS, VECTOR_BYTES, WIDE, Vector, f32v, f64v, inlined, outlined, zero_f32, zero_f64)
+    MAX_ROWS, NARROW, NARROW_ROWS, VECTOR_BYTES, WIDE, Vector, f32v, f64v, inlined, outlined)
+
+
+cdef inlined multiply_step(int rows, int vectors, bint begin, const char* a, const char* b,
+                           Vector* acc) noexcept nogil:
+    cdef Vector column[8]
+    cdef Vector product
+    cdef int i, j
+    for j in range(vectors):
+        column[j] = (<const Vector*> b)[j]
+    for i in range(rows):
+        for j in range(vectors):
+            if Vector is f32v:
+                product = (<const float*> a)[i] * column[j]
+            else:
+                product = (<const double*> a)[i] * column[j]
+            # The first product begins the chain; the zero bias of `tile.finish` turns -0.0 into +0.0.
+            acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
 
 
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, const char* b,
                       const Py_ssize_t* offsets, Vector* t, bint first) noexcept nogil:
     # rows and vectors are constants at every call, so that all accumulators live in registers; each output is
     # one chain of multiply-adds in the order of the steps, whatever the tile's shape.
-    cdef Vector acc[14][8]
-    cdef Vector column[8]
-    cdef Py_ssize_t k
-    cdef int i, j
-    for i in range(rows):
-        for j in range(vectors):
-            if Vector is f32v:
-                acc[i][j] = zero_f32
-            else:
-                acc[i][j] = zero_f64
-    for k in range(steps):
-        for j in range(vectors):
-            column[j] = (<const Vector*> (b + offsets[k]))[j]
-        for i in range(rows):
-            for j in range(vectors):
-                if Vector is f32v:
-                    acc[i][j] = acc[i][j] + (<const float*> a)[k * rows + i] * column[j]
-                else:
-                    acc[i][j] = acc[i][j] + (<const double*> a)[k * rows + i] * column[j]
-    for i in range(rows):
-        for j in range(vectors):
-            if first:
-                t[i * vectors + j] = acc[i][j]
-            else:
-                t[i * vectors + j] = t[i * vectors + j] + acc[i][j]
+    cdef Vector acc[28]
+    cdef Py_ssize_t k, item = 4 if Vector is f32v else 8
+    cdef int i
+    multiply_step(rows, vectors, True, a, b + offsets[0], acc)
+    for k in range(1, steps):
+        multiply_step(rows, vectors, False, a + k * rows * item, b + offsets[k], acc)
+    for i in range(rows * vectors):
+        t[i] = acc[i] if first else t[i] + acc[i]
 
 
 cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,

@@ -5,43 +5,41 @@ Called through `Args.turned` by `dense.pyx`, once per run of pixels, panel of ou
 pixels of a run may lie any constant step apart, so that nothing is packed. Start reading at `multiply`.
 """
 from convops.kernels.abi cimport Turned
-from convops.kernels.simd cimport MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined, zero_f32, zero_f64
+from convops.kernels.simd cimport MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
+
+
+cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step, const char* weights,
+                           Vector* acc) noexcept nogil:
+    # Four bases and the scaled index of an address reach 14 pixels without a register for each.
+    cdef const char* four[4]
+    cdef Vector column[2]
+    cdef Vector product
+    cdef int i, j
+    four[0], four[1] = x, x + 4 * step
+    four[2], four[3] = x + 8 * step, four[1] + 8 * step
+    for j in range(vectors):
+        column[j] = (<const Vector*> weights)[j]
+    for i in range(rows):
+        for j in range(vectors):
+            if Vector is f32v:
+                product = (<const float*> (four[i // 4] + (i % 4) * step))[0] * column[j]
+            else:
+                product = (<const double*> (four[i // 4] + (i % 4) * step))[0] * column[j]
+            # The first product begins the chain; the zero bias of `tile.finish` turns -0.0 into +0.0.
+            acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
 
 
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                       const Py_ssize_t* offsets, Vector* t, bint first) noexcept nogil:
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged.
-    cdef Vector acc[14][2]
-    cdef Vector column[2]
-    cdef const char* four[4]
+    cdef Vector acc[28]
     cdef Py_ssize_t k
-    cdef int i, j
-    for i in range(rows):
-        for j in range(vectors):
-            if Vector is f32v:
-                acc[i][j] = zero_f32
-            else:
-                acc[i][j] = zero_f64
-    for k in range(steps):
-        # Four bases and the scaled index of an address reach 14 pixels without a register for each.
-        four[0] = x + offsets[k]
-        four[1] = four[0] + 4 * step
-        four[2] = four[0] + 8 * step
-        four[3] = four[1] + 8 * step
-        for j in range(vectors):
-            column[j] = (<const Vector*> weights)[k * vectors + j]
-        for i in range(rows):
-            for j in range(vectors):
-                if Vector is f32v:
-                    acc[i][j] = acc[i][j] + (<const float*> (four[i // 4] + (i % 4) * step))[0] * column[j]
-                else:
-                    acc[i][j] = acc[i][j] + (<const double*> (four[i // 4] + (i % 4) * step))[0] * column[j]
-    for i in range(rows):
-        for j in range(vectors):
-            if first:
-                t[i * vectors + j] = acc[i][j]
-            else:
-                t[i * vectors + j] = t[i * vectors + j] + acc[i][j]
+    cdef int i
+    multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
+    for k in range(1, steps):
+        multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
+    for i in range(rows * vectors):
+        t[i] = acc[i] if first else t[i] + acc[i]
 
 
 cdef outlined turned_1x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,

@@ -45,8 +45,6 @@ cdef extern from *:
     """
     ctypedef float f32v "convops_f32v"
     ctypedef double f64v "convops_f64v"
-    f32v zero_f32 "((convops_f32v){0})"
-    f64v zero_f64 "((convops_f64v){0})"
     # The lower or upper halves of two vectors, item by item in turn.
     f32v low_f32 "convops_low_f32"(f32v, f32v) nogil
     f32v high_f32 "convops_high_f32"(f32v, f32v) nogil
