@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: language_level=3
 """Pooling by order statistics: the windows of many outputs are sorted side by side.
 
 Called by `backends/pool_sort.py` through `bind.pyx`; hands nothing on. The taps of a line of outputs are gathered into
