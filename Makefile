@@ -16,16 +16,19 @@ sources := pyproject.toml meson.build meson.options $(shell find src -type f -no
 export PATH := $(venv)/bin:$(PATH)
 install := $(pip) install --no-build-isolation -Cbuild-dir=$(venv)/build
 
-.PHONY: help demo test lint bench build develop dist clean
+.PHONY: help demo test test-full lint bench build develop dist clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 demo: $(venv)/installed  ## filter and pool real pictures and a real signal, beside SciPy
 	$(python) -m convops demo $(ARGS)
 
 test: $(venv)/installed $(venv)/group-test  ## run the tests against the installed package
 	$(python) -m pytest -n $(TEST_WORKERS) $(ARGS)
+
+test-full: $(venv)/installed $(venv)/group-test  ## the same with 200,000 random problems, for the night
+	CONVOPS_PROBLEMS=200000 $(python) -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 lint: $(venv)/installed $(venv)/group-lint  ## check style and types
 	$(python) -m ruff check

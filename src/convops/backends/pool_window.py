@@ -102,7 +102,8 @@ class _Planes:
         self._item = kernel_item(problem)
         self._high = "int32" if problem.dtype == "int64" else self._item
         self._folds = {item: Fold(problem, item, 1, machine) for item in {self._item, self._high}}
-        self._counts = divisors(problem, all_outputs(problem.axes)) if problem.reduction == "avg" else np.array(1)
+        divides = problem.reduction == "avg" and problem.compute == dtypes.INTEGER
+        self._counts = divisors(problem, all_outputs(problem.axes)) if divides else np.array(1)
 
     def __call__(self, x: Array, taps: Array | None, workers: int) -> Array:
         problem = self._problem
