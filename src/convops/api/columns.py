@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from convops.api.fold import Fold, fold
 from convops.backends.base import Array
+from convops.backends.fold import Fold, fold
 from convops.backends.gather import source_positions, take
 from convops.problem.arguments import choice, per_axis
 from convops.problem.arrangement import LAYOUTS, Arrangement, Shape, network

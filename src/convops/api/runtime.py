@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from convops.api import pool as pools
+from convops.api.call_plan import CallPlan
 from convops.api.conv import conv, plan_conv
-from convops.api.grad.conv import conv_input, conv_weight
-from convops.api.grad.plans import plan_conv_input, plan_conv_transpose_input, plan_conv_weight
-from convops.api.grad.transpose import conv_transpose_input
+from convops.api.patches import col2im, im2col
+from convops.api.resample import downsample, upsample
 from convops.api.signal import convolve, correlate
 from convops.api.signal_plan import plan_convolve, plan_correlate
 from convops.api.transpose import conv_transpose, plan_conv_transpose
@@ -32,9 +32,19 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Plan]]] = {
     "convolve": (convolve, plan_convolve),
     "correlate": (correlate, plan_correlate),
     **{name: (getattr(pools, name), planner) for name, planner in pools.PLANNERS.items()},
-    "grad.conv_input": (conv_input, plan_conv_input),
-    "grad.conv_weight": (conv_weight, plan_conv_weight),
-    "grad.conv_transpose_input": (conv_transpose_input, plan_conv_transpose_input),
+}
+# Prepared plans of gradients are made by these, the others by calling the function.
+GRADIENTS = {
+    "grad.conv_input": "plan_conv_input",
+    "grad.conv_weight": "plan_conv_weight",
+    "grad.conv_transpose_input": "plan_conv_transpose_input",
+}
+UNPREPARED: dict[str, Callable[..., Any]] = {
+    "im2col": im2col,
+    "col2im": col2im,
+    "upsample": upsample,
+    "downsample": downsample,
+    "max_unpool": pools.max_unpool,
 }
 ENVIRONMENT = ("CONVOPS_ISA", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
@@ -44,9 +54,10 @@ def plan(operation: str, x: Any, *operands: Any, **options: Any) -> Plan:
 
     Parameters
     ----------
-    operation : {"conv", "convolve", "correlate", "max_pool", "avg_pool"}
+    operation : str
+        Name of any operation: ``"conv"``, ``"convolve"``, ``"max_pool"``, ``"grad.conv_input"`` and so on.
     x : array_like, or a pair (shape, dtype)
-        What the plan will be called with; only shape and dtype count.
+        The first argument of the operation, with which the plan will be called; only shape and dtype count.
     *operands, **options
         As the function of that name takes them, `out` excepted.
 
@@ -69,12 +80,28 @@ def plan(operation: str, x: Any, *operands: Any, **options: Any) -> Plan:
     """
     if not isinstance(operation, str):
         raise TypeError(f"operation must be a name, got {type(operation).__name__} {operation!r}")
-    function, planner = OPERATIONS[choice("operation", operation, list(OPERATIONS))]
+    function, planner = _operation(operation)
     known = set(signature(function).parameters) - {"out"}
     for name in options:
         if name not in known:
             raise TypeError(f"plan({operation!r}) got an unexpected keyword argument {name!r}; known: {sorted(known)}")
     return planner(x, *operands, **options)
+
+
+def _operation(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The public function, and what makes its plan; gradients are imported when they are asked for."""
+    if name in OPERATIONS:
+        return OPERATIONS[name]
+    unprepared = dict(UNPREPARED)
+    if name not in unprepared:
+        from convops.api import grad
+        from convops.api.grad import plans
+
+        unprepared.update((f"grad.{gradient}", getattr(grad, gradient)) for gradient in grad.__all__)
+        if name in GRADIENTS:
+            return unprepared[name], getattr(plans, GRADIENTS[name])
+    function = unprepared[choice("operation", name, [*OPERATIONS, *unprepared])]
+    return function, lambda x, *operands, **options: CallPlan(name, function, x, operands, options)
 
 
 def explain(operation: str, x: Any, *operands: Any, **options: Any) -> Explanation:

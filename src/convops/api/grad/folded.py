@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convops.api.fold import Fold, fold
 from convops.api.grad.problems import padded_axis
 from convops.backends.base import Array
 from convops.backends.finish import cast
+from convops.backends.fold import Fold, fold
 from convops.backends.rewrites.ranges import range_of, sum_range
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes

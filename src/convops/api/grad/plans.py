@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from convops.api.arguments import describe, given
-from convops.api.fold import Fold
 from convops.api.grad import problems
 from convops.api.grad.folded import FoldedPlan
 from convops.api.grad.requests import Asked, GradientPlan, WeightPlan, by_row
 from convops.api.shapes import channels_in, shape_of, window_of
 from convops.api.transpose import transposed_filters
 from convops.backends.base import Array
+from convops.backends.fold import Fold
 from convops.dispatch.plan import Plan
 from convops.problem.arguments import choice
 from convops.problem.arrangement import LAYOUTS, Shape

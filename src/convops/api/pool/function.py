@@ -44,7 +44,7 @@ def pool(
     Returns
     -------
     ndarray
-        In the dtype that `func` returns, or `dtype`.
+        In the dtype that `func` returns, or `dtype`; without any window in that of x.
 
     Raises
     ------
