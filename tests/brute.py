@@ -69,7 +69,9 @@ def first_extremes(x, lines, largest=True):
             items = [x[place + at] for at in positions]
             best = 0
             for k, item in enumerate(items):
-                if items[best] == items[best] and (item != item or (item > items[best] if largest else item < items[best])):
+                if items[best] == items[best] and (
+                    item != item or (item > items[best] if largest else item < items[best])
+                ):
                     best = k
             values[place + index], inside[place + index] = items[best], numbers[best]
             plane[place + index] = np.ravel_multi_index(positions[best], sizes)

@@ -16,16 +16,23 @@ from convops.problem.windows import origins, real_taps, widths
 
 
 class Lines(NamedTuple):
-    """Outputs of one axis whose windows have the same number of real taps: numbers, positions and taps of those."""
+    """Outputs of one axis whose windows have the same number of real taps."""
 
-    outputs: Array  # (outputs,)
-    positions: Array  # (outputs, taps)
-    taps: Array  # (outputs, taps)
-    widths: Array  # (outputs,)
+    outputs: Array
+    first_tap: Array  # the first real one of each output
+    first_position: Array  # of that tap in the input
+    widths: Array  # all taps of each output
+    items: int  # real taps
+    step: int  # positions from tap to tap
 
     def part(self, which: slice) -> Lines:
         """Some of the outputs."""
-        return Lines(*(table[which] for table in self))
+        outputs, first_tap, first_position, widths = (table[which] for table in self[:4])
+        return Lines(outputs, first_tap, first_position, widths, self.items, self.step)
+
+    def positions(self) -> Array:
+        """(outputs, taps): which items the real taps see."""
+        return self.first_position[:, None] + np.arange(self.items) * self.step
 
 
 class Piece(NamedTuple):
@@ -44,16 +51,16 @@ class Piece(NamedTuple):
     @property
     def items(self) -> int:
         """Of each window."""
-        return prod(line.taps.shape[1] for line in self.lines)
+        return prod(line.items for line in self.lines)
 
     def gathered(self, x: Array) -> Array:
         """The windows of canonical x as an array (windows, items), taps in C order."""
         index: list[Any] = [self.images, self.channels]
         count = len(self.lines)
         for place, line in enumerate(self.lines):
-            shape = [1] * (2 * count)
-            shape[place], shape[count + place] = line.positions.shape
-            index.append(line.positions.reshape(shape))
+            positions, shape = line.positions(), [1] * (2 * count)
+            shape[place], shape[count + place] = positions.shape
+            index.append(positions.reshape(shape))
         return x[tuple(index)].reshape(prod(self.shape), self.items)
 
     def put(self, out: Array, results: Array) -> None:
@@ -65,9 +72,9 @@ class Piece(NamedTuple):
         """For each window's winning item, its place among the real items, its number among all taps."""
         rest, number, scale = winners.reshape(self.shape), np.zeros(self.shape, np.int64), np.ones((), np.int64)
         for place, line in reversed(list(enumerate(self.lines, 2))):
-            rest, tap = np.divmod(rest, line.taps.shape[1])
+            rest, tap = np.divmod(rest, line.items)
             at = _along(np.arange(len(line.outputs)), place, number.ndim)
-            number = number + scale * line.taps[at, tap]
+            number = number + scale * (line.first_tap[at] + tap)
             scale = scale * line.widths[at]
         return number
 
@@ -101,9 +108,9 @@ def _grouped(axis: Axis) -> list[Lines]:
     result = []
     for count in np.unique(counts):
         some = outputs[counts == count]
-        taps = below[some][:, None] + np.arange(count)
-        positions = origins(axis, some)[:, None] + taps * axis.dilation
-        result.append(Lines(some, positions, taps, widths(axis, some)))
+        first = below[some]
+        positions = origins(axis, some) + first * axis.dilation
+        result.append(Lines(some, first, positions, widths(axis, some), int(count), axis.dilation))
     return result
 
 

@@ -17,6 +17,7 @@ from convops.backends.rounding import cast
 from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
+from convops.problem.pool_types import CHOOSING
 
 # Items that are gathered together where the reduction does not see it, so that they stay in a cache.
 BLOCK_ITEMS = 1 << 18
@@ -48,7 +49,7 @@ class PoolGather(Backend):
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """Sums of n items in any order: n u (Jeannerod and Rump 2013), in float64, and one rounding."""
         final = dtypes.unit_roundoff(problem.out_dtype)
-        if problem.reduction in ("max", "min", "rank", "func") or problem.compute == dtypes.INTEGER:
+        if problem.reduction in (*CHOOSING, "func") or problem.compute == dtypes.INTEGER:
             return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT
         steps = problem.products + 1.0
         if problem.reduction == "lp":
@@ -58,7 +59,7 @@ class PoolGather(Backend):
     def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         if problem.reduction == "func":
             assert w is not None
-            return _function_runner(problem, w.item())
+            return function_runner(problem, w.item(), FUNCTION_BYTES // dtypes.named(problem.dtype).itemsize)
 
         def run(x: Array, out: Any, workers: int) -> None:
             misfits = Misfits()
@@ -154,12 +155,15 @@ REDUCTIONS: dict[str, Callable[[PoolProblem, Piece, Array], Array]] = {
 }
 
 
-def _function_runner(problem: PoolProblem, func: Callable[[Array], Any]) -> Runner:
-    """run(x, put): `put(piece, results)` takes the results, whose dtype is known only then."""
+def function_runner(problem: PoolProblem, func: Callable[[Array], Any], most: int) -> Runner:
+    """run(x, put): `put(piece, results)` takes the results, whose dtype is known only then.
+
+    Blocks hold at most so many items, or one window.
+    """
 
     def run(x: Array, put: Callable[[Piece, Array], None]) -> None:
         native = dtypes.named(problem.dtype)
-        for block in blocks(problem, x, max(1, FUNCTION_BYTES // native.itemsize)):
+        for block in blocks(problem, x, most):
             windows = [piece.gathered(x) for piece in block]
             ends = np.cumsum([len(part) for part in windows])[:-1]
             items = windows[0] if len(windows) == 1 else np.concatenate(windows)

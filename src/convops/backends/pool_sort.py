@@ -24,9 +24,10 @@ from convops.problem.pool import PoolProblem
 KINDS = ("rank", "median")
 # Larger windows are better sorted one by one.
 MOST_ITEMS = 1 << 12
-# Bytes of the rows that are sorted together, and the fewest and most columns: whole vectors, and not more than lines.
+# Bytes of the rows that are sorted together, bytes of a row at least, and the most columns.
 ROWS_BYTES = 1 << 17
-COLUMNS = (16, 512)
+ROW_BYTES = 64
+MOST_COLUMNS = 512
 # Items gathered per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 15
 
@@ -111,15 +112,15 @@ class _Sort:
 
 
 def _seconds(problem: PoolProblem, machine: Machine) -> float:
-    """Predicted time of one image: every item meets about log^2 n / 4 others."""
-    return flops(problem) * (3 + log2(problem.products) ** 2 / 2) / machine.rates.pooled
+    """Predicted time of one image: every item is copied, and meets about log^2 n / 4 others in vectors."""
+    return flops(problem) * (6 + log2(problem.products) ** 2 / 8) / machine.rates.pooled
 
 
 def _columns(problem: PoolProblem) -> int:
     """Outputs whose windows are sorted together."""
-    fitting = ROWS_BYTES // (problem.products * dtypes.named(kernel_item(problem)).itemsize)
-    low, high = COLUMNS
-    return min(high, max(low, fitting // low * low))
+    size = dtypes.named(kernel_item(problem)).itemsize
+    rows = max(1, ROWS_BYTES // (problem.products * ROW_BYTES))
+    return min(MOST_COLUMNS, rows * ROW_BYTES // size)
 
 
 def _scratch(problem: PoolProblem) -> tuple[int, int]:

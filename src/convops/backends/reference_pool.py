@@ -12,11 +12,13 @@ import numpy as np
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.gather import CHUNK_OUTPUTS, Box, boxes, take
 from convops.backends.misfits import Misfit
+from convops.backends.pool_gather import function_runner
 from convops.backends.pool_sums import divisors, from_sums
 from convops.backends.rounding import cast
 from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
+from convops.problem.pool_types import CHOOSING
 from convops.problem.windows import origins, real_taps, widths
 
 
@@ -35,7 +37,7 @@ class ReferencePool(Backend):
     kind = "pool"
 
     def supports(self, problem: PoolProblem) -> str | None:
-        return "calls functions on blocks of windows only" if problem.reduction == "func" else None
+        return None
 
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
         calls = problem.channels * problem.products * 10 * machine.rates.numpy_call
@@ -47,7 +49,7 @@ class ReferencePool(Backend):
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """Sums in float64, rounded once; the root of a norm adds at most 710 u / p."""
         final = dtypes.unit_roundoff(problem.out_dtype)
-        if problem.reduction in ("max", "min", "rank") or problem.compute == dtypes.INTEGER:
+        if problem.reduction in (*CHOOSING, "func") or problem.compute == dtypes.INTEGER:
             return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT
         steps = problem.products + 1.0
         if problem.reduction == "lp":
@@ -55,6 +57,10 @@ class ReferencePool(Backend):
         return ErrorBound("terms", steps * 2.0**-53 * (1 + 2.0**-20) + (final if final > 2.0**-53 else 0.0))
 
     def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
+        if problem.reduction == "func":
+            assert w is not None
+            return function_runner(problem, w.item(), 1)
+
         def run(x: Array, out: Any, workers: int) -> None:
             values, taps = out
             for image, channel, box in product(range(len(x)), range(problem.channels), boxes(problem.out_spatial)):

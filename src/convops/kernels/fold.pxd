@@ -1,4 +1,3 @@
-# cython: cdivision=True
 # What the pools do innermost: fold a run of items into a line of values, start such a line, store it.
 #
 # A line holds items for MAXIMUM and MINIMUM, int64 for sums of integers, doubles for the norms, and the items' own

@@ -61,17 +61,32 @@ cdef void sweep(const Args* a, int kind, const Line* to, char* values, char* sec
                 fold_pixel(a, kind, to, values, second, line, (kd * high.width + kh) * width, tag)
 
 
+cdef inline Py_ssize_t alike(const Args* a, const Line* to, Py_ssize_t j) noexcept nogil:
+    """How many outputs from j on have as many counted taps as the window; one where that is not so."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t begin = 0 if a.count_padding else axis.inner_begin
+    cdef Py_ssize_t end = axis.counted if a.count_padding else axis.inner_end
+    cdef Py_ssize_t first = (to.w + j) * axis.stride, reach = (axis.window - 1) * axis.dilation
+    if axis.border != NULL or first < begin or first + reach >= end:
+        return 1
+    return minimum(to.count - j, (end - 1 - reach - first) // axis.stride + 1)
+
+
 cdef inline void store(const Args* a, int kind, const Line* to, const char* values, const double* scales,
                        const Item* tag) noexcept nogil:
-    cdef Py_ssize_t step = a.out.step[2] if to.along else a.out.channel, j
+    cdef Py_ssize_t step = a.out.step[2] if to.along else a.out.channel, j = 0, end = to.count
     cdef double divisor = a.divisor, outer = 1
     cdef char* out = place(&a.out, to)
-    if kind == MEAN and divisor == 0:
+    cdef bint counts = kind == MEAN and a.divisor == 0
+    if counts:
         outer = <double> counted(a, &a.axis[0], to.d) * counted(a, &a.axis[1], to.h)
-    for j in range(to.count):
-        if kind == MEAN and a.divisor == 0 and (to.along or j == 0):
-            divisor = outer * counted(a, &a.axis[2], to.w + j)
-        store_value(a, kind, values, scales, j, divisor, out + j * step, tag)
+    while j < to.count:
+        if counts:
+            divisor = outer * counted(a, &a.axis[2], to.w + j if to.along else to.w)
+            end = j + alike(a, to, j) if to.along else to.count
+        for j in range(j, end):
+            store_value(a, kind, values, scales, j, divisor, out + j * step, tag)
+        j = end
 
 
 cdef inline void store_taps(const Args* a, const Line* to, const int64_t* taps) noexcept nogil:

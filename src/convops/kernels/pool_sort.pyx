@@ -11,7 +11,7 @@ from libc.stdint cimport (
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport Item, highest, is_nan
-from convops.kernels.tile cimport minimum
+from convops.kernels.tile cimport ceil_div, minimum
 from convops.kernels.window cimport (
     Line, Taps, begin_lines, end_output, end_tap, first_output, first_tap, next_line, place, taps_of)
 
@@ -19,6 +19,10 @@ from convops.kernels.window cimport (
 cdef enum Kind:
     RANK
     MEDIAN                     # the lower middle
+
+
+cdef enum:
+    VECTOR = 64                # bytes: the longest of all levels
 
 
 cdef inline void compare(Item* low, Item* high, Py_ssize_t count) noexcept nogil:
@@ -119,7 +123,7 @@ cdef inline void store(const Args* a, const Line* to, const Item* rows, const It
 cdef void sort_windows(const Args* a, const Line* to, Item* rows, Item* nan) noexcept nogil:
     """One line of outputs."""
     cdef Taps deep = taps_of(&a.axis[0], to.d), high = taps_of(&a.axis[1], to.h)
-    cdef Py_ssize_t kd, kh, filled = 0
+    cdef Py_ssize_t kd, kh, filled = 0, lanes = VECTOR // <Py_ssize_t> sizeof(Item)
     cdef const char* line
     fill(nan, 0, to.count, 0)
     for kd in range(deep.begin, deep.end):
@@ -130,7 +134,8 @@ cdef void sort_windows(const Args* a, const Line* to, Item* rows, Item* nan) noe
                 filled = filled + gather_along(a, to, rows + filled * a.panel_columns, nan, line)
             else:
                 filled = filled + gather_pixel(a, to, rows + filled * a.panel_columns, nan, line)
-    sort_rows(rows, filled, a.panel_columns, to.count)
+    # Whole vectors: what the columns behind the last window hold does not matter.
+    sort_rows(rows, filled, a.panel_columns, minimum(ceil_div(to.count, lanes) * lanes, a.panel_columns))
     store(a, to, rows, nan, (deep.end - deep.begin) * (high.end - high.begin))
 
 

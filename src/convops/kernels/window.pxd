@@ -1,4 +1,3 @@
-# cython: cdivision=True
 # Where the windows of a pool lie: which taps of an output are real items, which outputs a tap is real for; and the
 # lines of outputs that a tile of a pool goes through.
 #
@@ -8,7 +7,8 @@ from convops.kernels.tile cimport ceil_div, minimum
 
 
 cdef enum:
-    SHORT = 4                  # outputs per line
+    SHORT = 4                  # outputs of a line
+    FEW = 16                   # channels of a pixel
 
 
 cdef struct Taps:
@@ -98,6 +98,7 @@ cdef inline void begin_lines(const Args* a, Py_ssize_t number, Py_ssize_t item_b
     to.number, to.piece = number // runs, number % runs * a.tile_columns
     to.last_piece = minimum(to.piece + a.tile_columns, pieces)
     to.together = a.x.channel == item_bytes and a.x.step[2] != item_bytes
+    to.together = to.together and (a.channels >= FEW or is_sparse(&a.axis[2]))
     to.along = not (to.together or is_sparse(&a.axis[2]))
     to.channel = to.count = 0
     enter_piece(a, to)
