@@ -163,6 +163,8 @@ def answer_func(problem):
     placed, got = _gathered(problem)
     got.values = got.values.astype(native(problem.operands["x"].dtype))
     values = placed.back(windows.reduce_by(got, problem.operands["func"]))
+    if not values.size:  # the function was never called: the result keeps the dtype of x
+        values = values.astype(got.values.dtype)
     return Expected(values, values, (values.dtype,))
 
 

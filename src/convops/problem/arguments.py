@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from numbers import Rational
 from typing import Any
 
+import numpy as np
+
 Pair = tuple[int, int]
 
 
@@ -21,6 +23,13 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
     if minimum is not None and result < minimum:
         raise ValueError(f"{name} must be >= {minimum}, got {result}")
     return result
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool; numbers are not bools here."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a bool, got {type(value).__name__} {value!r}")
+    return bool(value)
 
 
 def is_sequence(value: Any) -> bool:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from convops.problem import dtypes
-from convops.problem.arguments import axis_numbers, choice, integer, is_sequence, per_axis
+from convops.problem.arguments import axis_numbers, choice, flag, integer, is_sequence, per_axis
 from convops.problem.arrangement import Arrangement, Shape, network, signal
 from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
-from convops.problem.pool_types import compute_dtype, pool_dtypes
+from convops.problem.pool_types import check_items, compute_dtype, pool_dtypes
 from convops.problem.shapes import Shapes
 from convops.problem.windows import adaptive_axes, fewest_real_taps
 
@@ -86,7 +86,7 @@ def _window_axes(
     strides = windows if stride is None else per_axis("stride", stride, count, 1)
     dilations = per_axis("dilation", dilation, count, 1)
     pads = resolve_padding(padding, sizes, windows, strides, dilations)
-    return make_axes(sizes, windows, strides, dilations, pads, None, _flag("ceil_mode", ceil_mode))
+    return make_axes(sizes, windows, strides, dilations, pads, None, flag("ceil_mode", ceil_mode))
 
 
 def _divisor(divisor: Any) -> float | None:
@@ -106,12 +106,6 @@ def _norm(p: Any) -> float:
     if not norm > 0:
         raise ValueError(f"p must be positive, got {p!r}")
     return norm
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a bool, got {type(value).__name__} {value!r}")
-    return bool(value)
 
 
 def _check_windows(problem: PoolProblem) -> None:
@@ -154,6 +148,7 @@ def pool_problem(
     **geometry: Any,
 ) -> PoolProblem:
     """The problem behind every pool; every argument is checked here. `geometry` is what `_window_axes` takes."""
+    check_items(reduction, x_dtype)
     name, lengths = ("output_size", output_size) if adaptive else ("window", window)
     arrangement = _arrangement(len(x_shape), name, lengths, axes, layout)
     sizes = tuple(x_shape[a] for a in arrangement.spatial)
@@ -168,7 +163,7 @@ def pool_problem(
         out_dtype,
         arrangement,
         choice("indices", indices, INDEX_KINDS),
-        _flag("count_include_pad", count_include_pad),
+        flag("count_include_pad", count_include_pad),
         _divisor(divisor),
         _norm(p),
         None if rank is None else integer("rank", rank),

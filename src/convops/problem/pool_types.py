@@ -23,17 +23,20 @@ def compute_dtype(reduction: str, x: str, out: str) -> str:
     return dtypes.compute_dtype(wide, wide)
 
 
+def check_items(reduction: str, x: np.dtype[Any]) -> None:
+    """TypeError unless items of this dtype can be reduced so."""
+    dtypes.check("x", x)
+    if x.kind == "c" and reduction not in ("sum", "avg"):
+        raise TypeError(f"x has dtype {x}; complex numbers have no order: only sum_pool and avg_pool take them")
+
+
 def pool_dtypes(reduction: str, x: np.dtype[Any], dtype: Any, overflow: Any, items: int) -> tuple[str, str | None]:
     """Name of the result's dtype, and the overflow policy where a result may not fit into it.
 
     `items` is the number of items of a window, from which overflow="widen" takes its bound. The name is empty where
     a function's results decide.
     """
-    dtypes.check("x", x)
-    name = dtypes.name_of(x)
-    if name in dtypes.COMPLEX and reduction not in ("sum", "avg"):
-        raise TypeError(f"x has dtype {name}; complex numbers have no order: only sum_pool and avg_pool take them")
-    policy = parse_policy(overflow)
+    name, policy = dtypes.name_of(x), parse_policy(overflow)
     if dtype is None and reduction == "func":
         return "", None
     if dtype is None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.geometry.arguments import flag
 from convops.backends.base import Array
 from convops.problem import dtypes
-from convops.problem.arguments import integer, is_sequence, per_axis
+from convops.problem.arguments import flag, integer, is_sequence, per_axis
 from convops.problem.geometry import LARGEST_POSITION, check_size
 
 __all__ = [

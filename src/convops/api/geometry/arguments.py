@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
-
-from convops.problem.arguments import is_sequence, per_axis
+from convops.problem.arguments import flag, is_sequence, per_axis
 from convops.problem.boundary import Sides
 from convops.problem.conv import stuffed_sizes, stuffing_of
 from convops.problem.geometry import Axis, make_axes, resolve_padding
@@ -29,13 +27,6 @@ def count_axes(**values: Any) -> tuple[int, bool]:
 def unwrap(answers: tuple[Answer, ...], single: bool) -> Any:
     """The one answer to single values, otherwise all of them."""
     return answers[0] if single else answers
-
-
-def flag(name: str, value: Any) -> bool:
-    """`value` as a bool; numbers are not bools here."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a bool, got {type(value).__name__} {value!r}")
-    return bool(value)
 
 
 def axes_of(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from convops.api.geometry.arguments import flag
-from convops.problem.arguments import integer, is_sequence, per_axis
+from convops.problem.arguments import flag, integer, is_sequence, per_axis
 
 
 def parameter_count(channels: int, out_channels: int, window: Any, *, groups: int = 1, bias: bool = True) -> int:

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from convops.api.geometry.arguments import count_axes, flag, unwrap
-from convops.problem.arguments import Pair, pairs, per_axis
+from convops.api.geometry.arguments import count_axes, unwrap
+from convops.problem.arguments import Pair, flag, pairs, per_axis
 from convops.problem.conv import stuffed_sizes, stuffing_of
 from convops.problem.geometry import LARGEST_POSITION, extent, make_axes, output_length, resolve_padding
 

@@ -34,7 +34,7 @@ class OuterAxis(Rewrite):
 
     def extra_bytes(self, problem: ConvProblem) -> int:
         inner = _inner(problem)
-        return 3 * inner.channels * prod(inner.spatial) * dtypes.named(problem.types.x).itemsize
+        return 3 * inner.channels * prod(inner.spatial) * dtypes.named(problem.dtype).itemsize
 
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         first = problem.axes[0]
@@ -46,7 +46,9 @@ class OuterAxis(Rewrite):
                 misfits = Misfits()
                 for output in range(first.out):
                     taps = output * first.stride + np.arange(first.window) * first.dilation
-                    slab = take(x[image], (source_positions(first, taps), *untouched), problem.fill)
+                    # In the sums' dtype, which holds the fill where that of x may not.
+                    sources = (source_positions(first, taps), *untouched)
+                    slab = take(x[image], sources, problem.fill, problem.dtype)
                     slab = slab.reshape(1, -1, *slab.shape[2:])
                     rest = {} if add is None else {"add": add[image : image + 1, :, output]}
                     with misfits.placed(partial(_placed, image, output)):
@@ -61,4 +63,6 @@ def _placed(image: int, output: int, at: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _inner(problem: ConvProblem) -> ConvProblem:
-    return replace(problem, axes=problem.axes[1:], channels=problem.channels * problem.axes[0].window)
+    types = replace(problem.types, x=problem.dtype)
+    channels = problem.channels * problem.axes[0].window
+    return replace(problem, axes=problem.axes[1:], channels=channels, types=types)
