@@ -30,7 +30,7 @@ from convops.api.pool import (
     sum_pool,
 )
 from convops.api.resample import downsample, upsample
-from convops.api.runtime import explain, plan, show_config, show_runtime
+from convops.api.runtime import explain, get_include, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
 from convops.api.transpose import conv_transpose
 from convops.dispatch.explain import Explanation
@@ -51,6 +51,7 @@ __all__ = [
     "explain",
     "filters",
     "geometry",
+    "get_include",
     "grad",
     "im2col",
     "lp_pool",

@@ -3,8 +3,9 @@
 import numpy as np
 import oracles
 import pytest
+from composite.memory import LAYOUTS
 from oracles import gradients
-from support import LAYOUTS, WORKERS, argument_error, digest, native, same_bits
+from support import WORKERS, argument_error, digest, native, same_bits
 
 import convops
 from convops import grad

@@ -4,8 +4,9 @@ from math import inf, prod
 
 import numpy as np
 import pytest
+from composite.memory import LAYOUTS
 from oracles import Refused, gradients, windows
-from support import LAYOUTS, argument_error, digest, native, same_bits, to_first, to_last
+from support import argument_error, digest, native, same_bits, to_first, to_last
 
 import convops
 from convops import grad

@@ -5,8 +5,9 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
+from composite.memory import LAYOUTS
 from oracles import Refused
-from support import LAYOUTS, argument_error, digest, native, same_bits, to_first, to_last
+from support import argument_error, digest, native, same_bits, to_first, to_last
 
 import convops
 

@@ -5,7 +5,8 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
-from support import LAYOUTS, argument_error, native, same_bits
+from composite.memory import LAYOUTS
+from support import argument_error, native, same_bits
 
 import convops
 

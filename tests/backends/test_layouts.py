@@ -4,10 +4,10 @@ import named
 import numpy as np
 import pytest
 from cases import SignalCase
+from composite.memory import LAYOUTS
 from support import (
     CONV_BACKENDS,
     DTYPES,
-    LAYOUTS,
     POOL_BACKENDS,
     digest,
     native,

@@ -8,7 +8,7 @@ import brute
 import ml_dtypes
 import numpy as np
 import pytest
-from support import LAYOUTS
+from composite.memory import LAYOUTS
 
 import convops
 

@@ -7,7 +7,7 @@ import numpy as np
 
 def _inside(x, step, start=0):
     """x as every step-th sample of a larger array, on every axis."""
-    big = np.ones([start + m * step for m in x.shape], x.dtype)
+    big = np.full([start + m * step for m in x.shape], 77, x.dtype)
     view = big[tuple(slice(start, start + m * step, step) for m in x.shape)]
     view[...] = x
     return view

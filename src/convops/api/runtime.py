@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Callable
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,18 @@ def explain(operation: str, x: Any, *operands: Any, **options: Any) -> Explanati
     True
     """
     return plan(operation, x, *operands, **options).explain()
+
+
+def get_include() -> str:
+    """The folder to give to Cython's ``-I``, so that ``cimport convops.kernels.abi`` finds the kernels' declarations.
+
+    Examples
+    --------
+    >>> import convops, os
+    >>> os.path.exists(os.path.join(convops.get_include(), "convops", "kernels", "abi.pxd"))
+    True
+    """
+    return str(Path(machine.__file__).parents[2])
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
