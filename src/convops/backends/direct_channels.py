@@ -55,7 +55,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
 
 
 def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
-    """Multiplying, copying halos, and transposing lines for results whose channels lie apart."""
+    """Multiplying, copying halos, storing."""
     item = np.dtype(problem.dtype).itemsize
     rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
     line = problem.axes[-1].out
@@ -63,7 +63,7 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
     rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
     stored = prod(problem.out_spatial) * problem.out_channels * item
     seconds = 2 * rows * prod(problem.out_spatial) * problem.products * item / 4 / rate
-    seconds += stored / (machine.rates.store if tiling.pixels_first else machine.rates.store / 2)
+    seconds += stored / machine.rates.store
     chunks = ceil(problem.group_channels / tiling.halo_channels) if tiling.halo_channels else 0
     copied = tiling.halo * chunks * tiling.tiles
     return seconds + copied * item / machine.rates.copy

@@ -70,13 +70,15 @@ class PackedRunner:
         self._packed = _pack_weights(problem, w, tiling)
         self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
         self._memory = Workspace()
+        self._scratch = tiling.scratch(self._item)
+        self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._launch = self._make_launch(cast=cast_to, policy=policy)
 
     def _make_launch(self, **store: int) -> Launch:
         problem, tiling = self._problem, self._tiling
-        line, columns, offsets, stride = tiling.scratch(self._item)
+        line, columns, offsets, stride = self._scratch
         return Launch(
             getattr(isa, "gemm" if tiling.kernel == "im2col" else tiling.kernel),
             f"{tiling.kernel}_{_suffix(problem)}",
@@ -114,10 +116,12 @@ class PackedRunner:
 
     def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
         workers = useful_workers(workers, self._tiling.tiles * len(x), self._seconds * len(x))
-        if not x.dtype.isnative and not self._tiling.halo:
-            x = x.astype(x.dtype.newbyteorder("="))
-        name, swapped = dtypes.name_of(x.dtype), not x.dtype.isnative
-        scratch = self._memory.borrow(self._tiling.scratch(self._item)[3] * workers)
+        load = 0
+        if x.dtype != self._native:
+            if not x.dtype.isnative and not self._tiling.halo:
+                x = x.astype(x.dtype.newbyteorder("="))
+            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
+        scratch = self._memory.borrow(self._scratch[3] * workers)
         try:
             return launch(
                 x,
@@ -128,7 +132,7 @@ class PackedRunner:
                 add=add,
                 scratch=scratch,
                 workers=workers,
-                load=isa.convert.load_address(name, swapped, self._item),
+                load=load,
             )
         finally:
             self._memory.give_back(scratch)

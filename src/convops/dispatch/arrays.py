@@ -23,8 +23,11 @@ def batches(where: Arrangement, *arrays: Array) -> Iterator[tuple[Array, ...]]:
 
     Batch axes are merged into one where the memory of all arrays allows it; else the outer ones are looped over.
     """
-    views = [canonical(array, where) for array in arrays]
     lead = len(where.batch)
+    if lead == 1 and where.is_canonical:
+        yield arrays
+        return
+    views = [canonical(array, where) for array in arrays]
     if lead < 2:
         yield tuple(v if lead else v[None] for v in views)
         return

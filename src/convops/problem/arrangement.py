@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 LAYOUTS = ("channels_first", "channels_last")
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrangement:
     """A permutation into canonical order. Without a channel axis one of length 1 is inserted."""
 
@@ -21,6 +22,11 @@ class Arrangement:
         """The user's axes in canonical order."""
         middle = () if self.channel is None else (self.channel,)
         return self.batch + middle + self.spatial
+
+    @cached_property
+    def is_canonical(self) -> bool:
+        """Whether the user's axes stand in canonical order, channels included."""
+        return self.channel is not None and self.order == tuple(range(len(self.order)))
 
     @property
     def is_channels_last(self) -> bool:

@@ -5,6 +5,7 @@ Problems hold dtypes by name: bfloat16, which NumPy learns from ml_dtypes, then 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def named(name: str) -> np.dtype[Any]:
     return np.dtype(name)
 
 
+@lru_cache(maxsize=128)
 def name_of(dtype: np.dtype[Any]) -> str:
     """The dtype's name whatever its byte order."""
     return dtype.newbyteorder("=").name if dtype.kind in "biufc" else dtype.name
