@@ -1,0 +1,63 @@
+"""What follows the sum: bias, residual, activation and cast, in this order, on every backend."""
+
+import numpy as np
+import pytest
+from support import CONV_BACKENDS, argument_error
+
+import convops
+
+RNG = np.random.default_rng(11)
+X, W = RNG.integers(-9, 10, (2, 3, 7, 8)), RNG.integers(-4, 5, (5, 3, 3, 2))
+SUMS = convops.conv(X, W, backend="reference")
+
+
+@pytest.mark.parametrize("backend", ["direct", "im2col", "reference"])
+def test_activations_of_integers_round_half_to_even(backend):
+    for slope in (0.01, 0.5, 0.3):
+        got = convops.conv(X, W, activation=("leaky_relu", slope), backend=backend)
+        np.testing.assert_array_equal(got, np.where(SUMS < 0, np.rint(SUMS * slope), SUMS))
+    got = convops.conv(X, W, activation=("clip", -20, 30.5), backend=backend)
+    np.testing.assert_array_equal(got, np.rint(np.clip(SUMS, -20, 30.5)))
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+def test_the_residual_comes_before_the_activation_and_the_bias_before_both(backend):
+    x, w = X.astype(np.float64), W.astype(np.float64)
+    bias, add = np.array([-300.0, -1, 0, 1, 300]), RNG.integers(-50, 51, SUMS.shape).astype(np.float64)
+    got = convops.conv(x, w, bias, add=add, activation="relu", backend=backend)
+    expected = np.maximum(SUMS + bias[:, None, None] + add, 0)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=0 if backend != "fft" else 1e-10)
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+def test_nan_passes_through_activations(backend):
+    x = np.full((1, 1, 4, 4), np.nan, np.float32)
+    for activation in ("relu", "leaky_relu", "sigmoid", "tanh", ("clip", -1, 1)):
+        assert np.isnan(
+            convops.conv(x, np.ones((1, 1, 1, 1), np.float32), activation=activation, backend=backend)
+        ).all()
+
+
+def test_a_plan_takes_another_residual_per_call():
+    x, w = X.astype(np.float32), W.astype(np.float32)
+    plan = convops.plan("conv", x, w, add=(SUMS.shape, "float32"))
+    for value in (0, 3):
+        np.testing.assert_array_equal(plan(x, add=np.full(SUMS.shape, value, np.float32)), SUMS + value)
+    with argument_error("add", ValueError):
+        plan(x)
+    with argument_error("add", ValueError):
+        plan(x, add=np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+@pytest.mark.parametrize("policy", ["raise", "wrap", "saturate"])
+def test_policies_meet_sums_of_any_kind(dtype, policy):
+    x, w = X.astype(np.float64), W.astype(np.float64)
+    limits = None if dtype == np.float32 else np.iinfo(dtype)
+    if policy == "raise" and limits is not None and (SUMS < limits.min).any():
+        with pytest.raises(OverflowError, match=r"index \(\d+, \d+, \d+, \d+\)"):
+            convops.conv(x, w, dtype=dtype, overflow=policy)
+        return
+    got = convops.conv(x, w, dtype=dtype, overflow=policy)
+    expected = np.clip(SUMS, limits.min, limits.max) if policy == "saturate" and limits is not None else SUMS
+    np.testing.assert_array_equal(got, expected.astype(dtype))
