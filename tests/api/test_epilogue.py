@@ -33,9 +33,7 @@ def test_the_residual_comes_before_the_activation_and_the_bias_before_both(backe
 def test_nan_passes_through_activations(backend):
     x, one = np.full((1, 1, 4, 4), np.nan, np.float32), np.ones((1, 1, 1, 1), np.float32)
     for activation in ("relu", "leaky_relu", "sigmoid", "tanh", ("clip", -1, 1)):
-        assert np.isnan(
-            convops.conv(x, one, activation=activation, backend=backend)
-        ).all()
+        assert np.isnan(convops.conv(x, one, activation=activation, backend=backend)).all()
 
 
 def test_a_plan_takes_another_residual_per_call():
