@@ -59,3 +59,22 @@ def test_policies_meet_sums_of_any_kind(dtype, policy):
     got = convops.conv(x, w, dtype=dtype, overflow=policy)
     expected = np.clip(SUMS, limits.min, limits.max) if policy == "saturate" and limits is not None else SUMS
     np.testing.assert_array_equal(got, expected.astype(dtype))
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+@pytest.mark.parametrize(("dtype", "bits"), [("float16", 10), ("bfloat16", 7), ("float32", 23)])
+def test_sums_are_rounded_once(backend, dtype, bits):
+    # A hair above the middle between 1 and the next number, lost by any stop in between.
+    above = np.array([[1.0, 2.0 ** -(bits + 1) + 2.0**-45], [1.0, 2.0 ** -(bits + 1)]])
+    got = convops.conv(above[:, None], np.ones((1, 1, 2)), dtype=dtype, backend=backend).astype(float).ravel()
+    np.testing.assert_array_equal(got, [1 + 2.0**-bits, 1])
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+def test_nan_is_no_integer_under_any_policy_and_infinity_only_saturates(backend):
+    one = np.ones((1, 1, 1))
+    for value, policy in ((np.nan, "wrap"), (np.nan, "saturate"), (np.inf, "raise"), (np.inf, "wrap")):
+        with pytest.raises(OverflowError, match=r"the result (nan|inf) at index \(0, 2\)"):
+            convops.conv(np.array([[1.0, 2.0, value]]), one, dtype="int8", overflow=policy, backend=backend)
+    got = convops.conv(np.array([[np.inf, -np.inf, 300]]), one, dtype="int8", overflow="saturate", backend=backend)
+    np.testing.assert_array_equal(got, [[127, -128, 127]])

@@ -12,7 +12,7 @@ from convops.backends.finish import cast
 from convops.backends.misfits import Misfit
 from convops.backends.rewrites.ranges import Range, range_of, widened_dtype
 from convops.dispatch.arrays import check_out
-from convops.dispatch.run_conv import not_fitting
+from convops.dispatch.misfit_error import not_fitting
 from convops.problem import dtypes
 from convops.problem.arrangement import Arrangement
 from convops.problem.conv import ConvProblem, Types
@@ -69,5 +69,5 @@ class Sums:
             with np.errstate(invalid="ignore", over="ignore"):
                 out[...] = cast(problem, sums, (0,) * (sums.ndim + 1))
         except Misfit as misfit:
-            raise not_fitting(problem, misfit.value, tuple(int(i) for i in misfit.position[1:])) from None
+            raise not_fitting(problem.out_dtype, misfit.value, tuple(int(i) for i in misfit.position[1:])) from None
         return out

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import Any
-
 import numpy as np
 
+from convops.backends import rounding
 from convops.backends.base import Array
 from convops.backends.misfits import Misfit
 from convops.problem import dtypes
@@ -48,34 +46,8 @@ def _activated(problem: ConvProblem, v: Array) -> Array:
 
 def cast(problem: ConvProblem, values: Array, origin: Origin) -> Array:
     """To the result's dtype in one rounding; integers that do not fit meet the overflow policy."""
-    name = problem.types.result
-    if name == "bool":
-        return values != 0
-    if not dtypes.is_integer(name):
-        return values.astype(dtypes.named(name))
-    low, high = dtypes.limits(name)
-    if values.dtype.kind == "f":
-        values = np.rint(values)
-        fits = (values >= float(low)) & (values < float(high + 1))
-    else:
-        fits = np.asarray((values >= low) & (values <= high), bool)
-    result = np.zeros(values.shape, name)
-    result[fits] = _rounded(values[fits]).astype(name)
-    for place in np.argwhere(~fits):
-        position = tuple(place)
-        whole = tuple(int(i) + o for i, o in zip(position, origin[1:], strict=True))
-        result[position] = _fitted(values[position], low, high, problem.epilogue.policy, (origin[0], *whole))
-    return result
-
-
-def _rounded(values: Array) -> Array:
-    """Objects may hold floats that an activation made."""
-    return np.array([round(v) for v in values.flat], object) if values.dtype.kind == "O" else values
-
-
-def _fitted(value: Any, low: int, high: int, policy: str | None, position: tuple[int, ...]) -> int:
-    if policy == "saturate" and value == value:
-        return low if value < low else high
-    if policy == "wrap" and isfinite(value):
-        return (round(value) - low) % (high - low + 1) + low
-    raise Misfit(value, position)
+    try:
+        return rounding.cast(values, problem.types.result, problem.epilogue.policy)
+    except Misfit as misfit:
+        whole = tuple(int(i) + o for i, o in zip(misfit.position, origin[1:], strict=True))
+        raise Misfit(misfit.value, (origin[0], *whole)) from None

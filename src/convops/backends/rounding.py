@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import copysign, inf, nextafter
+from math import copysign, inf, isfinite, nextafter
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,10 @@ def _integers(values: Array, name: str, policy: str | None) -> Array:
         return np.where(values < low, low, np.where(fits, result, high)).astype(name)
     for place in map(tuple, np.argwhere(~fits)):
         value = values[place]
-        if policy != "wrap" or value - value != 0:
+        if policy == "saturate" and value == value:
+            result[place] = low if value < low else high
+            continue
+        if policy != "wrap" or not isfinite(value):
             raise Misfit(value, place)
         result[place] = (int(value) - low) % (high - low + 1) + low
     return result

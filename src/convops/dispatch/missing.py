@@ -11,8 +11,8 @@ from convops.backends.base import Array
 from convops.backends.finish import cast
 from convops.backends.misfits import Misfit
 from convops.dispatch.arrays import check_out
+from convops.dispatch.misfit_error import not_fitting
 from convops.dispatch.plan import Plan, Request
-from convops.dispatch.run_conv import not_fitting
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
 
@@ -87,7 +87,7 @@ class MissingDataPlan(Plan):
         try:
             return cast(self._asked, sums, (0,) * (sums.ndim + 1))
         except Misfit as misfit:
-            raise not_fitting(self._asked, misfit.value, misfit.position[1:]) from None
+            raise not_fitting(self._asked.out_dtype, misfit.value, misfit.position[1:]) from None
 
     def _stuffed_weight(self, plan: Plan, total: Any) -> Any:
         """What the zeros of an upsampled signal, which are valid samples, hold of the kernel."""
