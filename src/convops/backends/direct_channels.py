@@ -8,7 +8,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.packed import TILE_FLOPS
-from convops.backends.packed_run import Tiling, block_channels
+from convops.backends.packed_run import Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -47,7 +47,8 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
         totals=(prod(shape) * kept + lanes) * width,
         halo=0 if in_place else _halo_items(problem, shape, chunk + gap),
         listed=block_channels(problem) * prod(problem.window),
-        line=width * ceil(shape[-1] / lanes) * lanes,
+        unit=lanes,
+        line=isa.dense.block_items(np.dtype(problem.dtype).itemsize),
         halo_channels=0 if in_place else chunk,
         halo_gap=gap,
         pixels_first=problem.arrangement.is_channels_last,
@@ -57,7 +58,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
 def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
     """Multiplying, copying halos, storing."""
     item = np.dtype(problem.dtype).itemsize
-    rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
+    rows = packed_rows(problem, tiling)
     line = problem.axes[-1].out
     run = line // ceil(line / tiling.columns)
     rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
@@ -70,12 +71,11 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
 
 
 def _panel_width(problem: ConvProblem) -> int | None:
-    """Two vectors, or one where that computes clearly fewer channels."""
+    """Two vectors, or one where that is enough."""
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     if problem.group_rows <= lanes // 2:
         return None
-    single, double = (ceil(problem.group_rows / w) * w for w in (lanes, 2 * lanes))
-    return lanes if single < 0.95 * double else 2 * lanes
+    return lanes * min(2, ceil(problem.group_rows / lanes))
 
 
 def _reads_in_place(problem: ConvProblem) -> bool:

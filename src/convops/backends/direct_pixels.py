@@ -35,7 +35,7 @@ def cut_pixels(problem: ConvProblem, machine: Machine) -> Tiling:
     panels = ceil(problem.group_rows / rows)
     tile_panels = split_rows(panels, rows, prod(counts) * problem.groups)
     slots = _slots(problem, shape)
-    panel_runs = ceil(slots / columns) * tile_panels if block_count(problem) > 1 else 1
+    panel_runs = ceil(slots / columns) * tile_panels if block_count(problem) > 1 else tile_panels
     return Tiling(
         "direct",
         rows,
@@ -48,6 +48,7 @@ def cut_pixels(problem: ConvProblem, machine: Machine) -> Tiling:
         totals=rows * columns * panel_runs,
         halo=_halo_items(problem, shape),
         listed=block_channels(problem) * prod(problem.window),
+        unit=rows,
     )
 
 

@@ -46,7 +46,7 @@ class Im2col(PackedBackend):
         panels = ceil(problem.group_rows / rows)
         tile_panels = split_rows(panels, rows, pixel_tiles * problem.groups)
         tiles = problem.groups * pixel_tiles * ceil(panels / tile_panels)
-        panel_runs = tile_columns // columns * tile_panels if block_count(problem) > 1 else 1
+        panel_runs = tile_columns // columns * tile_panels if block_count(problem) > 1 else tile_panels
         return Tiling(
             "im2col",
             rows,
@@ -59,6 +59,7 @@ class Im2col(PackedBackend):
             totals=rows * columns * panel_runs,
             halo=steps * tile_columns,
             listed=steps,
+            unit=rows,
         )
 
     def _tile_width(self, problem: ConvProblem, machine: Machine, steps: int, item: int) -> int:

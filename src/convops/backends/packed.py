@@ -11,7 +11,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.lowering import RANK
-from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels
+from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -77,7 +77,7 @@ class PackedBackend(Backend):
         return tiling.scratch(item)[3] * workers + self._weight_items(problem, tiling) * item + borders
 
     def _weight_items(self, problem: ConvProblem, tiling: Tiling) -> int:
-        return problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows * problem.products
+        return packed_rows(problem, tiling) * problem.products
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Blocks of b products summed in sequence: b + K/b roundings (Jeannerod and Rump 2013, theorem 3.1)."""
@@ -104,7 +104,7 @@ def multiply_seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> 
     rate = machine.rates.narrow if tiling.rows <= 3 else machine.rates.multiply_add
     pixel_tiles = tiling.tiles / (problem.groups * row_tiles(problem, tiling))
     slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
-    rows = problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows
+    rows = packed_rows(problem, tiling)
     stored = prod(problem.out_spatial) * problem.out_channels * item
     return (2 * rows * slots * problem.products * item / 4 / rate) + stored / machine.rates.store
 

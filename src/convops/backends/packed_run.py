@@ -9,7 +9,7 @@ import numpy as np
 
 from convops.backends.base import Array
 from convops.backends.finish import cast
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, RANK, Workspace, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -36,7 +36,8 @@ class Tiling:
     totals: int  # sums that a tile keeps
     halo: int  # items that a tile copies at a time
     listed: int  # offsets of one channel block
-    line: int = 0  # "dense": results of one line in transposition
+    unit: int = 0  # the last panel's rows are the fewest multiple of it that do
+    line: int = 0  # "dense": a square of results in transposition
     halo_channels: int = 0
     halo_gap: int = 0
     pixels_first: bool = False
@@ -68,7 +69,9 @@ class PackedRunner:
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
         self._packed = _pack_weights(problem, w, tiling)
-        self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
+        self._skipped_axis = _skipped_axis(problem, w) if tiling.kernel == "dense" else -1
+        # Sums begin with +0.0, so that a bias of -0.0 is one of +0.0.
+        self._bias = np.zeros(problem.out_channels, problem.dtype) if bias is None else bias.astype(problem.dtype) + 0
         self._memory = Workspace()
         self._scratch = tiling.scratch(self._item)
         self._native = dtypes.named(problem.dtype)
@@ -98,6 +101,7 @@ class PackedRunner:
             halo_channels=tiling.halo_channels,
             halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
+            skipped_axis=self._skipped_axis,
             **store,
             **_sizes(problem, tiling),
         )
@@ -105,8 +109,7 @@ class PackedRunner:
     def _micro_kernel(self) -> dict[str, int]:
         if self._tiling.kernel != "dense":
             return {"micro": isa.micro.address(self._tiling.rows, self._item)}
-        vectors = self._tiling.rows // isa.micro_channels.lanes(self._item)
-        return {"turned": isa.micro_channels.table(vectors, self._item)}
+        return {"turned": isa.micro_channels.table(self._item)}
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:
@@ -157,16 +160,33 @@ def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
         "channels": problem.group_channels,
         "rows": problem.group_rows,
         "panel_rows": tiling.rows,
+        "panel_unit": tiling.unit,
         "panel_columns": tiling.columns,
         "block_channels": block_channels(problem),
         "block_steps": REDUCTION_BLOCK,
     }
 
 
+def packed_rows(problem: ConvProblem, tiling: Tiling) -> int:
+    """Rows of the packed weights, those included that fill the last panels."""
+    return problem.groups * ceil(problem.group_rows / tiling.unit) * tiling.unit
+
+
+def _skipped_axis(problem: ConvProblem, w: Array) -> int:
+    """The kernels' axis whose zero padding needs no multiplying; -1 where products with it are no plain zeros."""
+    axes = (None,) * (RANK - len(problem.axes)) + problem.axes
+    for i, axis in enumerate(axes[:-1]):
+        if axis and axis.window > 1:
+            zeros = axis.boundary == ("constant",) * 2 and problem.fill == 0 and not problem.is_stuffed
+            padded = axis.inner[0] > 0 or axis.padded > axis.inner[1]
+            return i if zeros and padded and bool(np.isfinite(w).all()) else -1
+    return -1
+
+
 def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     """The weights in the order in which the micro-kernel reads them, a copy."""
     panels = problem.groups * ceil(problem.group_rows / tiling.rows)
-    packed = np.empty((panels, problem.products, tiling.rows), problem.dtype)
+    packed = np.empty(packed_rows(problem, tiling) * problem.products, problem.dtype)
     pack = Launch(
         isa.gemm,
         f"pack_weights_{_suffix(problem)}",
@@ -175,5 +195,5 @@ def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
         chunk=panels,
         **_sizes(problem, tiling),
     )
-    pack(w.astype(problem.dtype, copy=False), packed.reshape(panels, problem.products * tiling.rows))
+    pack(w.astype(problem.dtype, copy=False), packed[None])
     return packed

@@ -1,15 +1,19 @@
 # The one struct between backends and kernels. All strides are in bytes, as in NumPy; ranks are padded to three.
 
+# Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
-                       char* totals, bint first) noexcept nogil
-# The same with vectors over output channels, for pixels `step` bytes apart.
+                       char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil
+# One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                        const Py_ssize_t* offsets, char* totals, bint first) noexcept nogil
+                        const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil
 ctypedef void (*Cast)(const char* values, Py_ssize_t pitch, char* out, Py_ssize_t step, Py_ssize_t count,
                       int policy, int* status) noexcept nogil
+
+cdef enum:
+    MOST_PIXELS = 14           # of a run, at any level
 
 # One spatial axis. The index map leads from a padded position to an input position: inside
 # [inner_begin, inner_end) it is (position - shift) / spacing, outside it is read from `border` (NULL: fill
@@ -55,13 +59,14 @@ cdef struct Args:
     Epilogue epilogue
     const char* weights        # packed: group, row panel, step, row
     Micro micro
-    const Turned* turned       # for runs of 1, 2, ... pixels
+    const Turned* turned       # [vectors - 1][pixels of a run - 1]
     Load load                  # NULL: x is of the kernel's own dtype
     char fill[16]              # one of the kernel's reals
     Py_ssize_t groups
     Py_ssize_t channels        # input channels of one group
     Py_ssize_t rows            # output channels of one group
     Py_ssize_t panel_rows      # rows of the micro-kernel
+    Py_ssize_t panel_unit      # the last panel has no more rows than a multiple of it needs
     Py_ssize_t panel_columns   # pixels of the micro-kernel
     Py_ssize_t tile_panels     # row panels per tile
     Py_ssize_t tile_columns    # pixels per tile where a tile is a run of pixels
@@ -74,6 +79,7 @@ cdef struct Args:
     Py_ssize_t halo_channels
     Py_ssize_t halo_gap
     bint pixels_first
+    int skipped_axis           # taps that this axis puts on padding are left out; -1: they are zeros like others
     double divisor             # pooling: > 0 replaces the number of taps
     bint count_padding
     Py_ssize_t tile_begin

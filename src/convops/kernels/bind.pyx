@@ -74,15 +74,16 @@ cdef class Launch:
         to.border = &border[0] if border is not None and border.shape[0] else NULL
         return axis.border
 
-    def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
-                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
+    def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_unit=1, panel_columns=1, tile_panels=1,
+                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False, skipped_axis=-1,
                    scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0, norm=0.0, rank=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
-        a.panel_rows, a.panel_columns = panel_rows, panel_columns
+        a.panel_rows, a.panel_unit, a.panel_columns = panel_rows, panel_unit, panel_columns
         a.tile_panels, a.tile_columns = tile_panels, tile_columns
         a.block_channels, a.block_steps = block_channels, block_steps
         a.halo_channels, a.halo_gap, a.pixels_first = halo_channels, halo_gap, pixels_first
+        a.skipped_axis = skipped_axis
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.pooling, a.norm, a.rank = pooling, norm, rank

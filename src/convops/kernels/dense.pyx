@@ -8,14 +8,11 @@ a copy of the halo where that needs padding or conversion. Start reading at `til
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
-from convops.kernels.abi cimport NONE, Args, Epilogue
-from convops.kernels.simd cimport (
-    VECTOR_BYTES, Real, Vector, f32v, f64v, high_f32, high_f64, low_f32, low_f64, outlined)
+from convops.kernels.abi cimport MOST_PIXELS, Args, Axis, Turned
+from convops.kernels.simd cimport VECTOR_BYTES, Real
+from convops.kernels.store_channels cimport LINE, store_panel
 from convops.kernels.tile cimport (
-    Tile, blank_run, fill_run, finish, gather_run, line_of, locate_box, minimum, panel_count, source)
-
-cdef enum:
-    LANES = VECTOR_BYTES // 4      # of float32
+    Tile, blank_run, ceil_div, fill_run, gather_run, locate_box, maximum, minimum, packed_row, panel_height, source)
 
 
 # Where a tile reads its input: the item of its first output's first tap in the first channel, and bytes from one
@@ -104,24 +101,58 @@ cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* off
 
 
 cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssize_t count, Py_ssize_t steps,
-                          const char* weights, const Py_ssize_t* offsets, Real* totals, bint first) noexcept nogil:
+                          const char* weights, const Py_ssize_t* offsets, Real* totals, Py_ssize_t height,
+                          bint first) noexcept nogil:
     """A line of pixels in runs of nearly equal length, so that none is short."""
-    cdef Py_ssize_t runs = (count + a.panel_columns - 1) // a.panel_columns, run, begin = 0, end
-    for run in range(runs):
-        end = count * (run + 1) // runs
-        a.turned[end - begin - 1](steps, x + begin * step, step, weights, offsets,
-                                  <char*> (totals + begin * a.panel_rows), first)
-        begin = end
+    cdef Py_ssize_t runs = (count + a.panel_columns - 1) // a.panel_columns, pixels = count // runs
+    cdef Py_ssize_t longer = count - runs * pixels, done = longer * (pixels + 1)
+    cdef const Turned* turned = a.turned + (height * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES - 1) * MOST_PIXELS
+    if longer:
+        turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer)
+    turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
+                       runs - longer)
+
+
+cdef inline void skip_padding(const Args* a, Py_ssize_t output, Py_ssize_t* begin, Py_ssize_t* end) noexcept nogil:
+    """Cut the taps to those that fall on the input along the skipped axis; products with zeros change no sum."""
+    cdef const Axis* axis = &a.axis[a.skipped_axis]
+    cdef Py_ssize_t at = output * axis.stride
+    begin[0] = 0 if at >= axis.inner_begin else ceil_div(axis.inner_begin - at, axis.dilation)
+    end[0] = 0 if at >= axis.inner_end else ceil_div(axis.inner_end - at, axis.dilation)
+    end[0] = minimum(end[0], axis.window)
+
+
+cdef inline void sum_block(const Args* a, const Tile* t, const char* x, Py_ssize_t step, Py_ssize_t begin,
+                           Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
+                           Real* totals, Py_ssize_t height, bint first, const Input* input) noexcept nogil:
+    """Steps [begin, begin + steps) of a channel block for every line of a tile; `per_tap` along the skipped axis."""
+    cdef Py_ssize_t i, j, k, low, high, line = t.extent[2] * height
+    cdef Py_ssize_t at[2]
+    for i in range(t.extent[0]):
+        for j in range(t.extent[1]):
+            low, high = begin, begin + steps
+            if a.skipped_axis >= 0:
+                at[0], at[1] = t.origin[0] + i, t.origin[1] + j
+                skip_padding(a, at[a.skipped_axis], &low, &high)
+                low, high = maximum(low * per_tap, begin), minimum(high * per_tap, begin + steps)
+            if low < high:
+                sum_line(a, x + i * a.axis[0].stride * input.step[0] + j * a.axis[1].stride * input.step[1], step,
+                         t.extent[2], high - low, weights + (low - begin) * height * sizeof(Real), offsets + low,
+                         totals, height, first)
+            elif first:
+                for k in range(line):
+                    totals[k] = 0
+            totals = totals + line
 
 
 cdef inline void sum_panel(const Args* a, const Tile* t, const Input* input, Py_ssize_t panel, Py_ssize_t channel,
                            Py_ssize_t channels, Real* totals, Py_ssize_t* offsets) noexcept nogil:
     """One panel of output channels over the channels that the input holds, reduction block by reduction block."""
-    cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window, c = 0, s, steps, block, i, j
-    cdef Py_ssize_t step = a.axis[2].stride * input.step[2], listed = 0
+    cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window, c = 0, s, steps, block
+    cdef Py_ssize_t inner = a.axis[2].window * (a.axis[1].window if a.skipped_axis == 0 else 1), listed = 0
+    cdef Py_ssize_t height = panel_height(a, panel)
     cdef const char* weights = a.weights + (
-        ((t.group * panel_count(a) + panel) * a.channels + channel) * taps * a.panel_rows * sizeof(Real))
-    cdef const char* x
+        (packed_row(a, t.group, panel) * a.channels + channel * height) * taps * sizeof(Real))
     while c < channels:
         block = minimum(a.block_channels, channels - c)
         if block != listed:
@@ -130,95 +161,11 @@ cdef inline void sum_panel(const Args* a, const Tile* t, const Input* input, Py_
         s = 0
         while s < taps * block:
             steps = minimum(a.block_steps, taps * block - s)
-            for i in range(t.extent[0]):
-                for j in range(t.extent[1]):
-                    x = (input.first + c * input.channel + i * a.axis[0].stride * input.step[0]
-                         + j * a.axis[1].stride * input.step[1])
-                    sum_line(a, x, step, t.extent[2], steps, weights, offsets + s,
-                             totals + (i * t.extent[1] + j) * t.extent[2] * a.panel_rows,
-                             channel + c + s == 0)
-            weights = weights + steps * a.panel_rows * sizeof(Real)
+            sum_block(a, t, input.first + c * input.channel, a.axis[2].stride * input.step[2], s, steps, inner * block,
+                      weights, offsets, totals, height, channel + c + s == 0, input)
+            weights = weights + steps * height * sizeof(Real)
             s = s + steps
         c = c + block
-
-
-cdef inline void store_pixels(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t d,
-                              Py_ssize_t h, const Real* totals) noexcept nogil:
-    """Sum and bias where the channels of an output pixel lie side by side."""
-    cdef Py_ssize_t i, j
-    cdef const Real* bias = <const Real*> a.epilogue.bias
-    cdef Real* out
-    for j in range(t.extent[2]):
-        out = <Real*> line_of(&a.out, t, channel, d, h, j)
-        for i in range(rows):
-            out[i] = totals[i] + (bias[channel + i] if bias != NULL else <Real> 0)
-        totals = totals + a.panel_rows
-
-
-cdef outlined transpose(const Vector* rows, Py_ssize_t pitch, Vector* columns, Py_ssize_t column_pitch) noexcept nogil:
-    """As many rows as a vector has lanes: in each round neighbours move together, until columns are vectors.
-
-    Pitches count bytes.
-    """
-    cdef Vector a[16]
-    cdef Vector b[16]
-    cdef int i, lanes = LANES if Vector is f32v else LANES // 2, half = 1
-    for i in range(lanes):
-        a[i] = (<const Vector*> (<const char*> rows + i * pitch))[0]
-    while half < lanes:
-        for i in range(lanes // 2):
-            if Vector is f32v:
-                b[2 * i], b[2 * i + 1] = low_f32(a[i], a[i + LANES // 2]), high_f32(a[i], a[i + LANES // 2])
-            else:
-                b[2 * i], b[2 * i + 1] = low_f64(a[i], a[i + LANES // 4]), high_f64(a[i], a[i + LANES // 4])
-        for i in range(lanes):
-            a[i] = b[i]
-        half = 2 * half
-    for i in range(lanes):
-        (<Vector*> (<char*> columns + i * column_pitch))[0] = a[i]
-
-
-cdef inline Py_ssize_t transpose_line(const Args* a, const Real* totals, Real* line, Py_ssize_t count) noexcept nogil:
-    """Totals of `count` pixels and a few more by channel; the result is the pitch of the channels."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), pitch = (count + lanes - 1) // lanes * lanes, i, j
-    cdef const Real* block
-    for j in range(pitch // lanes):
-        for i in range(a.panel_rows // lanes):
-            block = totals + j * lanes * a.panel_rows + i * lanes
-            if Real is float:
-                transpose(<const f32v*> block, a.panel_rows * sizeof(Real),
-                          <f32v*> (line + (i * pitch + j) * lanes), pitch * sizeof(Real))
-            else:
-                transpose(<const f64v*> block, a.panel_rows * sizeof(Real),
-                          <f64v*> (line + (i * pitch + j) * lanes), pitch * sizeof(Real))
-    return pitch
-
-
-cdef inline void store_channels(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t d,
-                                Py_ssize_t h, const Real* totals, Real* line) noexcept nogil:
-    """A line of each channel through the epilogue, by way of the transposed totals."""
-    cdef Py_ssize_t i, count = t.extent[2], pitch = transpose_line(a, totals, line, count)
-    cdef const Epilogue* e = &a.epilogue
-    cdef const char* add = NULL
-    for i in range(rows):
-        if e.add.data != NULL:
-            add = line_of(&e.add, t, channel + i, d, h, 0)
-        finish(e, line + i * pitch, (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0,
-               <char*> line_of(&a.out, t, channel + i, d, h, 0), a.out.step[2], add, e.add.step[2], count)
-
-
-cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, const Real* totals,
-                             Real* line) noexcept nogil:
-    cdef Py_ssize_t first = panel * a.panel_rows, rows = minimum(a.panel_rows, a.rows - first), i, j
-    cdef bint together = (a.out.channel == sizeof(Real) and a.epilogue.add.data == NULL
-                          and a.epilogue.activation == NONE and a.epilogue.cast == NULL)
-    for i in range(t.extent[0]):
-        for j in range(t.extent[1]):
-            if together:
-                store_pixels(a, t, t.group * a.rows + first, rows, i, j, totals)
-            else:
-                store_channels(a, t, t.group * a.rows + first, rows, i, j, totals, line)
-            totals = totals + t.extent[2] * a.panel_rows
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
@@ -240,7 +187,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
                 totals = totals + (p - t.panel_begin) * panel_items
             sum_panel(a, &t, &input, p, c, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
             if c + channels == a.channels:
-                store_panel(a, &t, p, totals, <Real*> (scratch + a.scratch_line))
+                store_panel(a, &t, p, panel_height(a, p), totals, <Real*> (scratch + a.scratch_line))
         c = c + channels
 
 
@@ -256,3 +203,8 @@ cdef api void dense_f32(const Args* a) noexcept nogil:
 
 cdef api void dense_f64(const Args* a) noexcept nogil:
     run(a, <const double*> NULL)
+
+
+def block_items(int itemsize):
+    """Results in transposition, behind `Args.scratch_line`."""
+    return LINE * VECTOR_BYTES // itemsize

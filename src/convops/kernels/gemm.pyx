@@ -9,7 +9,8 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
-    Place, Tile, blank_run, ceil_div, gather_run, minimum, next_line, panel_count, place_of, source, sweep)
+    Place, Tile, blank_run, ceil_div, gather_run, minimum, next_line, packed_row, panel_count, panel_height, place_of,
+    source, sweep)
 
 
 cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
@@ -94,23 +95,24 @@ cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
     """
     cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, channels, panels = panel_count(a)
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
-    cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first)
-    cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
+    cdef Py_ssize_t group = number // panels, panel = number % panels, height = panel_height(a, panel)
+    cdef Py_ssize_t first = panel * a.panel_rows, valid = minimum(height, a.rows - first)
+    cdef const char* filters = a.x.data + (group * a.rows + first) * a.x.batch
     cdef const char* item
-    to = to + number * taps * a.channels * a.panel_rows
+    to = to + packed_row(a, group, panel) * taps * a.channels
     while c < a.channels:
         channels = minimum(a.block_channels, a.channels - c)
-        for i in range(a.panel_rows):
+        for i in range(height):
             for k in range(channels):
                 item = filters + i * a.x.batch + (c + k) * a.x.channel
-                tap = k * a.panel_rows + i
+                tap = k * height + i
                 for kd in range(a.axis[0].window):
                     for kh in range(a.axis[1].window):
                         for kw in range(a.axis[2].window):
                             to[tap] = (<const Real*> (item + kd * a.x.step[0] + kh * a.x.step[1]
                                                       + kw * a.x.step[2]))[0] if i < valid else <Real> 0
-                            tap = tap + channels * a.panel_rows
-        to = to + taps * channels * a.panel_rows
+                            tap = tap + channels * height
+        to = to + taps * channels * height
         c = c + channels
 
 

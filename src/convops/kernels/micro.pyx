@@ -27,87 +27,93 @@ cdef inlined multiply_step(int rows, int vectors, bint begin, const char* a, con
 
 
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, const char* b,
-                      const Py_ssize_t* offsets, Vector* t, bint first) noexcept nogil:
+                      const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t panels,
+                      Py_ssize_t pitch) noexcept nogil:
     # rows and vectors are constants at every call, so that all accumulators live in registers; each output is
-    # one chain of multiply-adds in the order of the steps, whatever the tile's shape.
+    # one chain of multiply-adds in the order of the steps, whatever the tile's shape. gcc unrolls loops inside
+    # another loop before it gives registers to arrays, so the loop over panels keeps the sums off the stack.
     cdef Vector acc[28]
-    cdef Py_ssize_t k, item = 4 if Vector is f32v else 8
-    cdef int i
-    multiply_step(rows, vectors, True, a, b + offsets[0], acc)
-    for k in range(1, steps):
-        multiply_step(rows, vectors, False, a + k * rows * item, b + offsets[k], acc)
-    for i in range(rows * vectors):
-        t[i] = acc[i] if first else t[i] + acc[i]
+    cdef Py_ssize_t k, panel, item = 4 if Vector is f32v else 8
+    cdef int i, j
+    for panel in range(panels):
+        multiply_step(rows, vectors, True, a, b + offsets[0], acc)
+        for k in range(1, steps):
+            multiply_step(rows, vectors, False, a + k * rows * item, b + offsets[k], acc)
+        for i in range(rows):
+            for j in range(vectors):
+                t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+        a = a + pitch
+        t = t + rows * vectors
 
 
 cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_2(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_3(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_4(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(4, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(4, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_5(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(5, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(5, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(6, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(6, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_7(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(7, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(7, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(8, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(8, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_9(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first) noexcept nogil:
-    multiply(9, WIDE, steps, a, b, offsets, t, first)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(9, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first) noexcept nogil:
-    multiply(10, WIDE, steps, a, b, offsets, t, first)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(10, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_11(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first) noexcept nogil:
-    multiply(11, WIDE, steps, a, b, offsets, t, first)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(11, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first) noexcept nogil:
-    multiply(12, WIDE, steps, a, b, offsets, t, first)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(12, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_13(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first) noexcept nogil:
-    multiply(13, WIDE, steps, a, b, offsets, t, first)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(13, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first) noexcept nogil:
-    multiply(14, WIDE, steps, a, b, offsets, t, first)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
+    multiply(14, WIDE, steps, a, b, offsets, t, first, panels, pitch)
 
 
 cdef Micro TABLE[14][2]

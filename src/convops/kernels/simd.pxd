@@ -42,6 +42,15 @@ cdef extern from *:
     #define convops_high_f64(a, b) CONVOPS_ZIP(HIGH, a, b, 8)
     typedef float convops_f32v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
     typedef double convops_f64v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+    /* NaN and -0.0 pass. */
+    static inline convops_f32v convops_relu_f32(convops_f32v v) {
+        typedef int mask __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+        return (convops_f32v) ((mask) v & ~(v < 0));
+    }
+    static inline convops_f64v convops_relu_f64(convops_f64v v) {
+        typedef long long mask __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+        return (convops_f64v) ((mask) v & ~(v < 0));
+    }
     """
     ctypedef float f32v "convops_f32v"
     ctypedef double f64v "convops_f64v"
@@ -50,6 +59,8 @@ cdef extern from *:
     f32v high_f32 "convops_high_f32"(f32v, f32v) nogil
     f64v low_f64 "convops_low_f64"(f64v, f64v) nogil
     f64v high_f64 "convops_high_f64"(f64v, f64v) nogil
+    f32v relu_f32 "convops_relu_f32"(f32v) nogil
+    f64v relu_f64 "convops_relu_f64"(f64v) nogil
     # Attributes ride on the return type, the one place where Cython lets them pass.
     ctypedef void inlined "__attribute__((always_inline)) inline void"
     ctypedef void outlined "__attribute__((noinline)) void"

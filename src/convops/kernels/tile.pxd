@@ -40,6 +40,10 @@ cdef inline Py_ssize_t minimum(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return a if a < b else b
 
 
+cdef inline Py_ssize_t maximum(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    return a if a > b else b
+
+
 cdef inline Py_ssize_t ceil_div(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
 
@@ -69,6 +73,16 @@ cdef inline void next_line(const Tile* t, Place* at) noexcept nogil:
 
 cdef inline Py_ssize_t panel_count(const Args* a) noexcept nogil:
     return ceil_div(a.rows, a.panel_rows)
+
+
+cdef inline Py_ssize_t panel_height(const Args* a, Py_ssize_t panel) noexcept nogil:
+    """Rows of a panel, those included that only fill its last unit."""
+    return minimum(a.panel_rows, ceil_div(a.rows - panel * a.panel_rows, a.panel_unit) * a.panel_unit)
+
+
+cdef inline Py_ssize_t packed_row(const Args* a, Py_ssize_t group, Py_ssize_t panel) noexcept nogil:
+    """Rows of packed weights before a panel."""
+    return group * ceil_div(a.rows, a.panel_unit) * a.panel_unit + panel * a.panel_rows
 
 
 cdef inline void locate_box(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:
@@ -257,13 +271,14 @@ cdef inline void sweep(const Args* a, const Tile* t, Real* totals, const char* c
     cdef Py_ssize_t all_steps = a.axis[0].window * a.axis[1].window * a.axis[2].window * a.channels
     cdef bint first = step == 0, last = step + steps == all_steps
     cdef Py_ssize_t p, j, count = ceil_div(t.slots, a.panel_columns), size = a.panel_rows * a.panel_columns
-    cdef const char* weights
+    cdef Py_ssize_t panels = t.panel_end - t.panel_begin, pitch = all_steps * a.panel_rows * sizeof(Real)
+    cdef const char* weights = a.weights + (
+        (packed_row(a, t.group, t.panel_begin) * all_steps + step * a.panel_rows) * sizeof(Real))
     cdef Real* sums = totals
     for j in range(count):
-        for p in range(t.panel_begin, t.panel_end):
-            weights = a.weights + (((t.group * panel_count(a) + p) * all_steps + step) * a.panel_rows * sizeof(Real))
-            if not (first and last):
-                sums = totals + (j * (t.panel_end - t.panel_begin) + p - t.panel_begin) * size
-            a.micro(steps, weights, columns + j * panel_stride, offsets, <char*> sums, first)
-            if last:
-                store_panel(a, t, p, t.first_slot + j * a.panel_columns, sums)
+        if not (first and last):
+            sums = totals + j * panels * size
+        a.micro(steps, weights, columns + j * panel_stride, offsets, <char*> sums, first, panels, pitch)
+        if last:
+            for p in range(panels):
+                store_panel(a, t, t.panel_begin + p, t.first_slot + j * a.panel_columns, sums + p * size)
