@@ -13,8 +13,7 @@ from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
-MIN_TILES = 4
-# Pixels whose distance is a multiple of so many bytes meet in too few sets of the first-level cache.
+# What lies a multiple of so many bytes apart meets in too few sets of the first-level cache.
 CROWDED = 1024
 # Runs of fewer pixels wait for their own sums; the share of the speed that is left.
 SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
@@ -32,26 +31,24 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
     shape = _tile_shape(problem, machine, width, chunk, in_place)
     counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
     panels = ceil(problem.group_rows / width)
-    boxes = prod(counts) * problem.groups
-    tile_panels = ceil(panels / min(panels, ceil(MIN_TILES / boxes)))
-    kept = tile_panels if chunk < problem.group_channels else 1
+    kept = prod(shape) * (panels if chunk < problem.group_channels else 1)
     return Tiling(
         "dense",
         width,
         isa.micro_channels.most_pixels(),
-        tile_panels,
+        panels,
         1,
         shape,
-        boxes * ceil(panels / tile_panels),
+        problem.groups * prod(counts),
         prod(shape),
-        totals=(prod(shape) * kept + lanes) * width,
+        totals=(kept + lanes) * width,
         halo=0 if in_place else _halo_items(problem, shape, chunk + gap),
         listed=block_channels(problem) * prod(problem.window),
         unit=lanes,
         line=isa.dense.block_items(np.dtype(problem.dtype).itemsize),
         halo_channels=0 if in_place else chunk,
         halo_gap=gap,
-        pixels_first=problem.arrangement.is_channels_last,
+        pixels_first=_pixels_first(problem),
     )
 
 
@@ -78,20 +75,32 @@ def _panel_width(problem: ConvProblem) -> int | None:
     return lanes * min(2, ceil(problem.group_rows / lanes))
 
 
+def _pixels_first(problem: ConvProblem) -> bool:
+    """Whether a halo copy keeps the channels of a pixel together: few cache lines hold what a block reads."""
+    lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
+    return problem.arrangement.is_channels_last or problem.group_channels >= lanes
+
+
 def _reads_in_place(problem: ConvProblem) -> bool:
     """Every position that a window reaches is an item of the input in the sums' own dtype."""
     if problem.types.x != problem.dtype or problem.is_stuffed:
         return False
     if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes):
         return False
-    return _gap(problem, problem.channels) == 0
+    if problem.arrangement.is_channels_last:
+        return not _is_crowded(problem, problem.channels * problem.axes[-1].stride)
+    return not _is_crowded(problem, prod(problem.spatial)) or problem.group_channels < 8
+
+
+def _is_crowded(problem: ConvProblem, distance: int) -> bool:
+    return distance * np.dtype(problem.dtype).itemsize % CROWDED == 0
 
 
 def _gap(problem: ConvProblem, channels: int) -> int:
     """Items to leave between pixels whose channels lie together."""
-    item = np.dtype(problem.dtype).itemsize
-    distance = channels * item * problem.axes[-1].stride
-    return 64 // item if problem.arrangement.is_channels_last and distance % CROWDED == 0 else 0
+    if not _pixels_first(problem) or not _is_crowded(problem, channels * problem.axes[-1].stride):
+        return 0
+    return 64 // np.dtype(problem.dtype).itemsize
 
 
 def _reach(axis: Axis, outs: int) -> int:
@@ -99,7 +108,9 @@ def _reach(axis: Axis, outs: int) -> int:
 
 
 def _halo_items(problem: ConvProblem, shape: tuple[int, ...], channels: int) -> int:
-    return channels * prod(_reach(a, n) for a, n in zip(problem.axes, shape, strict=True))
+    box = prod(_reach(a, n) for a, n in zip(problem.axes, shape, strict=True))
+    # Planes begin an odd number of cache lines apart.
+    return channels * (box if _pixels_first(problem) else box + 128 // np.dtype(problem.dtype).itemsize)
 
 
 def _chunk(problem: ConvProblem, machine: Machine) -> int:

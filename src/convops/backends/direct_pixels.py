@@ -14,6 +14,7 @@ from convops.backends.packed import (
     micro_columns,
     multiply_seconds,
     panel_rows,
+    row_tiles,
     split_rows,
 )
 from convops.backends.packed_run import Tiling, block_channels
@@ -33,7 +34,7 @@ def cut_pixels(problem: ConvProblem, machine: Machine) -> Tiling:
     shape = _tile_shape(problem, machine, columns)
     counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
     panels = ceil(problem.group_rows / rows)
-    tile_panels = split_rows(panels, rows, prod(counts) * problem.groups)
+    tile_panels = split_rows(panels, rows)
     slots = _slots(problem, shape)
     panel_runs = ceil(slots / columns) * tile_panels if block_count(problem) > 1 else tile_panels
     return Tiling(
@@ -43,7 +44,7 @@ def cut_pixels(problem: ConvProblem, machine: Machine) -> Tiling:
         tile_panels,
         1,
         shape,
-        problem.groups * prod(counts) * ceil(panels / tile_panels),
+        problem.groups * prod(counts),
         slots,
         totals=rows * columns * panel_runs,
         halo=_halo_items(problem, shape),
@@ -54,7 +55,8 @@ def cut_pixels(problem: ConvProblem, machine: Machine) -> Tiling:
 
 def seconds_of_pixels(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
     """Multiplying, and copying the halo once per channel block."""
-    copied = tiling.halo * ceil(problem.group_channels / block_channels(problem)) * tiling.tiles
+    copied = tiling.halo * ceil(problem.group_channels / block_channels(problem))
+    copied *= tiling.tiles * row_tiles(problem, tiling)
     rate = machine.rates.copy if problem.axes[-1].stride == 1 else machine.rates.gather
     return multiply_seconds(problem, machine, tiling) + copied * np.dtype(problem.dtype).itemsize / rate
 

@@ -22,10 +22,10 @@ from convops.backends.packed import (
     row_tiles,
     split_rows,
 )
-from convops.backends.packed_run import REDUCTION_BLOCK, Tiling
+from convops.backends.packed_run import REDUCTION_BLOCK, Tiling, joined
 from convops.problem.conv import ConvProblem
 
-# Tiles into which even a small map is cut; further tiles repeat the packing, so they split the rows less.
+# Tiles into which even a small map is cut.
 MIN_PIXEL_TILES = 4
 
 
@@ -44,8 +44,7 @@ class Im2col(PackedBackend):
         tile_columns = ceil(ceil(pixels / pixel_tiles) / columns) * columns
         pixel_tiles = ceil(pixels / tile_columns)
         panels = ceil(problem.group_rows / rows)
-        tile_panels = split_rows(panels, rows, pixel_tiles * problem.groups)
-        tiles = problem.groups * pixel_tiles * ceil(panels / tile_panels)
+        tile_panels = split_rows(panels, rows)
         panel_runs = tile_columns // columns * tile_panels if block_count(problem) > 1 else tile_panels
         return Tiling(
             "im2col",
@@ -54,7 +53,7 @@ class Im2col(PackedBackend):
             tile_panels,
             tile_columns,
             (),
-            tiles,
+            problem.groups * pixel_tiles,
             slots=tile_columns,
             totals=rows * columns * panel_runs,
             halo=steps * tile_columns,
@@ -69,7 +68,7 @@ class Im2col(PackedBackend):
         return int(min(by_cache, TILE_FLOPS / (2 * height * problem.products) + 1))
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        tiling = self.tiling(problem, machine)
+        tiling, problem = self.tiling(problem, machine), joined(problem)
         item = np.dtype(problem.dtype).itemsize
         packed = prod(problem.out_spatial) * problem.products * problem.groups * item
         packed *= row_tiles(problem, tiling)

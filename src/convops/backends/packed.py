@@ -11,14 +11,13 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.lowering import RANK
-from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, packed_rows
+from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, joined, packed_rows
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
-# Work of one tile, so that chunks stay short and a few tiles exist even for small maps.
+# Work of one tile, so that chunks stay short.
 TILE_FLOPS = 1e9
-MIN_TILES = 8
 MAX_TILE_ROWS = 512
 
 
@@ -37,10 +36,9 @@ def panel_rows(rows: int) -> int:
     return min(range(most, most - 2, -1), key=lambda height: ceil(rows / height) * height)
 
 
-def split_rows(panels: int, rows: int, pixel_tiles: int) -> int:
-    """Row panels per tile: all of them, unless the sums outgrow the cache or the tiles are too few."""
-    parts = max(ceil(panels * rows / MAX_TILE_ROWS), min(panels, ceil(MIN_TILES / pixel_tiles)))
-    return ceil(panels / parts)
+def split_rows(panels: int, rows: int) -> int:
+    """Row panels per tile: all of them, unless the sums outgrow the cache."""
+    return ceil(panels / ceil(panels * rows / MAX_TILE_ROWS))
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +57,7 @@ class PackedBackend(Backend):
 
     def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
         """The same, remembered."""
-        return _tiling(self, problem, machine)
+        return _tiling(self, joined(problem), machine)
 
     def supports(self, problem: ConvProblem) -> str | None:
         if not dtypes.is_float(problem.dtype):
@@ -102,7 +100,7 @@ def multiply_seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> 
     """Time inside the micro-kernel, padding of panels included, and in the epilogue."""
     item = np.dtype(problem.dtype).itemsize
     rate = machine.rates.narrow if tiling.rows <= 3 else machine.rates.multiply_add
-    pixel_tiles = tiling.tiles / (problem.groups * row_tiles(problem, tiling))
+    pixel_tiles = tiling.tiles / problem.groups
     slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
     rows = packed_rows(problem, tiling)
     stored = prod(problem.out_spatial) * problem.out_channels * item

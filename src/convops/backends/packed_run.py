@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 import numpy as np
@@ -16,6 +16,7 @@ from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
+from convops.problem.geometry import Axis
 
 # Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
 REDUCTION_BLOCK = 288
@@ -28,10 +29,10 @@ class Tiling:
     kernel: str  # "direct" and "im2col" have vectors over pixels, "dense" over output channels
     rows: int  # output channels of a panel
     columns: int  # pixels of a panel, at most
-    tile_panels: int
+    tile_panels: int  # of a tile at most
     tile_columns: int
     tile_shape: tuple[int, ...]
-    tiles: int  # of one image
+    tiles: int  # of one image, as far as pixels are cut
     slots: int  # pixels computed per tile, useful or not
     totals: int  # sums that a tile keeps
     halo: int  # items that a tile copies at a time
@@ -60,11 +61,21 @@ def block_channels(problem: ConvProblem) -> int:
     return max(1, min(problem.group_channels, REDUCTION_BLOCK // prod(problem.window)))
 
 
+def joined(problem: ConvProblem) -> ConvProblem:
+    """The same problem with all pixels on one line where every window is a single item of the input."""
+    axes, total = problem.axes, prod(problem.out_spatial)
+    plain = all((a.window, a.stride, a.input_dilation, a.pad) == (1, 1, 1, (0, 0)) for a in axes)
+    if len(axes) == 1 or not plain or axes[-1].out == 1:
+        return problem
+    return replace(problem, axes=(Axis(total, 1, 1, 1, (0, 0), total),))
+
+
 class PackedRunner:
     """One problem with its weights, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float) -> None:
         self._problem = problem
+        self._parts = tiling.tiles * ceil(problem.group_rows / tiling.rows)
         self._tiling = tiling
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
@@ -85,9 +96,10 @@ class PackedRunner:
         return Launch(
             getattr(isa, "gemm" if tiling.kernel == "im2col" else tiling.kernel),
             f"{tiling.kernel}_{_suffix(problem)}",
-            kernel_axes(problem.axes, tiling.tile_shape),
+            kernel_axes(joined(problem).axes, tiling.tile_shape),
+            apart=None if joined(problem) is problem else kernel_axes(problem.axes),
             tiles=tiling.tiles,
-            chunk=int(CHUNK_SECONDS / self._seconds * tiling.tiles),
+            chunk=CHUNK_SECONDS / self._seconds,
             **self._micro_kernel(),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),
@@ -118,7 +130,7 @@ class PackedRunner:
             self._raise_first_misfit(x, workers, add)
 
     def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
-        workers = useful_workers(workers, self._tiling.tiles * len(x), self._seconds * len(x))
+        workers = useful_workers(workers, self._parts * len(x), self._seconds * len(x))
         load = 0
         if x.dtype != self._native:
             if not x.dtype.isnative and not self._tiling.halo:
@@ -185,14 +197,13 @@ def _skipped_axis(problem: ConvProblem, w: Array) -> int:
 
 def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     """The weights in the order in which the micro-kernel reads them, a copy."""
-    panels = problem.groups * ceil(problem.group_rows / tiling.rows)
     packed = np.empty(packed_rows(problem, tiling) * problem.products, problem.dtype)
     pack = Launch(
         isa.gemm,
         f"pack_weights_{_suffix(problem)}",
         kernel_axes(problem.axes),
-        tiles=panels,
-        chunk=panels,
+        tiles=problem.groups,
+        chunk=1.0,
         **_sizes(problem, tiling),
     )
     pack(w.astype(problem.dtype, copy=False), packed[None])

@@ -71,7 +71,7 @@ class Fold:
             f"pool_{item}",
             pool_axes(problem.axes),
             tiles=self._tiles,
-            chunk=int(CHUNK_SECONDS / self._seconds * self._tiles),
+            chunk=CHUNK_SECONDS / self._seconds,
             divisor=problem.divisor or 0.0,
             count_padding=problem.count_include_pad,
             channels=channels,

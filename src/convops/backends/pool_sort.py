@@ -92,7 +92,7 @@ class _Sort:
             f"sort_{item}",
             pool_axes(problem.axes),
             tiles=self._tiles,
-            chunk=int(CHUNK_SECONDS / self._seconds * self._tiles),
+            chunk=CHUNK_SECONDS / self._seconds,
             channels=channels,
             tile_columns=tile_pieces,
             panel_columns=columns,

@@ -13,7 +13,8 @@ class Launch:
         axes: Sequence[Any],
         *,
         tiles: int,
-        chunk: int,
+        chunk: float,
+        apart: Sequence[Any] | None = None,
         micro: int = 0,
         **fields: Any,
     ) -> None: ...

@@ -24,6 +24,9 @@ cdef extern from *:
     int convops_threads() nogil
     int convops_openmp() nogil
 
+cdef enum:
+    TILES_PER_WORKER = 2       # at least, so that a late worker finds less to do
+
 ctypedef void (*Kernel)(const Args* a) noexcept nogil
 
 
@@ -38,13 +41,22 @@ def openmp_version():
 
 
 cdef class Launch:
-    """A kernel with everything filled in that does not depend on the arrays of a call."""
+    """A kernel with everything filled in that does not depend on the arrays of a call.
+
+    `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
+    between two looks at signals. `axes` are lines joined to one where `apart` holds the axes as they are; arrays whose
+    lines do not follow each other in memory are computed line by line.
+    """
     cdef Args args
     cdef Kernel kernel
-    cdef Py_ssize_t tiles, chunk
+    cdef Py_ssize_t tiles
+    cdef double chunk
+    cdef bint joins
+    cdef Axis apart[3]
     cdef object keep
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0, size_t turned=0,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, apart=None, size_t micro=0,
+                 size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
                  constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
         memset(&self.args, 0, sizeof(Args))
@@ -60,8 +72,11 @@ cdef class Launch:
         self.args.epilogue.constants[0], self.args.epilogue.constants[1] = constants
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
         self.tiles = tiles
-        self.chunk = max(1, chunk)
+        self.chunk = chunk
+        self.joins = apart is not None
         self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)]
+        for i, axis in enumerate(apart or ()):
+            self._set_axis(&self.apart[i], axis)
         self._set_sizes(**sizes)
 
     cdef _set_axis(self, Axis* to, axis):
@@ -108,20 +123,64 @@ cdef class Launch:
             args.epilogue.bias = _pointer(bias, views, 0)
             args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
             args.workers = workers
-            self._run(&args, self.tiles * images)
+            self._run(&args, images)
         finally:
             views.clear()
         return status == 0
 
-    cdef _run(self, Args* args, Py_ssize_t tiles):
-        cdef Py_ssize_t begin = 0
+    cdef _run(self, Args* args, Py_ssize_t images):
+        cdef Py_ssize_t begin = 0, tiles = self.tiles, chunk
+        if self.joins and not _is_joined(&args.x, &args.out, &args.epilogue.add, self.apart):
+            tiles = _part(args, self.apart)
+        tiles = tiles * _split_panels(args, tiles * images)
+        chunk = max(1, <Py_ssize_t> (self.chunk * tiles))
+        tiles = tiles * images
         while begin < tiles:
             args.tile_begin = begin
-            begin = min(begin + self.chunk * args.workers, tiles)
+            begin = min(begin + chunk * args.workers, tiles)
             args.tile_end = begin
             with nogil:
                 self.kernel(args)
             PyErr_CheckSignals()
+
+
+cdef Py_ssize_t _split_panels(Args* args, Py_ssize_t tiles) noexcept:
+    """Parts of the row panels: one, unless a tile's sums outgrow its memory or some workers found too few tiles."""
+    cdef Py_ssize_t panels = (args.rows + args.panel_rows - 1) // args.panel_rows, parts = 1
+    if args.workers > 1:
+        parts = min(panels, (TILES_PER_WORKER * args.workers + tiles - 1) // tiles)
+    parts = max(parts, (panels + args.tile_panels - 1) // args.tile_panels)
+    args.tile_panels = (panels + parts - 1) // parts
+    return (panels + args.tile_panels - 1) // args.tile_panels
+
+
+cdef bint _is_joined(const Operand* x, const Operand* out, const Operand* add, const Axis* axes) noexcept:
+    """Whether lines and planes follow each other without gaps in all arrays."""
+    cdef const Operand* operands[3]
+    cdef const Operand* operand
+    cdef Py_ssize_t step
+    cdef int i, k
+    operands[0], operands[1], operands[2] = x, out, add
+    for k in range(3):
+        operand = operands[k]
+        if operand.data == NULL:
+            continue
+        step = operand.step[2] * axes[2].out
+        for i in range(1, -1, -1):
+            if axes[i].out > 1 and operand.step[i] != step:
+                return False
+            step = step * axes[i].out
+    return True
+
+
+cdef Py_ssize_t _part(Args* args, const Axis* axes) noexcept:
+    """Put the axes as they are in place of joined ones; the result is the number of tiles."""
+    cdef Py_ssize_t tile = min(args.axis[2].tile, axes[2].out)
+    cdef int i
+    for i in range(3):
+        args.axis[i] = axes[i]
+    args.axis[2].tile = tile
+    return args.groups * axes[0].out * axes[1].out * ((axes[2].out + tile - 1) // tile)
 
 
 cdef class _View:

@@ -1,12 +1,11 @@
 # Storing totals whose channels lie together, pixel after pixel: along channels where the output's lie together too,
 # else along lines, by way of transposed blocks. Start reading at `store_panel`, which `dense.pyx` calls.
 from convops.kernels.abi cimport NONE, RELU, Args, Epilogue, Operand
-from convops.kernels.simd cimport (
-    VECTOR_BYTES, Real, Vector, f32v, f64v, high_f32, high_f64, low_f32, low_f64, relu_f32, relu_f64)
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, relu_f32, relu_f64
 from convops.kernels.tile cimport Tile, finish, line_of, minimum
+from convops.kernels.transpose cimport transpose
 
 cdef enum:
-    LANES = VECTOR_BYTES // 4      # of float32
     LINE = 8 * VECTOR_BYTES // 4   # pixels of a transposed block, so that each channel is written in long runs
 
 
@@ -60,30 +59,6 @@ cdef inline void store_pixels(const Args* a, const Tile* t, Py_ssize_t channel, 
         totals = totals + height
 
 
-cdef inline void transpose(const Vector* rows, Py_ssize_t pitch, Vector* columns,
-                           Py_ssize_t column_pitch) noexcept nogil:
-    """As many rows as a vector has lanes: in each round neighbours move together, until columns are vectors.
-
-    Pitches count bytes.
-    """
-    cdef Vector a[16]
-    cdef Vector b[16]
-    cdef int i, lanes = LANES if Vector is f32v else LANES // 2, half = 1
-    for i in range(lanes):
-        a[i] = (<const Vector*> (<const char*> rows + i * pitch))[0]
-    while half < lanes:
-        for i in range(lanes // 2):
-            if Vector is f32v:
-                b[2 * i], b[2 * i + 1] = low_f32(a[i], a[i + LANES // 2]), high_f32(a[i], a[i + LANES // 2])
-            else:
-                b[2 * i], b[2 * i + 1] = low_f64(a[i], a[i + LANES // 4]), high_f64(a[i], a[i + LANES // 4])
-        for i in range(lanes):
-            a[i] = b[i]
-        half = 2 * half
-    for i in range(lanes):
-        (<Vector*> (<char*> columns + i * column_pitch))[0] = a[i]
-
-
 cdef inline void store_run(const Epilogue* e, const Vector* line, const char* bias, char* out, const char* add,
                            Py_ssize_t count) noexcept nogil:
     """Whole vectors of pixels of one channel."""
@@ -114,12 +89,8 @@ cdef inline void transpose_block(const Real* totals, Py_ssize_t height, Real* bl
     """A vector of channels of `count` pixels and a few more."""
     cdef Py_ssize_t j = 0
     while j < count:
-        if Real is float:
-            transpose(<const f32v*> (totals + j * height), height * sizeof(Real), <f32v*> (block + j),
-                      LINE * sizeof(Real))
-        else:
-            transpose(<const f64v*> (totals + j * height), height * sizeof(Real), <f64v*> (block + j),
-                      LINE * sizeof(Real))
+        transpose(<const char*> (totals + j * height), height * sizeof(Real), <char*> (block + j), LINE * sizeof(Real),
+                  totals)
         j = j + VECTOR_BYTES // sizeof(Real)
 
 

@@ -1,5 +1,7 @@
 # What the drivers of the micro-kernel share: finding an input position, copying a run of pixels, sweeping the
 # panels of a tile, storing a finished panel.
+from libc.string cimport memcpy
+
 from convops.kernels.abi cimport CLIP, LEAKY_RELU, NONE, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
 from convops.kernels.simd cimport Real
 
@@ -143,9 +145,7 @@ cdef inline void copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char*
         load_run(a, to, pitch, source, step, channels, count)
     elif step == sizeof(Real):
         for c in range(channels):
-            line = <const Real*> (source + c * a.x.channel)
-            for j in range(count):
-                to[c * pitch + j] = line[j]
+            memcpy(to + c * pitch, source + c * a.x.channel, count * sizeof(Real))
     elif a.x.channel == sizeof(Real):
         for j in range(count):
             line = <const Real*> (source + j * step)
