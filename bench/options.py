@@ -6,14 +6,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import drawn
 import libraries
 import machine
 from layers import SUITES
 
+RANDOM = "random"
 EXAMPLES = """\
 examples:
   python bench/peers.py --suite quick
   python bench/peers.py --suite vgg16 resnet50 --batch 1 8 --threads 1 2 --markdown peers.md --png peers.png
+  python bench/peers.py --suite layers --accuracy high --roofline roofline.png
+  python bench/peers.py --suite random --skip 0 --count 50 --rounds 3 --max-seconds 0.3 --json part1.json
   python bench/peers.py --suite all --filter 3x3 --threads 1 --backend im2col --json im2col.json
   python bench/peers.py --list"""
 
@@ -39,11 +43,17 @@ def as_dict(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_problems(group: argparse._ArgumentGroup) -> None:
-    suites = f"one or more of {', '.join(SUITES)} (default: quick)"
-    group.add_argument("--suite", nargs="+", choices=SUITES, default=["quick"], metavar="NAME", help=suites)
+    names = (*SUITES, RANDOM)
+    suites = f"one or more of {', '.join(names)} (default: quick)"
+    group.add_argument("--suite", nargs="+", choices=names, default=["quick"], metavar="NAME", help=suites)
     group.add_argument("--filter", default="", metavar="TEXT", help="only layers whose name contains TEXT")
     batch = "batch sizes of the network layers (default: 1)"
     group.add_argument("--batch", nargs="+", type=_count, default=[1], metavar="N", help=batch)
+    seed = f"of the random layers (default: {drawn.SEED})"
+    group.add_argument("--seed", type=int, default=drawn.SEED, metavar="N", help=seed)
+    group.add_argument("--count", type=_count, default=200, metavar="N", help="random layers (default: 200)")
+    skip = "leave out the first N random layers, to measure them in parts (default: 0)"
+    group.add_argument("--skip", type=int, default=0, metavar="N", help=skip)
     group.add_argument("--list", action="store_true", help="print the chosen layers and stop")
 
 
@@ -65,11 +75,16 @@ def _add_effort(group: argparse._ArgumentGroup) -> None:
     seconds = "time for all rounds of one layer; what does not fit is timed once or not started (default: 6)"
     group.add_argument("--max-seconds", type=_duration, default=6.0, metavar="S", help=seconds)
 
+    quiet = "print at the end how busy other programs kept the CPUs meanwhile"
+    group.add_argument("--quiet-check", action="store_true", help=quiet)
+
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--json", type=_file, metavar="FILE", help="every sample, form, failure and reason")
     group.add_argument("--markdown", type=_file, metavar="FILE", help="the tables")
     group.add_argument("--png", type=_file, metavar="FILE", help="a bar chart of the ratios (matplotlib)")
+    roofline = "speed over arithmetic intensity, under the machine's roof (matplotlib)"
+    group.add_argument("--roofline", type=_file, metavar="FILE", help=roofline)
 
 
 def _count(text: str) -> int:
