@@ -1,4 +1,4 @@
-"""The command line of `peers.py`."""
+"""The command line of `peers.py`, and the options that `regret.py` shares with it."""
 
 from __future__ import annotations
 
@@ -49,18 +49,22 @@ def _add_problems(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--filter", default="", metavar="TEXT", help="only layers whose name contains TEXT")
     batch = "batch sizes of the network layers (default: 1)"
     group.add_argument("--batch", nargs="+", type=_count, default=[1], metavar="N", help=batch)
-    seed = f"of the random layers (default: {drawn.SEED})"
-    group.add_argument("--seed", type=int, default=drawn.SEED, metavar="N", help=seed)
-    group.add_argument("--count", type=_count, default=200, metavar="N", help="random layers (default: 200)")
-    skip = "leave out the first N random layers, to measure them in parts (default: 0)"
-    group.add_argument("--skip", type=int, default=0, metavar="N", help=skip)
+    add_draw(group, 200)
     group.add_argument("--list", action="store_true", help="print the chosen layers and stop")
+
+
+def add_draw(group: argparse._ArgumentGroup | argparse.ArgumentParser, count: int) -> None:
+    """Add what says which random problems are drawn."""
+    seed = f"of the random problems (default: {drawn.SEED})"
+    group.add_argument("--seed", type=int, default=drawn.SEED, metavar="N", help=seed)
+    group.add_argument("--count", type=_count, default=count, metavar="N", help=f"random problems (default: {count})")
+    skip = "leave out the first N random problems, to measure them in parts (default: 0)"
+    group.add_argument("--skip", type=_size, default=0, metavar="N", help=skip)
 
 
 def _add_contestants(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--backend", metavar="NAME", help="our backend (default: the one dispatch chooses)")
-    accuracy = "our accuracy class or tolerance, not for pools (default: standard)"
-    group.add_argument("--accuracy", type=_accuracy, metavar="CLASS", help=accuracy)
+    add_accuracy(group)
     names = libraries.PEERS
     peers = f"libraries to compare with, of {', '.join(names)} (default: all that are installed)"
     group.add_argument("--peers", nargs="*", choices=names, default=names, metavar="NAME", help=peers)
@@ -69,14 +73,23 @@ def _add_contestants(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threads", nargs="+", type=_count, default=both, metavar="N", help=threads)
 
 
+def add_accuracy(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    accuracy = "our accuracy class or tolerance, not for pools (default: standard)"
+    group.add_argument("--accuracy", type=_accuracy, metavar="CLASS", help=accuracy)
+
+
 def _add_effort(group: argparse._ArgumentGroup) -> None:
-    rounds = "rounds of alternating samples (default: 5)"
-    group.add_argument("--rounds", type=_count, default=5, metavar="N", help=rounds)
+    add_rounds(group)
     seconds = "time for all rounds of one layer; what does not fit is timed once or not started (default: 6)"
     group.add_argument("--max-seconds", type=_duration, default=6.0, metavar="S", help=seconds)
 
     quiet = "print at the end how busy other programs kept the CPUs meanwhile"
     group.add_argument("--quiet-check", action="store_true", help=quiet)
+
+
+def add_rounds(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    rounds = "rounds of alternating samples (default: 5)"
+    group.add_argument("--rounds", type=_count, default=5, metavar="N", help=rounds)
 
 
 def _add_files(group: argparse._ArgumentGroup) -> None:
@@ -88,9 +101,16 @@ def _add_files(group: argparse._ArgumentGroup) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return _at_least(1, int(text))
+
+
+def _size(text: str) -> int:
+    return _at_least(0, int(text))
+
+
+def _at_least(least: int, value: int) -> int:
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
     return value
 
 

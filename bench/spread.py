@@ -42,20 +42,22 @@ def _what(label: str, backend: str, library: str, form: str) -> str:
     return f"{label}: {backend} against {library} {form}"
 
 
-def text(entries: Sequence[Entry], name: str = "ratios", worst_is_low: bool = True) -> str:
-    """Return geometric mean, percentiles, extremes, and the ten worst entries."""
+def text(
+    entries: Sequence[Entry], name: str, percentiles: Sequence[int] = PERCENTILES, lowest_is_worst: bool = True
+) -> str:
+    """Return geometric mean, percentiles, extremes, and the worst of the entries on the wrong side of 1."""
     if len(entries) < 2:
         return f"{name}: {len(entries)} compared, too few for a distribution"
     ratios = [entry.ratio for entry in entries]
     cuts = quantiles(ratios, n=100, method="inclusive")
-    marks = ", ".join(f"{p} %: {cuts[p - 1]:.2f}" for p in PERCENTILES)
-    below = sum(ratio < 1 for ratio in ratios)
-    worst = sorted(entries, reverse=not worst_is_low)[:WORST]
+    marks = ", ".join(f"{p} %: {cuts[p - 1]:.2f}" for p in percentiles)
+    beyond = sorted(e for e in entries if (e.ratio < 1 if lowest_is_worst else e.ratio > 1))
+    worst = beyond[:WORST] if lowest_is_worst else beyond[: -WORST - 1 : -1]
     return "\n".join(
         [
-            f"{name}: {len(entries)} compared, {below} below 1, geometric mean {geometric_mean(ratios):.3f}",
+            f"{name}: {len(entries)} compared, geometric mean {geometric_mean(ratios):.3f}",
             f"percentiles: lowest {min(ratios):.2f}, {marks}, highest {max(ratios):.2f}",
-            "worst:",
+            f"{len(beyond)} {'below' if lowest_is_worst else 'above'} 1; the worst:",
             *(f"  {ratio:6.2f}  {what}" for ratio, what in worst),
         ]
     )

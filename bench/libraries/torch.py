@@ -17,7 +17,7 @@ CONVOLUTIONS = {2: functional.conv2d, 3: functional.conv3d}
 REORDERS = {2: torch._C._nn.mkldnn_reorder_conv2d_weight, 3: torch._C._nn.mkldnn_reorder_conv3d_weight}
 CONV1D_GFLOPS = 0.4  # one channel in, one out: a plain loop, measured from 9 to 513 taps
 
-torch.set_grad_enabled(False)
+torch.inference_mode().__enter__()  # for good: this process trains nothing, and every call is a little shorter
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
