@@ -22,6 +22,7 @@ ROW_INCHES = (16, 6.6)
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccaa22", "#66ccee", "#aa3377", "#ee9944", "#775533", "#1b9e8a", "#8877dd")
 GREY = "#888888"
 NAMED = 10
+CROWD = 100  # more points than these are drawn smaller
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ def draw(path: Path, comparisons: Sequence[Comparison], ceilings: dict[int, Ceil
 
 
 def _point(comparison: Comparison) -> _Point:
-    layer, peers = comparison.layer, [layer_speed(comparison, p.seconds) for p in comparison.peers]
-    ours = layer_speed(comparison, comparison.plan.seconds)
+    layer, peers = comparison.layer, [_layer_speed(comparison, p.seconds) for p in comparison.peers]
+    ours = _layer_speed(comparison, comparison.plan.seconds)
     return _Point(layer.suite, layer.label, layer.intensity, ours, max(peers, default=None))
 
 
-def layer_speed(comparison: Comparison, seconds: float) -> float:
+def _layer_speed(comparison: Comparison, seconds: float) -> float:
     return comparison.layer.flops / seconds / 1e9
 
 
@@ -77,7 +78,6 @@ def _whole_panel(axes: Any, points: list[_Point], ceiling: Ceiling) -> None:
     _roof(axes, ceiling)
     _scatter(axes, points, list(dict.fromkeys(p.suite for p in points)))
     _decorate(axes, points, f"{ceiling.threads} thread{'s' * (ceiling.threads > 1)}")
-    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower right", fontsize=8, framealpha=0.95)
 
 
@@ -108,7 +108,9 @@ def _decorate(axes: Any, points: list[_Point], title: str) -> None:
     axes.grid(which="major", color="#e4e4e4", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter("{x:g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
 
 
 def _roof(axes: Any, ceiling: Ceiling) -> None:
@@ -138,7 +140,7 @@ def _roof(axes: Any, ceiling: Ceiling) -> None:
 
 def _scatter(axes: Any, points: list[_Point], suites: list[str]) -> None:
     """Join ours, a dot in the colour of its suite, with the fastest peer, a grey ring."""
-    compared = [p for p in points if p.peer]
+    compared, size = [p for p in points if p.peer], 30 if len(points) <= CROWD else 16
     axes.vlines(
         [p.intensity for p in compared],
         [p.ours for p in compared],
@@ -148,11 +150,17 @@ def _scatter(axes: Any, points: list[_Point], suites: list[str]) -> None:
         alpha=0.6,
         zorder=2,
     )
-    rings = {"s": 26, "facecolors": "none", "edgecolors": GREY, "linewidths": 1, "zorder": 3, "label": "fastest peer"}
+    rings = {"s": size, "facecolors": "none", "edgecolors": GREY, "linewidths": 1, "zorder": 3, "label": "fastest peer"}
     axes.scatter([p.intensity for p in compared], [p.peer for p in compared], **rings)
     for index, suite in enumerate(suites):
         group = [p for p in points if p.suite == suite]
-        dots = {"s": 30, "color": COLOURS[index % len(COLOURS)], "edgecolors": "white", "linewidths": 0.6, "zorder": 4}
+        dots = {
+            "s": size,
+            "color": COLOURS[index % len(COLOURS)],
+            "edgecolors": "white",
+            "linewidths": 0.6,
+            "zorder": 4,
+        }
         label = f"convops, {suite} ({len(group)})"
         axes.scatter([p.intensity for p in group], [p.ours for p in group], label=label, **dots)
 
@@ -165,11 +173,11 @@ def _name_the_slowest(axes: Any, points: list[_Point]) -> None:
     for point in sorted((p for p in points if p.lag > 1), key=lambda p: p.lag, reverse=True):
         spot = (point.intensity, point.ours)
         x, y = axes.transAxes.inverted().transform(axes.transData.transform(spot))
-        if len(taken) == NAMED or any(abs(x - a) < 0.25 and abs(y - b) < 0.022 for a, b in taken):
+        if len(taken) == NAMED or any(abs(x - a) < 0.3 and abs(y - b) < 0.03 for a, b in taken):
             continue
         taken.append((x, y))
         text = f"{point.name.split('/')[1]}: {1 / point.lag:.2f}"
         side, shift = ("left", 5) if x < 0.75 else ("right", -5)
         halo = [patheffects.withStroke(linewidth=2, foreground="white")]
-        style = {"fontsize": 6.5, "color": "#333333", "ha": side, "va": "center", "path_effects": halo}
+        style = {"fontsize": 6.5, "color": "#333333", "ha": side, "va": "center", "path_effects": halo, "zorder": 5}
         axes.annotate(text, spot, (shift, -4), textcoords="offset points", **style)

@@ -1,5 +1,7 @@
 """The benchmarks' problems are well formed, and what is computed from their figures is right. Nothing is timed."""
 
+import json
+import subprocess
 import sys
 from math import prod
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 
 import convops
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
+BENCH = Path(__file__).parents[1] / "bench"
+sys.path.insert(0, str(BENCH))
 
 import fma
 import report
@@ -99,6 +102,22 @@ def test_spread_names_the_worst():
     assert "1 below 1" in low
     assert low.endswith("layer 0.5")
     assert spread.text(entries, "ratios", lowest_is_worst=False).endswith("layer 2.0")
+
+
+def test_comparison_runs_and_peers_agree(tmp_path):
+    """With the peers that are installed; the exit status tells of failures and of results that disagree."""
+    options = "--suite lenet5 random --count 3 --threads 1 --rounds 1 --max-seconds 0.02 --quiet-check"
+    files = {"--json": tmp_path / "peers.json", "--markdown": tmp_path / "peers.md"}
+    command = [
+        sys.executable,
+        str(BENCH / "peers.py"),
+        *options.split(),
+        *(str(p) for pair in files.items() for p in pair),
+    ]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "GFLOP/s (" in run.stdout
+    assert len(json.loads(files["--json"].read_text())["layers"]) == len(SUITES["lenet5"]) + 3
 
 
 def test_encoded_instructions():

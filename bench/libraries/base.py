@@ -92,6 +92,7 @@ def refuse_slow(task: Task, gflops: float) -> None:
 
 def crop(task: Task) -> tuple[slice, ...]:
     """Return the slices that cut a filter's same-sized result to the windows a pool keeps."""
-    margins = (n // 2 - task.layer.padding for n in task.layer.window)
+    paddings = task.layer.geometry["padding"]
+    margins = (n // 2 - p for n, p in zip(task.layer.window, paddings, strict=True))
     lengths = task.layer.output_shape[-len(task.layer.window) :]
     return tuple(slice(m, m + length) for m, length in zip(margins, lengths, strict=True))
