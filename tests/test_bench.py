@@ -10,11 +10,11 @@ import pytest
 
 import convops
 
-BENCH = Path(__file__).parents[1] / "bench"
-sys.path.insert(0, str(BENCH))
+sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
 import fma
 import report
+import roofline
 import spread
 from ceiling import SIZES, Ceiling
 from drawn import CHANNELS, FLOPS, LARGEST_BYTES, MAPS, STRIDES, WINDOWS, draw_layers, draw_mixed
@@ -23,6 +23,7 @@ from layers import SUITES
 from results import Comparison, Outcome
 from workload import POOLS, Layer
 
+BENCH = Path(fma.__file__).parent
 MIXED = draw_mixed(seed=3, count=24)
 RANDOM = draw_layers(seed=3, count=60)
 EVERY = {layer.label: layer for layer in (*SUITES["all"], *RANDOM)}
@@ -128,12 +129,32 @@ def test_encoded_instructions():
     assert fma._zero(11).hex() == "450f57db"
 
 
+def invented(layer, threads, gflops, peer_gflops):
+    """A comparison with these speeds."""
+    forms = {"plan": gflops, "call": gflops, "packed": peer_gflops}
+    outcomes = [
+        Outcome("torch" if form == "packed" else "convops", form, True, samples=[layer.flops / speed / 1e9])
+        for form, speed in forms.items()
+    ]
+    return Comparison(layer, threads, "direct", "direct", outcomes)
+
+
+def invented_ceiling(threads=1):
+    return Ceiling(threads, 200e9, "peak", (*(100e9 for _ in SIZES[1:]), 20e9), 40e9)
+
+
 def test_row_tells_percent_of_both_ceilings():
     layer = Layer("square", "test", "conv", (1, 64, 32, 32), (1, 1), 64)
-    ceiling = Ceiling(1, 200e9, "peak", tuple(100e9 for _ in SIZES), 40e9)
-    ours = [Outcome("convops", form, True, samples=[layer.flops / 100e9]) for form in ("plan", "call")]
-    peer = Outcome("torch", "packed", True, samples=[layer.flops / 50e9])
-    row = report.cells(Comparison(layer, 1, "direct", "direct", [*ours, peer]), ["torch"], ceiling)
+    row = report.cells(invented(layer, 1, 100, 50), ["torch"], invented_ceiling())
     found = dict(zip(report.headers(["torch"]), row, strict=True))
     assert (found["GFLOP/s"], found["% peak"], found["ratio"]) == ("100.0", "50", "2.00")
-    assert found["% read"] == f"{100 * layer.bytes / (layer.flops / 100e9) / 100e9:.0f}"
+    assert found["% read"] == f"{100 * layer.bytes / layer.flops:.0f}"
+
+
+@pytest.mark.parametrize("suite", ["layers", "depthwise"])
+def test_roofline_is_drawn(tmp_path, suite):
+    """With and without layers right of the ridge."""
+    pytest.importorskip("matplotlib")
+    comparisons = [invented(layer, threads, 50, 60) for threads in (1, 2) for layer in SUITES[suite]]
+    roofline.draw(tmp_path / "r.png", comparisons, {n: invented_ceiling(n) for n in (1, 2)}, "title")
+    assert (tmp_path / "r.png").stat().st_size > 10_000
