@@ -1,11 +1,12 @@
 """The named problems that every benchmark runs on: network layers, image filters, signals, pools.
 
 Plain data without arrays. `SUITES` maps a suite's name to its layers; `workload.Layer` says what a layer
-knows, and `networks.py` holds the layers of the networks.
+knows; `networks.py` and `kinds.py` hold the layers of networks. "layers" and "more" are groups of suites.
 """
 
 from __future__ import annotations
 
+from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
 from workload import Layer
 
@@ -94,16 +95,32 @@ _QUICK = (
     "pools/avg_15x15_s1_image",
 )
 
-SUITES: dict[str, tuple[Layer, ...]] = {
+_LAYERS = {
     "lenet5": LENET5,
     "alexnet": ALEXNET,
     "vgg16": VGG16,
     "googlenet": GOOGLENET,
     "resnet50": RESNET50,
     "depthwise": DEPTHWISE,
-    "filters": FILTERS,
-    "signals": SIGNALS,
-    "pools": POOLS,
 }
-SUITES["all"] = tuple(layer for suite in tuple(SUITES.values()) for layer in suite)
+_MORE = {
+    "audio": AUDIO,
+    "video": VIDEO,
+    "dilated": DILATED,
+    "grouped": GROUPED,
+    "rectangular": RECTANGULAR,
+    "dense": DENSE,
+    "batches": BATCHES,
+}
+_OTHERS = {"filters": FILTERS, "signals": SIGNALS, "pools": POOLS}
+
+
+def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:
+    return tuple(layer for suite in suites.values() for layer in suite)
+
+
+SUITES: dict[str, tuple[Layer, ...]] = {**_LAYERS, **_MORE, **_OTHERS}
+SUITES["all"] = _together(SUITES)
+SUITES["layers"] = _together(_LAYERS)
+SUITES["more"] = _together(_MORE)
 SUITES["quick"] = tuple(layer for layer in SUITES["all"] if f"{layer.suite}/{layer.name}" in _QUICK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,6 +67,29 @@ def _load_lines(load: float | None) -> list[str]:
         return []
     warning = "; other programs are running: do not trust figures with several threads" if load > BUSY_LOAD else ""
     return [f"load       {load:.1f}{warning}"]
+
+
+class Others:
+    """How many CPUs other programs keep busy from now on; None where /proc/stat does not say."""
+
+    def __init__(self) -> None:
+        self._start = self._seconds()
+
+    def busy(self) -> float | None:
+        """Return the mean number of CPUs, those of the host included where it shares them with this machine."""
+        if self._start is None:
+            return None
+        all_busy, own, clock = (now - then for now, then in zip(self._seconds(), self._start, strict=True))
+        return max(0.0, all_busy - own) / clock
+
+    def _seconds(self) -> tuple[float, float, float] | None:
+        """Return the seconds of all CPUs that were not idle, our own ones, and the clock."""
+        table = Path("/proc/stat")
+        if not table.exists():
+            return None
+        user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, table.read_text().split(None, 9)[1:9])
+        ticks = user + nice + system + interrupt + soft + steal
+        return ticks / os.sysconf("SC_CLK_TCK"), time.process_time(), time.perf_counter()
 
 
 def _cpu_name() -> str:

@@ -9,15 +9,21 @@ from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
 
+from ceiling import Ceiling
 from results import Comparison, Outcome
 
-FIXED_WIDTHS = {"layer": 35, "backend": 12, "speed": 13, "plan ms": 9, "call ms": 9, "ratio": 7, "call ratio": 10}
+FIXED_WIDTHS = {"layer": 38, "backend": 12, "plan ms": 8, "call ms": 8, "ratio": 6, "call ratio": 10}
+FIXED_WIDTHS |= {"GFLOP/s": 7, "% peak": 6, "GB/s": 6, "% read": 6}
 PEER_WIDTH = 9
+RATES = ("GFLOP/s", "% peak", "GB/s", "% read")
 MARKS = {"once": "~", "failed": "failed", "disagrees": "wrong", "unsuitable": "-"}
 
 LEGEND = """\
 plan ms     our plan: prepared weights, reused output
-speed       the plan's useful flops per second (2 per multiply-add of the definition); bytes for a pool
+GFLOP/s     the plan's useful operations (2 per multiply-add of the definition) per second
+% peak      of the FMA peak measured in this run; who needs fewer operations or skips padding may pass 100
+GB/s        the plan's useful traffic per second: input, weights and output once
+% read      of the speed at which as many bytes are read again and again (in cache, where they fit)
 call ms     our plain call: prepares weights and allocates the output every time
 <library>   its fastest form in ms; ~ timed once, - has no suitable call (the JSON file says why)
 ratio       time of the fastest peer, packed weights or not, over our plan's; above 1 we are faster
@@ -26,16 +32,16 @@ difference  largest max|theirs - ours| / max|ours| of all calls; above 1e-4 a ca
 
 
 def headers(libraries: Sequence[str]) -> list[str]:
-    return ["layer", "backend", "plan ms", "speed", "call ms", *libraries, "ratio", "call ratio", "difference"]
+    return ["layer", "backend", "plan ms", *RATES, "call ms", *libraries, "ratio", "call ratio", "difference"]
 
 
-def cells(comparison: Comparison, libraries: Sequence[str]) -> list[str]:
+def cells(comparison: Comparison, libraries: Sequence[str], ceiling: Ceiling) -> list[str]:
     """Return one row of the table."""
     return [
         comparison.layer.label,
         comparison.backend,
         _own_time(comparison.plan),
-        _speed(comparison),
+        *_rates(comparison, ceiling),
         _own_time(comparison.call),
         *(_peer_cell(comparison, library) for library in libraries),
         _ratio(comparison.ratio()),
@@ -63,13 +69,14 @@ def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
 
 
-def _speed(comparison: Comparison) -> str:
+def _rates(comparison: Comparison, ceiling: Ceiling) -> list[str]:
+    """Return the cells of RATES."""
     if not comparison.plan.counts:
-        return "-"
+        return ["-"] * len(RATES)
     layer, seconds = comparison.layer, comparison.plan.seconds
-    if layer.flops:
-        return f"{layer.flops / seconds / 1e9:.1f} GFLOP/s"
-    return f"{layer.bytes / seconds / 1e9:.1f} GB/s"
+    speed, traffic = layer.flops / seconds, layer.bytes / seconds
+    operations = [f"{speed / 1e9:.1f}", f"{100 * speed / ceiling.peak_of(layer):.0f}"] if layer.flops else ["-", "-"]
+    return [*operations, f"{traffic / 1e9:.1f}", f"{100 * traffic / ceiling.read_of(layer):.0f}"]
 
 
 def _peer_cell(comparison: Comparison, library: str) -> str:
@@ -129,11 +136,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(t.rjust(w) for t, w in zip(row, widths, strict=True)) for row in rows)
 
 
-def markdown(facts: Sequence[str], comparisons: Sequence[Comparison], libraries: Sequence[str]) -> str:
+def markdown(
+    facts: Sequence[str], comparisons: Sequence[Comparison], libraries: Sequence[str], ceilings: dict[int, Ceiling]
+) -> str:
     """Return facts, legend, one table per thread count, and the summary."""
     parts = ["```", *facts, "", LEGEND, "```"]
     for threads in dict.fromkeys(c.threads for c in comparisons):
-        rows = [cells(c, libraries) for c in comparisons if c.threads == threads]
+        rows = [cells(c, libraries, ceilings[threads]) for c in comparisons if c.threads == threads]
         parts += ["", f"### {threads} thread{'s' * (threads > 1)}", "", *_pipes(headers(libraries), rows)]
     head, *rows = summary_rows(comparisons)
     return "\n".join([*parts, "", "### Geometric means", "", *_pipes(head, rows), ""])

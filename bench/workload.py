@@ -8,6 +8,8 @@ from math import prod
 POOLS = ("max_pool", "avg_pool")
 ITEM_BYTES = {"float32": 4, "float64": 8}
 
+PerAxis = int | tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -24,8 +26,8 @@ class Layer:
         The whole input; the extent of the kernel or pooling window per spatial axis.
     filters : int
         Output channels of "conv"; 0 elsewhere.
-    stride, padding, dilation : int
-        The same on all spatial axes; `padding` on both sides.
+    stride, padding, dilation : int or tuple of int
+        One value for all spatial axes, or one per axis; `padding` on both sides.
     """
 
     name: str
@@ -34,9 +36,9 @@ class Layer:
     input_shape: tuple[int, ...]
     window: tuple[int, ...]
     filters: int = 0
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
+    stride: PerAxis = 1
+    padding: PerAxis = 0
+    dilation: PerAxis = 1
     groups: int = 1
     boundary: str = "constant"
     count_include_pad: bool = False
@@ -53,7 +55,14 @@ class Layer:
         lead, spatial = self.input_shape[:-rank], self.input_shape[-rank:]
         if self.operation == "conv":
             lead = (lead[0], self.filters)
-        return lead + tuple(self._length(m, n) for m, n in zip(spatial, self.window, strict=True))
+        axes = zip(spatial, self.window, *self.geometry.values(), strict=True)
+        return lead + tuple(_length(*axis) for axis in axes)
+
+    @property
+    def geometry(self) -> dict[str, tuple[int, ...]]:
+        """Stride, padding and dilation, each with one value per spatial axis."""
+        names = ("stride", "padding", "dilation")
+        return {name: self._per_axis(getattr(self, name)) for name in names}
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
@@ -78,11 +87,20 @@ class Layer:
         weights = prod(self.weight_shape) if self.weight_shape else 0
         return ITEM_BYTES[self.dtype] * (prod(self.input_shape) + weights + prod(self.output_shape))
 
+    @property
+    def intensity(self) -> float:
+        """Useful operations per byte of useful traffic."""
+        return self.flops / self.bytes
+
     def batched(self, batch: int) -> Layer:
-        """Return the same network layer with another batch; pools, images and signals keep their shape."""
-        if self.operation != "conv":
+        """Return the network layer with a batch in place of 1; what has no batch or its own keeps its shape."""
+        if self.operation != "conv" or self.input_shape[0] != 1:
             return self
         return replace(self, input_shape=(batch, *self.input_shape[1:]))
 
-    def _length(self, length: int, window: int) -> int:
-        return (length + 2 * self.padding - self.dilation * (window - 1) - 1) // self.stride + 1
+    def _per_axis(self, value: PerAxis) -> tuple[int, ...]:
+        return value if isinstance(value, tuple) else (value,) * len(self.window)
+
+
+def _length(length: int, window: int, stride: int, padding: int, dilation: int) -> int:
+    return (length + 2 * padding - dilation * (window - 1) - 1) // stride + 1

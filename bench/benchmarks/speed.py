@@ -15,7 +15,11 @@ class _Speed(_LayerBenchmark):
 
 
 class Networks(_Speed):
-    params = (labels("lenet5", "alexnet", "vgg16", "googlenet", "resnet50", "depthwise"),)
+    params = (labels("layers"),)
+
+
+class MoreLayers(_Speed):
+    params = (labels("more"),)
 
 
 class Filters(_Speed):

@@ -58,6 +58,22 @@ def network_form(task: Task) -> tuple[np.ndarray, np.ndarray]:
     return task.x[None, None], correlation_kernel(task)[None, None]
 
 
+def layer_form(task: Task) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int, ...]]]:
+    """Return operands and geometry with two or three spatial axes: one axis becomes a row, which is faster for all."""
+    x, w = network_form(task)
+    geometry = task.layer.geometry
+    if x.ndim > 3:
+        return x, w, geometry
+    neutral = {"stride": 1, "padding": 0, "dilation": 1}
+    return x[:, :, None], w[:, :, None], {name: (neutral[name], *value) for name, value in geometry.items()}
+
+
+def is_dense(layer: Layer) -> bool:
+    """Whether one window covers the whole input, so that the layer is a matrix product."""
+    whole = layer.operation == "conv" and layer.window == layer.input_shape[2:]
+    return whole and layer.groups == 1 and not any(layer.geometry["padding"])
+
+
 def correlation_kernel(task: Task) -> np.ndarray:
     """Return the kernel as correlate wants it: that of a convolution is flipped."""
     return np.ascontiguousarray(np.flip(task.w)) if task.layer.operation == "convolve" else task.w
@@ -76,6 +92,7 @@ def refuse_slow(task: Task, gflops: float) -> None:
 
 def crop(task: Task) -> tuple[slice, ...]:
     """Return the slices that cut a filter's same-sized result to the windows a pool keeps."""
-    margins = (n // 2 - task.layer.padding for n in task.layer.window)
+    paddings = task.layer.geometry["padding"]
+    margins = (n // 2 - p for n, p in zip(task.layer.window, paddings, strict=True))
     lengths = task.layer.output_shape[-len(task.layer.window) :]
     return tuple(slice(m, m + length) for m, length in zip(margins, lengths, strict=True))

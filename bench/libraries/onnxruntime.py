@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
-from workload import POOLS
+from workload import POOLS, Layer
 
-from .base import Call, Candidate, Task, network_form
+from .base import Call, Candidate, Task, is_dense, layer_form
 
 VERSION = onnxruntime.__version__
 OPSET, IR_VERSION = 21, 10
+Model = tuple[np.ndarray, np.ndarray, onnx.ModelProto]
 # The highest level also moves nodes to a channel-blocked layout, with a reorder on both sides.
 LEVELS = {
     "blocked": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
@@ -24,40 +25,56 @@ LEVELS = {
 
 def candidates(task: Task) -> Iterator[Candidate]:
     for name, level in LEVELS.items():
-        yield Candidate(name, partial(_bound_session, task, level), prepacked=True)
+        yield Candidate(name, partial(_bound_session, task, level, _model), prepacked=True)
+    if is_dense(task.layer):
+        yield Candidate("gemm", partial(_bound_session, task, LEVELS["nchw"], _gemm_model), prepacked=True)
 
 
-def _bound_session(task: Task, level) -> Call:
-    x, out, model = _model(task)
+def _bound_session(task: Task, level, make_model: Callable[[Task], Model]) -> Call:
+    x, out, model = make_model(task)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = task.threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = level
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    bound = onnxruntime.OrtValue.ortvalue_from_numpy(x)  # borrows the memory of x, as the output does of out
     binding = session.io_binding()
-    binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(x))
+    binding.bind_ortvalue_input("x", bound)
     binding.bind_output("y", "cpu", 0, out.dtype.type, out.shape, out.ctypes.data)
-
-    def run() -> np.ndarray:
-        session.run_with_iobinding(binding)
-        return out
-
-    return run
+    return partial(_run, session, binding, out, bound)
 
 
-def _model(task: Task) -> tuple[np.ndarray, np.ndarray, onnx.ModelProto]:
+def _run(session, binding, out: np.ndarray, bound) -> np.ndarray:
+    session.run_with_iobinding(binding)
+    return out
+
+
+def _model(task: Task) -> Model:
     """Return the input, an array for the output, and the model between them."""
     layer = task.layer
     if layer.operation in POOLS:
-        x, shape, weights = task.x, layer.output_shape, []
-    else:
-        x, w = network_form(task)
-        shape = layer.output_shape if layer.operation == "conv" else (1, 1, *layer.output_shape)
-        weights = [numpy_helper.from_array(w, "w")]
-    out = np.empty(shape, layer.dtype)
-    graph = helper.make_graph([_node(layer)], "one_node", [_info("x", x)], [_info("y", out)], weights)
+        out = np.empty(layer.output_shape, layer.dtype)
+        return task.x, out, _one_node(_pool_node(layer), task.x, out)
+    x, w, geometry = layer_form(task)
+    lead = layer.output_shape[:2] if layer.operation == "conv" else (1, 1)
+    spatial = layer.output_shape[-len(layer.window) :]
+    out = np.empty((*lead, *(1,) * (x.ndim - 2 - len(spatial)), *spatial), layer.dtype)
+    node = helper.make_node("Conv", ["x", "w"], ["y"], group=layer.groups, **_attributes(geometry))
+    return x, out, _one_node(node, x, out, w)
+
+
+def _gemm_model(task: Task) -> Model:
+    """Return the same for a fully connected layer as a matrix product."""
+    x, w = (a.reshape(len(a), -1) for a in (task.x, task.w))
+    out = np.empty((len(x), len(w)), task.layer.dtype)
+    return x, out, _one_node(helper.make_node("Gemm", ["x", "w"], ["y"], transB=1), x, out, w)
+
+
+def _one_node(node: onnx.NodeProto, x: np.ndarray, out: np.ndarray, *weights: np.ndarray) -> onnx.ModelProto:
+    constants = [numpy_helper.from_array(w, "w") for w in weights]
+    graph = helper.make_graph([node], "one_node", [_info("x", x)], [_info("y", out)], constants)
     opset = helper.make_opsetid("", OPSET)
-    return x, out, helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
 
 
 def _info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
@@ -65,15 +82,12 @@ def _info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, array.shape)
 
 
-def _node(layer) -> onnx.NodeProto:
-    rank = len(layer.window)
-    geometry = {"strides": [layer.stride] * rank, "pads": [layer.padding] * 2 * rank}
-    geometry["dilations"] = [layer.dilation] * rank
+def _attributes(geometry: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    return {"strides": geometry["stride"], "pads": 2 * geometry["padding"], "dilations": geometry["dilation"]}
+
+
+def _pool_node(layer: Layer) -> onnx.NodeProto:
+    attributes = {"kernel_shape": layer.window, **_attributes(layer.geometry)}
     if layer.operation == "max_pool":
-        return helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=layer.window, **geometry)
-    if layer.operation == "avg_pool":
-        counted = int(layer.count_include_pad)
-        return helper.make_node(
-            "AveragePool", ["x"], ["y"], kernel_shape=layer.window, count_include_pad=counted, **geometry
-        )
-    return helper.make_node("Conv", ["x", "w"], ["y"], group=layer.groups, **geometry)
+        return helper.make_node("MaxPool", ["x"], ["y"], **attributes)
+    return helper.make_node("AveragePool", ["x"], ["y"], count_include_pad=int(layer.count_include_pad), **attributes)

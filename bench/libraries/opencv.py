@@ -20,7 +20,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
         "correlate": ("filter2D", _filter),
         "convolve": ("filter2D, one row", _filter),
         "max_pool": ("dilate", _dilate),
-        "avg_pool": ("resize" if task.layer.stride > 1 else "blur", _average),
+        "avg_pool": ("blur" if _slides(task) else "resize", _average),
     }
     if task.layer.operation in builders:
         form, build = builders[task.layer.operation]
@@ -37,7 +37,7 @@ def _filter(task: Task) -> Call:
 
 def _dilate(task: Task) -> Call:
     image = _image(task)
-    if task.layer.stride != 1:
+    if not _slides(task):
         raise Unsuitable("dilate has no stride")
     element = np.ones(task.layer.window, np.uint8)
     return _cropped(task, partial(cv2.dilate, image, element, dst=np.empty_like(image)))
@@ -45,15 +45,19 @@ def _dilate(task: Task) -> Call:
 
 def _average(task: Task) -> Call:
     image = _image(task)
-    layer = task.layer
-    if layer.stride == 1 and (layer.count_include_pad or layer.padding == 0):
+    layer, padded = task.layer, any(task.layer.geometry["padding"])
+    if _slides(task) and (layer.count_include_pad or not padded):
         border = cv2.BORDER_CONSTANT
         blur = partial(cv2.blur, image, layer.window, dst=np.empty_like(image), borderType=border)
         return _cropped(task, blur)
-    if layer.window == (layer.stride, layer.stride) and layer.padding == 0:
+    if layer.window == layer.geometry["stride"] and not padded:
         out = np.empty(layer.output_shape[2:], layer.dtype)
         return partial(cv2.resize, image, out.shape[::-1], dst=out, interpolation=cv2.INTER_AREA)
     raise Unsuitable("no mean with this stride and padding")
+
+
+def _slides(task: Task) -> bool:
+    return set(task.layer.geometry["stride"]) == {1}
 
 
 def _image(task: Task) -> np.ndarray:

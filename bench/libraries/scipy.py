@@ -51,9 +51,10 @@ def _direct(task: Task) -> Call:
 
 def _pool(task: Task) -> Call:
     layer = task.layer
-    if layer.stride != 1 or task.x.shape[:2] != (1, 1):
+    stride, padding, _ = layer.geometry.values()
+    if set(stride) != {1} or task.x.shape[:2] != (1, 1):
         raise Unsuitable("ndimage filters slide by one pixel over one image")
-    if layer.operation == "avg_pool" and layer.padding and not layer.count_include_pad:
+    if layer.operation == "avg_pool" and any(padding) and not layer.count_include_pad:
         raise Unsuitable("uniform_filter counts the padding")
     image = task.x[0, 0]
     out = np.empty_like(image)

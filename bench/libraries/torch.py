@@ -1,4 +1,4 @@
-"""PyTorch: both memory layouts, and for 2-D convolution also weights packed for oneDNN beforehand."""
+"""PyTorch: both memory layouts, and weights packed beforehand as torch.compile does; fully connected layers as such."""
 
 from __future__ import annotations
 
@@ -9,46 +9,68 @@ import torch
 import torch.nn.functional as functional
 from workload import POOLS
 
-from .base import Call, Candidate, Task, network_form, refuse_slow
+from .base import Call, Candidate, Task, is_dense, layer_form, network_form, refuse_slow
 
 VERSION = torch.__version__
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+CONVOLUTIONS = {2: functional.conv2d, 3: functional.conv3d}
+REORDERS = {2: torch._C._nn.mkldnn_reorder_conv2d_weight, 3: torch._C._nn.mkldnn_reorder_conv3d_weight}
 CONV1D_GFLOPS = 0.4  # one channel in, one out: a plain loop, measured from 9 to 513 taps
 
-torch.set_grad_enabled(False)
+torch.inference_mode().__enter__()  # for good: this process trains nothing, and every call is a little shorter
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
     torch.set_num_threads(task.threads)
-    if task.layer.operation in POOLS:
-        for name, layout in LAYOUTS.items():
+    layer, rank = task.layer, max(2, len(task.layer.window))
+    layouts = {"contiguous": torch.contiguous_format, "channels_last": CHANNELS_LAST[rank]}
+    if layer.operation in POOLS:
+        for name, layout in layouts.items():
             yield Candidate(name, partial(_pool, task, layout))
-    elif len(task.layer.window) == 1:
+    elif layer.operation == "convolve":
         yield Candidate("conv1d", partial(_conv1d, task))
     else:
-        for name, layout in LAYOUTS.items():
-            yield Candidate(name, partial(_conv2d, task, layout))
-            yield Candidate(f"{name} packed", partial(_packed_conv2d, task, layout), prepacked=True)
+        for name, layout in layouts.items():
+            yield Candidate(name, partial(_conv, task, layout))
+            yield Candidate(f"{name} packed", partial(_packed_conv, task, layout), prepacked=True)
+        if is_dense(layer):
+            yield Candidate("linear", partial(_linear, task))
+            yield Candidate("linear packed", partial(_packed_linear, task), prepacked=True)
 
 
-def _tensors(task: Task, layout: torch.memory_format) -> list[torch.Tensor]:
-    return [torch.from_numpy(a).contiguous(memory_format=layout) for a in network_form(task)]
+def _tensors(task: Task, layout: torch.memory_format) -> tuple[torch.Tensor, torch.Tensor, tuple]:
+    """Return data, weights and geometry in the order of PyTorch's arguments."""
+    x, w, geometry = layer_form(task)
+    pair = (torch.from_numpy(a).contiguous(memory_format=layout) for a in (x, w))
+    return *pair, tuple(geometry[name] for name in ("stride", "padding", "dilation"))
 
 
-def _conv2d(task: Task, layout: torch.memory_format) -> Call:
-    x, w = _tensors(task, layout)
-    layer = task.layer
-    return partial(functional.conv2d, x, w, None, layer.stride, layer.padding, layer.dilation, layer.groups)
+def _conv(task: Task, layout: torch.memory_format) -> Call:
+    x, w, geometry = _tensors(task, layout)
+    return partial(CONVOLUTIONS[x.ndim - 2], x, w, None, *geometry, task.layer.groups)
 
 
-def _packed_conv2d(task: Task, layout: torch.memory_format) -> Call:
+def _packed_conv(task: Task, layout: torch.memory_format) -> Call:
     """Use the operator that torch.compile emits for frozen weights."""
-    x, w = _tensors(task, layout)
-    layer = task.layer
-    geometry = ([layer.padding] * 2, [layer.stride] * 2, [layer.dilation] * 2, layer.groups)
-    packed = torch._C._nn.mkldnn_reorder_conv2d_weight(w.to_mkldnn(), *geometry, list(x.shape))
-    operator = torch.ops.mkldnn._convolution_pointwise.default
-    return partial(operator, x, packed, None, *geometry, "none", [], "")
+    x, w, (stride, padding, dilation) = _tensors(task, layout)
+    geometry = (padding, stride, dilation, task.layer.groups)
+    packed = REORDERS[x.ndim - 2](w.to_mkldnn(), *geometry, list(x.shape))
+    return partial(torch.ops.mkldnn._convolution_pointwise.default, x, packed, None, *geometry, "none", [], "")
+
+
+def _matrices(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(task.x).flatten(1), torch.from_numpy(task.w).flatten(1)
+
+
+def _linear(task: Task) -> Call:
+    return partial(functional.linear, *_matrices(task))
+
+
+def _packed_linear(task: Task) -> Call:
+    """Use the operator that torch.compile emits for frozen weights where PyTorch has MKL."""
+    x, w = _matrices(task)
+    packed = torch.ops.mkl._mkl_reorder_linear_weight(w, len(x))
+    return partial(torch.ops.mkl._mkl_linear, x, packed, w, None, len(x))
 
 
 def _conv1d(task: Task) -> Call:
