@@ -13,7 +13,7 @@ from convops.kernels.store_channels cimport LINE, store_panel
 from convops.kernels.tile cimport Tile, ceil_div, locate_box, maximum, minimum, packed_row, panel_height
 
 cdef enum:
-    SEGMENT_RUNS = 8               # runs of pixels that are summed before they are stored
+    SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
 
 
 cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* offsets,
@@ -107,15 +107,27 @@ cdef inline Py_ssize_t segment_pixels(const Args* a, const Tile* t) noexcept nog
     return ceil_div(ceil_div(t.extent[2], parts), a.panel_columns) * a.panel_columns
 
 
-cdef inline void compute_panel(const Args* a, const Tile* t, Input* input, Py_ssize_t panel, Py_ssize_t channel,
-                               Py_ssize_t channels, Real* totals, char* scratch) noexcept nogil:
-    """A panel of a tile: at once where its weights pass by in several blocks, else a few lines or a part of one."""
+cdef inline void compute_panels(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t channel,
+                                Py_ssize_t channels, Real* totals, Py_ssize_t kept, char* scratch) noexcept nogil:
+    """A segment of a tile, panel by panel; `kept` totals of each wait for more channels."""
+    cdef Py_ssize_t p
+    for p in range(t.panel_begin, t.panel_end):
+        sum_segment(a, t, input, x, p, channel, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
+        if channel + channels == a.channels:
+            store_panel(a, t, p, panel_height(a, p), totals, <Real*> (scratch + a.scratch_line))
+        totals = totals + kept
+
+
+cdef inline void compute_tile(const Args* a, const Tile* t, Input* input, Py_ssize_t channel, Py_ssize_t channels,
+                              char* scratch, const Real* tag) noexcept nogil:
+    """At once where weights pass by in several blocks, else a few lines or a part of one at a time."""
     cdef Tile s = t[0]
-    cdef Py_ssize_t i, j, w, pixels = t.extent[2], lines = t.extent[1], deep = t.extent[0]
+    cdef Py_ssize_t i = 0, j, w, pixels = t.extent[2], lines = t.extent[1], deep = t.extent[0], kept = 0
     cdef const char* x
     if is_one_block(a):
-        pixels, lines, deep = segment_pixels(a, t), maximum(1, SEGMENT_RUNS * a.panel_columns // pixels), 1
-    i = 0
+        pixels, lines, deep = segment_pixels(a, t), maximum(1, SEGMENT_RUNS * a.panel_columns // t.extent[2]), 1
+    elif channels < a.channels:
+        kept = pixels * lines * deep * a.panel_rows
     while i < t.extent[0]:
         s.origin[0], s.extent[0] = t.origin[0] + i, deep
         j = 0
@@ -126,10 +138,7 @@ cdef inline void compute_panel(const Args* a, const Tile* t, Input* input, Py_ss
                 s.origin[2], s.extent[2] = t.origin[2] + w, minimum(pixels, t.extent[2] - w)
                 x = (input.first + i * a.axis[0].stride * input.step[0] + j * a.axis[1].stride * input.step[1]
                      + w * a.axis[2].stride * input.step[2])
-                sum_segment(a, &s, input, x, panel, channel, channels, totals,
-                            <Py_ssize_t*> (scratch + a.scratch_offsets))
-                if channel + channels == a.channels:
-                    store_panel(a, &s, panel, panel_height(a, panel), totals, <Real*> (scratch + a.scratch_line))
+                compute_panels(a, &s, input, x, channel, channels, <Real*> scratch, kept, scratch)
                 w = w + pixels
             j = j + lines
         i = i + deep
@@ -138,18 +147,15 @@ cdef inline void compute_panel(const Args* a, const Tile* t, Input* input, Py_ss
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     cdef Tile t
     cdef Input input
-    cdef Py_ssize_t c = 0, channels, p, pixels, chunk = a.halo_channels if a.halo_channels else a.channels
-    cdef Real* totals = <Real*> scratch
+    cdef Py_ssize_t c = 0, channels, chunk = a.halo_channels if a.halo_channels else a.channels
     locate_box(a, number, &t)
-    pixels = t.extent[0] * t.extent[1] * t.extent[2] if chunk < a.channels else 0
     while c < a.channels:
         channels = minimum(chunk, a.channels - c)
         if a.halo_channels:
             copy_halo(a, &t, <Real*> (scratch + a.scratch_columns), c, channels, &input)
         else:
             read_in_place(a, &t, &input)
-        for p in range(t.panel_begin, t.panel_end):
-            compute_panel(a, &t, &input, p, c, channels, totals + (p - t.panel_begin) * pixels * a.panel_rows, scratch)
+        compute_tile(a, &t, &input, c, channels, scratch, tag)
         c = c + channels
 
 
