@@ -8,11 +8,13 @@ a copy of the halo where that needs padding or conversion. Start reading at `til
 from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport MOST_PIXELS, Args, Axis, Turned
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
-from convops.kernels.simd cimport VECTOR_BYTES, Real
+from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, store_panel
 from convops.kernels.tile cimport Tile, ceil_div, locate_box, maximum, minimum, packed_row, panel_height
 
 cdef enum:
+    CACHE_LINE = 64
+    PREFETCHED = 100
     SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
 
 
@@ -56,9 +58,16 @@ cdef inline void sum_block(const Args* a, const Tile* t, const char* x, Py_ssize
                            Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
                            Real* totals, Py_ssize_t height, bint first, const Input* input) noexcept nogil:
     """Steps [begin, begin + steps) of a channel block for every line; `per_tap` of them along the skipped axis."""
-    cdef Py_ssize_t i, j, k, low, high, line = t.extent[2] * height
+    cdef Py_ssize_t i, j, k, low, high, line = t.extent[2] * height, size = steps * height * <Py_ssize_t> sizeof(Real)
+    cdef Py_ssize_t ahead = size, share = ceil_div(size, t.extent[0] * t.extent[1])
+    if t.extent[0] * t.extent[1] * line < PREFETCHED * height:
+        ahead = 2 * size
     for i in range(t.extent[0]):
         for j in range(t.extent[1]):
+            k = minimum(ahead + share, 2 * size)
+            while ahead < k:
+                prefetch(weights + ahead, 0, 2)
+                ahead = ahead + CACHE_LINE
             low, high = begin, begin + steps
             if a.skipped_axis >= 0:
                 skip_padding(a, t.origin[1] + j if a.skipped_axis == 1 else t.origin[0] + i, &low, &high)

@@ -61,6 +61,7 @@ cdef extern from *:
     f64v high_f64 "convops_high_f64"(f64v, f64v) nogil
     f32v relu_f32 "convops_relu_f32"(f32v) nogil
     f64v relu_f64 "convops_relu_f64"(f64v) nogil
+    void prefetch "__builtin_prefetch"(const char*, int, int) nogil
     # Attributes ride on the return type, the one place where Cython lets them pass.
     ctypedef void inlined "__attribute__((always_inline)) inline void"
     ctypedef void outlined "__attribute__((noinline)) void"
