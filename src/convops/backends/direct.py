@@ -11,7 +11,7 @@ from convops.backends.base import Machine
 from convops.backends.direct_channels import cut_channels, seconds_of_channels
 from convops.backends.direct_pixels import cut_pixels, seconds_of_pixels, smallest_halo
 from convops.backends.packed import PackedBackend
-from convops.backends.packed_run import Tiling, joined
+from convops.backends.packed_run import Tiling
 from convops.problem.conv import ConvProblem
 
 # A halo copy larger than this is no tile any more.
@@ -39,7 +39,7 @@ class Direct(PackedBackend):
         return min(cuts, key=lambda tiling: _seconds(problem, machine, tiling))
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        return _seconds(joined(problem), machine, self.tiling(problem, machine)) + machine.rates.call
+        return _seconds(problem, machine, self.tiling(problem, machine)) + machine.rates.call
 
 
 def _seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:

@@ -15,6 +15,10 @@ from convops.problem.geometry import Axis
 
 # What lies a multiple of so many bytes apart meets in too few sets of the first-level cache.
 CROWDED = 1024
+# Output channels from which on a copy that joins short lines pays.
+JOINING_ROWS = 256
+# Runs of pixels in a part of a line, at least.
+MIN_RUNS = 4
 # Runs of fewer pixels wait for their own sums; the share of the speed that is left.
 SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
 
@@ -56,7 +60,7 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
     """Multiplying, copying halos, storing."""
     item = np.dtype(problem.dtype).itemsize
     rows = packed_rows(problem, tiling)
-    line = problem.axes[-1].out
+    line = prod(problem.out_spatial) if set(problem.window) == {1} else problem.axes[-1].out
     run = line // ceil(line / tiling.columns)
     rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
     stored = prod(problem.out_spatial) * problem.out_channels * item
@@ -85,11 +89,17 @@ def _reads_in_place(problem: ConvProblem) -> bool:
     """Every position that a window reaches is an item of the input in the sums' own dtype."""
     if problem.types.x != problem.dtype or problem.is_stuffed:
         return False
-    if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes):
+    if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes) or _joins_by_copying(problem):
         return False
     if problem.arrangement.is_channels_last:
         return not _is_crowded(problem, problem.channels * problem.axes[-1].stride)
     return not _is_crowded(problem, prod(problem.spatial)) or problem.group_channels < 8
+
+
+def _joins_by_copying(problem: ConvProblem) -> bool:
+    """Short lines of far pixels become one line in a copy; with output channels enough that is worth it."""
+    strided = any(a.stride > 1 for a in problem.axes) and set(problem.window) == {1}
+    return strided and problem.axes[-1].out < isa.micro_channels.most_pixels() and problem.group_rows >= JOINING_ROWS
 
 
 def _is_crowded(problem: ConvProblem, distance: int) -> bool:
@@ -98,13 +108,18 @@ def _is_crowded(problem: ConvProblem, distance: int) -> bool:
 
 def _gap(problem: ConvProblem, channels: int) -> int:
     """Items to leave between pixels whose channels lie together."""
-    if not _pixels_first(problem) or not _is_crowded(problem, channels * problem.axes[-1].stride):
+    if not _pixels_first(problem) or not _is_crowded(problem, channels * _copied_stride(problem.axes[-1])):
         return 0
     return 64 // np.dtype(problem.dtype).itemsize
 
 
+def _copied_stride(axis: Axis) -> int:
+    """Outputs' distance in a copy: of an axis with one tap only the positions that outputs need are copied."""
+    return 1 if axis.window == 1 else axis.stride
+
+
 def _reach(axis: Axis, outs: int) -> int:
-    return (outs - 1) * axis.stride + axis.extent
+    return (outs - 1) * _copied_stride(axis) + axis.extent
 
 
 def _halo_items(problem: ConvProblem, shape: tuple[int, ...], channels: int) -> int:
@@ -123,7 +138,17 @@ def _chunk(problem: ConvProblem, machine: Machine) -> int:
 
 
 def _tile_shape(problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool) -> tuple[int, ...]:
-    """A box grown from the last axis outwards while halo and sums fit into half of the second-level cache."""
+    """The box whose halo is the smallest beside it, over some cuts of the last axis."""
+    line = problem.axes[-1].out
+    parts = 1 if in_place else max(1, line // (MIN_RUNS * isa.micro_channels.most_pixels()))
+    boxes = [_grown(problem, machine, width, chunk, in_place, ceil(line / n)) for n in range(1, parts + 1)]
+    return min(boxes, key=lambda box: _halo_items(problem, box, chunk) / prod(box))
+
+
+def _grown(
+    problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool, line: int
+) -> tuple[int, ...]:
+    """A box with lines of at most that length, grown outwards while halo and sums fit into half the L2 cache."""
     shape = [1] * len(problem.axes)
     kept = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
 
@@ -134,12 +159,12 @@ def _tile_shape(problem: ConvProblem, machine: Machine, width: int, chunk: int, 
         return flops <= TILE_FLOPS and items * np.dtype(problem.dtype).itemsize <= machine.l2 // 2
 
     for i in range(len(shape) - 1, -1, -1):
-        low, high = 1, problem.axes[i].out
+        out = line if i == len(shape) - 1 else problem.axes[i].out
+        low, high = 1, out
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if fits((*shape[:i], middle, *shape[i + 1 :])) else (low, middle - 1)
-        parts = ceil(problem.axes[i].out / low)
-        shape[i] = ceil(problem.axes[i].out / parts)
-        if parts > 1:
+        shape[i] = ceil(out / ceil(out / low))
+        if shape[i] < out:
             break
     return tuple(shape)

@@ -22,7 +22,7 @@ from convops.backends.packed import (
     row_tiles,
     split_rows,
 )
-from convops.backends.packed_run import REDUCTION_BLOCK, Tiling, joined
+from convops.backends.packed_run import REDUCTION_BLOCK, Tiling
 from convops.problem.conv import ConvProblem
 
 # Tiles into which even a small map is cut.
@@ -68,7 +68,7 @@ class Im2col(PackedBackend):
         return int(min(by_cache, TILE_FLOPS / (2 * height * problem.products) + 1))
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        tiling, problem = self.tiling(problem, machine), joined(problem)
+        tiling = self.tiling(problem, machine)
         item = np.dtype(problem.dtype).itemsize
         packed = prod(problem.out_spatial) * problem.products * problem.groups * item
         packed *= row_tiles(problem, tiling)

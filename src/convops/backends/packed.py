@@ -11,7 +11,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.lowering import RANK
-from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, joined, packed_rows
+from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -57,7 +57,7 @@ class PackedBackend(Backend):
 
     def tiling(self, problem: ConvProblem, machine: Machine) -> Tiling:
         """The same, remembered."""
-        return _tiling(self, joined(problem), machine)
+        return _tiling(self, problem, machine)
 
     def supports(self, problem: ConvProblem) -> str | None:
         if not dtypes.is_float(problem.dtype):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, prod
 
 import numpy as np
@@ -16,7 +16,6 @@ from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
-from convops.problem.geometry import Axis
 
 # Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
 REDUCTION_BLOCK = 288
@@ -61,15 +60,6 @@ def block_channels(problem: ConvProblem) -> int:
     return max(1, min(problem.group_channels, REDUCTION_BLOCK // prod(problem.window)))
 
 
-def joined(problem: ConvProblem) -> ConvProblem:
-    """The same problem with all pixels on one line where every window is a single item of the input."""
-    axes, total = problem.axes, prod(problem.out_spatial)
-    plain = all((a.window, a.stride, a.input_dilation, a.pad) == (1, 1, 1, (0, 0)) for a in axes)
-    if len(axes) == 1 or not plain or axes[-1].out == 1:
-        return problem
-    return replace(problem, axes=(Axis(total, 1, 1, 1, (0, 0), total),))
-
-
 class PackedRunner:
     """One problem with its weights, callable from many threads."""
 
@@ -96,8 +86,7 @@ class PackedRunner:
         return Launch(
             getattr(isa, "gemm" if tiling.kernel == "im2col" else tiling.kernel),
             f"{tiling.kernel}_{_suffix(problem)}",
-            kernel_axes(joined(problem).axes, tiling.tile_shape),
-            apart=None if joined(problem) is problem else kernel_axes(problem.axes),
+            kernel_axes(problem.axes, tiling.tile_shape),
             tiles=tiling.tiles,
             chunk=CHUNK_SECONDS / self._seconds,
             **self._micro_kernel(),

@@ -14,7 +14,6 @@ class Launch:
         *,
         tiles: int,
         chunk: float,
-        apart: Sequence[Any] | None = None,
         micro: int = 0,
         **fields: Any,
     ) -> None: ...

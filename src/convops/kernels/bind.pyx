@@ -44,19 +44,15 @@ cdef class Launch:
     """A kernel with everything filled in that does not depend on the arrays of a call.
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
-    between two looks at signals. `axes` are lines joined to one where `apart` holds the axes as they are; arrays whose
-    lines do not follow each other in memory are computed line by line.
+    between two looks at signals.
     """
     cdef Args args
     cdef Kernel kernel
     cdef Py_ssize_t tiles
     cdef double chunk
-    cdef bint joins
-    cdef Axis apart[3]
     cdef object keep
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, apart=None, size_t micro=0,
-                 size_t turned=0,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, size_t micro=0, size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
                  constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
         memset(&self.args, 0, sizeof(Args))
@@ -73,10 +69,7 @@ cdef class Launch:
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
         self.tiles = tiles
         self.chunk = chunk
-        self.joins = apart is not None
         self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)]
-        for i, axis in enumerate(apart or ()):
-            self._set_axis(&self.apart[i], axis)
         self._set_sizes(**sizes)
 
     cdef _set_axis(self, Axis* to, axis):
@@ -130,8 +123,6 @@ cdef class Launch:
 
     cdef _run(self, Args* args, Py_ssize_t images):
         cdef Py_ssize_t begin = 0, tiles = self.tiles, chunk
-        if self.joins and not _is_joined(&args.x, &args.out, &args.epilogue.add, self.apart):
-            tiles = _part(args, self.apart)
         tiles = tiles * _split_panels(args, tiles * images)
         chunk = max(1, <Py_ssize_t> (self.chunk * tiles))
         tiles = tiles * images
@@ -152,35 +143,6 @@ cdef Py_ssize_t _split_panels(Args* args, Py_ssize_t tiles) noexcept:
     parts = max(parts, (panels + args.tile_panels - 1) // args.tile_panels)
     args.tile_panels = (panels + parts - 1) // parts
     return (panels + args.tile_panels - 1) // args.tile_panels
-
-
-cdef bint _is_joined(const Operand* x, const Operand* out, const Operand* add, const Axis* axes) noexcept:
-    """Whether lines and planes follow each other without gaps in all arrays."""
-    cdef const Operand* operands[3]
-    cdef const Operand* operand
-    cdef Py_ssize_t step
-    cdef int i, k
-    operands[0], operands[1], operands[2] = x, out, add
-    for k in range(3):
-        operand = operands[k]
-        if operand.data == NULL:
-            continue
-        step = operand.step[2] * axes[2].out
-        for i in range(1, -1, -1):
-            if axes[i].out > 1 and operand.step[i] != step:
-                return False
-            step = step * axes[i].out
-    return True
-
-
-cdef Py_ssize_t _part(Args* args, const Axis* axes) noexcept:
-    """Put the axes as they are in place of joined ones; the result is the number of tiles."""
-    cdef Py_ssize_t tile = min(args.axis[2].tile, axes[2].out)
-    cdef int i
-    for i in range(3):
-        args.axis[i] = axes[i]
-    args.axis[2].tile = tile
-    return args.groups * axes[0].out * axes[1].out * ((axes[2].out + tile - 1) // tile)
 
 
 cdef class _View:

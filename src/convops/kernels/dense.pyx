@@ -14,7 +14,7 @@ from convops.kernels.tile cimport Tile, ceil_div, locate_box, maximum, minimum, 
 
 cdef enum:
     CACHE_LINE = 64
-    PREFETCHED = 100
+    FETCHING_PIXELS = 100          # of a tile whose time is long enough to fetch weights for the next block
     SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
 
 
@@ -54,32 +54,39 @@ cdef inline void skip_padding(const Args* a, Py_ssize_t output, Py_ssize_t* begi
     end[0] = minimum(end[0], axis.window)
 
 
-cdef inline void sum_block(const Args* a, const Tile* t, const char* x, Py_ssize_t step, Py_ssize_t begin,
+cdef inline void fetch_ahead(const char* weights, Py_ssize_t size, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    """One of so many parts of the next block's weights, on the way from the third-level cache."""
+    cdef Py_ssize_t at = size * part // parts // CACHE_LINE * CACHE_LINE
+    while at < size * (part + 1) // parts:
+        prefetch(weights + at, 0, 2)
+        at = at + CACHE_LINE
+
+
+cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, const char* x, Py_ssize_t begin,
                            Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
-                           Real* totals, Py_ssize_t height, bint first, const Input* input) noexcept nogil:
+                           Real* totals, Py_ssize_t height, bint first) noexcept nogil:
     """Steps [begin, begin + steps) of a channel block for every line; `per_tap` of them along the skipped axis."""
-    cdef Py_ssize_t i, j, k, low, high, line = t.extent[2] * height, size = steps * height * <Py_ssize_t> sizeof(Real)
-    cdef Py_ssize_t ahead = size, share = ceil_div(size, t.extent[0] * t.extent[1])
-    if t.extent[0] * t.extent[1] * line < PREFETCHED * height:
-        ahead = 2 * size
+    cdef Py_ssize_t i, j, k, low, high, lines = 1, size = steps * height * <Py_ssize_t> sizeof(Real)
+    cdef bint fetches = t.extent[0] * t.extent[1] * t.extent[2] >= FETCHING_PIXELS
+    if input.hop[1] == t.extent[2] * input.hop[2] and a.skipped_axis < 0:
+        lines = t.extent[1]
     for i in range(t.extent[0]):
-        for j in range(t.extent[1]):
-            k = minimum(ahead + share, 2 * size)
-            while ahead < k:
-                prefetch(weights + ahead, 0, 2)
-                ahead = ahead + CACHE_LINE
+        j = 0
+        while j < t.extent[1]:
+            if fetches:
+                fetch_ahead(weights + size, size, i * t.extent[1] + j, t.extent[0] * t.extent[1])
             low, high = begin, begin + steps
             if a.skipped_axis >= 0:
                 skip_padding(a, t.origin[1] + j if a.skipped_axis == 1 else t.origin[0] + i, &low, &high)
                 low, high = maximum(low * per_tap, begin), minimum(high * per_tap, begin + steps)
             if low < high:
-                sum_line(a, x + i * a.axis[0].stride * input.step[0] + j * a.axis[1].stride * input.step[1], step,
-                         t.extent[2], high - low, weights + (low - begin) * height * sizeof(Real), offsets + low,
-                         totals, height, first)
+                sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
+                         weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first)
             elif first:
-                for k in range(line):
+                for k in range(lines * t.extent[2] * height):
                     totals[k] = 0
-            totals = totals + line
+            totals = totals + lines * t.extent[2] * height
+            j = j + lines
 
 
 cdef inline void sum_segment(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t panel,
@@ -99,8 +106,8 @@ cdef inline void sum_segment(const Args* a, const Tile* t, Input* input, const c
         s = 0
         while s < taps * block:
             steps = minimum(a.block_steps, taps * block - s)
-            sum_block(a, t, x + c * input.channel, a.axis[2].stride * input.step[2], s, steps, inner * block, weights,
-                      offsets, totals, height, channel + c + s == 0, input)
+            sum_block(a, t, input, x + c * input.channel, s, steps, inner * block, weights, offsets, totals, height,
+                      channel + c + s == 0)
             weights = weights + steps * height * sizeof(Real)
             s = s + steps
         c = c + block
@@ -145,8 +152,7 @@ cdef inline void compute_tile(const Args* a, const Tile* t, Input* input, Py_ssi
             w = 0
             while w < t.extent[2]:
                 s.origin[2], s.extent[2] = t.origin[2] + w, minimum(pixels, t.extent[2] - w)
-                x = (input.first + i * a.axis[0].stride * input.step[0] + j * a.axis[1].stride * input.step[1]
-                     + w * a.axis[2].stride * input.step[2])
+                x = input.first + i * input.hop[0] + j * input.hop[1] + w * input.hop[2]
                 compute_panels(a, &s, input, x, channel, channels, <Real*> scratch, kept, scratch)
                 w = w + pixels
             j = j + lines

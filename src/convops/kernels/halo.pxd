@@ -12,16 +12,23 @@ cdef enum:
 
 
 # Where a tile reads its input: the item of its first output's first tap in the first channel, and bytes from one
-# padded position or channel to the next. `listed` channels stand in the table of offsets.
+# padded position, output or channel to the next. `listed` channels stand in the table of offsets.
 cdef struct Input:
     const char* first
     Py_ssize_t channel
     Py_ssize_t step[3]
+    Py_ssize_t hop[3]
     Py_ssize_t listed
 
 
+cdef inline Py_ssize_t copied_stride(const Args* a, int axis) noexcept nogil:
+    """Between copied positions: of an axis with one tap only those that outputs need are copied."""
+    return a.axis[axis].stride if a.axis[axis].window == 1 else 1
+
+
 cdef inline Py_ssize_t halo_size(const Args* a, const Tile* t, int axis) noexcept nogil:
-    return (t.extent[axis] - 1) * a.axis[axis].stride + (a.axis[axis].window - 1) * a.axis[axis].dilation + 1
+    cdef Py_ssize_t reach = (a.axis[axis].window - 1) * a.axis[axis].dilation
+    return ((t.extent[axis] - 1) * a.axis[axis].stride + reach) // copied_stride(a, axis) + 1
 
 
 cdef inline void read_in_place(const Args* a, const Tile* t, Input* to) noexcept nogil:
@@ -31,6 +38,7 @@ cdef inline void read_in_place(const Args* a, const Tile* t, Input* to) noexcept
     to.listed = 0
     for i in range(3):
         to.step[i] = a.x.step[i]
+        to.hop[i] = a.axis[i].stride * a.x.step[i]
         to.first = to.first + (t.origin[i] * a.axis[i].stride - a.axis[i].shift) * a.x.step[i]
 
 
@@ -45,44 +53,45 @@ cdef inline void copy_pixel(const Args* a, Real* to, const char* pixel, Py_ssize
             to[c] = (<const Real*> (pixel + c * a.x.channel))[0]
 
 
-cdef inline void copy_pixel_run(const Args* a, Real* to, const char* source, Py_ssize_t channels,
+cdef inline void copy_pixel_run(const Args* a, Real* to, const char* source, Py_ssize_t step, Py_ssize_t channels,
                                 Py_ssize_t count) noexcept nogil:
-    """Neighbouring pixels of the input: one piece of memory, or lines of channels, or item by item."""
+    """Pixels `step` bytes apart: one piece of memory, or lines of channels, or item by item."""
     cdef Py_ssize_t j, pitch = (channels + a.halo_gap) * <Py_ssize_t> sizeof(Real)
-    if a.load == NULL and a.halo_gap == 0 and a.x.channel == sizeof(Real) and a.x.step[2] == pitch:
+    if a.load == NULL and a.halo_gap == 0 and a.x.channel == sizeof(Real) and step == pitch:
         memcpy(to, source, count * pitch)
-    elif a.load == NULL and a.x.step[2] == sizeof(Real):
+    elif a.load == NULL and step == sizeof(Real):
         transpose_all(source, a.x.channel, channels, count, <char*> to, pitch, to)
     else:
         for j in range(count):
-            copy_pixel(a, to + j * (channels + a.halo_gap), source + j * a.x.step[2], channels)
+            copy_pixel(a, to + j * (channels + a.halo_gap), source + j * step, channels)
 
 
 cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize_t d, Py_ssize_t h,
-                             Py_ssize_t position, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+                             Py_ssize_t position, Py_ssize_t stride, Py_ssize_t channels,
+                             Py_ssize_t count) noexcept nogil:
     """A line of the halo with the channels of each pixel together."""
     cdef Py_ssize_t j = 0, at, run
     while j < count:
-        at, run = source(&a.axis[2], position + j), 1
+        at, run = source(&a.axis[2], position + j * stride), 1
         if at < 0 or d < 0 or h < 0:
             fill_run(a, to, 1, channels, 1, -1 if at == -1 or d == -1 or h == -1 else -2)
         else:
-            if a.axis[2].spacing == 1 and a.axis[2].inner_begin <= position + j < a.axis[2].inner_end:
-                run = minimum(count - j, a.axis[2].inner_end - position - j)
-            copy_pixel_run(a, to, line + at * a.x.step[2], channels, run)
+            if a.axis[2].spacing == 1 and a.axis[2].inner_begin <= position + j * stride < a.axis[2].inner_end:
+                run = minimum(count - j, (a.axis[2].inner_end - 1 - position) // stride + 1 - j)
+            copy_pixel_run(a, to, line + at * a.x.step[2], stride * a.x.step[2], channels, run)
         to = to + run * (channels + a.halo_gap)
         j = j + run
 
 
-cdef inline void copy_line(const Args* a, Real* to, const char* line, Py_ssize_t position,
+cdef inline void copy_line(const Args* a, Real* to, const char* line, Py_ssize_t position, Py_ssize_t stride,
                            Py_ssize_t count) noexcept nogil:
     """A line of one channel: where it is a piece of memory between two constants, without a look at each item."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t left = minimum(count, maximum(0, axis.inner_begin - position)), j
     cdef Py_ssize_t end = maximum(left, minimum(count, axis.inner_end - position))
     cdef Real fill = (<const Real*> a.fill)[0]
-    if a.load != NULL or a.x.step[2] != sizeof(Real) or axis.spacing > 1 or axis.border != NULL:
-        gather_run(a, to, count, line, position, 1, 1, count)
+    if a.load != NULL or a.x.step[2] != sizeof(Real) or axis.spacing > 1 or axis.border != NULL or stride > 1:
+        gather_run(a, to, count, line, position, stride, 1, count)
         return
     for j in range(left):
         to[j] = fill
@@ -94,20 +103,21 @@ cdef inline void copy_line(const Args* a, Real* to, const char* line, Py_ssize_t
 cdef inline void copy_box(const Args* a, const Tile* t, Real* to, const char* image, Py_ssize_t channels) noexcept nogil:
     """The halo line by line: one channel, or the channels of each pixel together."""
     cdef Py_ssize_t wide = halo_size(a, t, 2), w = t.origin[2] * a.axis[2].stride, i, j, d, h
+    cdef Py_ssize_t stride = copied_stride(a, 2)
     cdef const char* line
     for i in range(halo_size(a, t, 0)):
-        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i)
+        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i * copied_stride(a, 0))
         for j in range(halo_size(a, t, 1)):
-            h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j)
+            h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j * copied_stride(a, 1))
             line = image + d * a.x.step[0] + h * a.x.step[1]
             if a.pixels_first:
-                copy_pixels(a, to, line, d, h, w, channels, wide)
+                copy_pixels(a, to, line, d, h, w, stride, channels, wide)
                 to = to + wide * (channels + a.halo_gap)
                 continue
             if d < 0 or h < 0:
-                blank_run(a, to, wide, d, h, w, 1, 1, wide)
+                blank_run(a, to, wide, d, h, w, stride, 1, wide)
             else:
-                copy_line(a, to, line, w, wide)
+                copy_line(a, to, line, w, stride, wide)
             to = to + wide
 
 
@@ -127,6 +137,8 @@ cdef inline void copy_halo(const Args* a, const Tile* t, Real* to, Py_ssize_t ch
     input.step[2] = item * <Py_ssize_t> sizeof(Real)
     input.step[1] = input.step[2] * wide
     input.step[0] = input.step[1] * high
+    for c in range(3):
+        input.hop[c] = input.step[c] * a.axis[c].stride // copied_stride(a, c)
     input.listed = 0
     if a.pixels_first:
         copy_box(a, t, to, image, channels)
