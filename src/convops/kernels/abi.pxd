@@ -3,9 +3,18 @@
 # Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
                        char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil
-# One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart.
+# Where finished sums go at once: pixels `pitch` bytes apart, after bias and relu.
+cdef struct Finish:
+    char* out
+    Py_ssize_t pitch
+    const char* bias
+    bint relu
+
+# One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart; the last sums
+# may be finished.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                        const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs) noexcept nogil
+                        const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs,
+                        const Finish* finish) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil

@@ -6,11 +6,11 @@ A tile is a box of output pixels times a range of panels of output channels. Its
 a copy of the halo where that needs padding or conversion. Start reading at `tile_f`.
 """
 from cython.parallel cimport prange, threadid
-from convops.kernels.abi cimport MOST_PIXELS, Args, Axis, Turned
+from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Axis, Finish, Turned
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
-from convops.kernels.store_channels cimport LINE, store_panel
-from convops.kernels.tile cimport Tile, ceil_div, locate_box, maximum, minimum, packed_row, panel_height
+from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
+from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_height
 
 cdef enum:
     CACHE_LINE = 64
@@ -34,15 +34,17 @@ cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* off
 
 cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssize_t count, Py_ssize_t steps,
                           const char* weights, const Py_ssize_t* offsets, Real* totals, Py_ssize_t height,
-                          bint first) noexcept nogil:
+                          bint first, Finish* finish) noexcept nogil:
     """A line of pixels in runs of nearly equal length, so that none is short."""
     cdef Py_ssize_t runs = (count + a.panel_columns - 1) // a.panel_columns, pixels = count // runs
     cdef Py_ssize_t longer = count - runs * pixels, done = longer * (pixels + 1)
     cdef const Turned* turned = a.turned + (height * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES - 1) * MOST_PIXELS
     if longer:
-        turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer)
+        turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer, finish)
+        if finish != NULL:
+            finish.out = finish.out + done * finish.pitch
     turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
-                       runs - longer)
+                       runs - longer, finish)
 
 
 cdef inline void skip_padding(const Args* a, Py_ssize_t output, Py_ssize_t* begin, Py_ssize_t* end) noexcept nogil:
@@ -62,40 +64,59 @@ cdef inline void fetch_ahead(const char* weights, Py_ssize_t size, Py_ssize_t pa
         at = at + CACHE_LINE
 
 
+cdef inline Py_ssize_t joined_lines(const Args* a, const Tile* t, const Input* input) noexcept nogil:
+    """Lines that follow each other without gaps, where they are read and where they are written, are one."""
+    if a.skipped_axis >= 0 or input.hop[1] != t.extent[2] * input.hop[2] or not is_continued(&a.out, t):
+        return 1
+    return t.extent[1]
+
+
 cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, const char* x, Py_ssize_t begin,
                            Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
-                           Real* totals, Py_ssize_t height, bint first) noexcept nogil:
+                           Real* totals, Py_ssize_t panel, bint first, bint finishes) noexcept nogil:
     """Steps [begin, begin + steps) of a channel block for every line; `per_tap` of them along the skipped axis."""
-    cdef Py_ssize_t i, j, k, low, high, lines = 1, size = steps * height * <Py_ssize_t> sizeof(Real)
-    cdef bint fetches = t.extent[0] * t.extent[1] * t.extent[2] >= FETCHING_PIXELS
-    if input.hop[1] == t.extent[2] * input.hop[2] and a.skipped_axis < 0:
-        lines = t.extent[1]
+    cdef Py_ssize_t i, j, k, low, high, lines = joined_lines(a, t, input), height = panel_height(a, panel)
+    cdef Py_ssize_t size = steps * height * <Py_ssize_t> sizeof(Real), parts = t.extent[0] * t.extent[1]
+    cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
+    cdef bint fetches = parts * t.extent[2] >= FETCHING_PIXELS
+    cdef Finish finish
+    finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
+    finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
         j = 0
         while j < t.extent[1]:
             if fetches:
-                fetch_ahead(weights + size, size, i * t.extent[1] + j, t.extent[0] * t.extent[1])
+                fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             if a.skipped_axis >= 0:
                 skip_padding(a, t.origin[1] + j if a.skipped_axis == 1 else t.origin[0] + i, &low, &high)
                 low, high = maximum(low * per_tap, begin), minimum(high * per_tap, begin + steps)
             if low < high:
+                finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
-                         weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first)
+                         weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
+                         &finish if finishes else NULL)
             elif first:
                 for k in range(lines * t.extent[2] * height):
                     totals[k] = 0
+            if low >= high and finishes:
+                store_pixels(a, t, channel, height, height, i, j, totals)
             totals = totals + lines * t.extent[2] * height
             j = j + lines
 
 
-cdef inline void sum_segment(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t panel,
+cdef inline bint sum_segment(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t panel,
                              Py_ssize_t channel, Py_ssize_t channels, Real* totals,
                              Py_ssize_t* offsets) noexcept nogil:
-    """One panel of output channels over the channels that the input holds, reduction block by reduction block."""
+    """One panel of output channels over the channels that the input holds, reduction block by reduction block.
+
+    Whether the sums are already stored.
+    """
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window, c = 0, s, steps, block
     cdef Py_ssize_t inner = a.axis[2].window * (a.axis[1].window if a.skipped_axis == 0 else 1)
     cdef Py_ssize_t height = panel_height(a, panel)
+    cdef bint finishes = is_finished_in_registers(a, minimum(height, a.rows - panel * a.panel_rows), sizeof(Real))
+    cdef bint last = False
     cdef const char* weights = a.weights + (
         (packed_row(a, t.group, panel) * a.channels + channel * height) * taps * sizeof(Real))
     while c < channels:
@@ -106,11 +127,13 @@ cdef inline void sum_segment(const Args* a, const Tile* t, Input* input, const c
         s = 0
         while s < taps * block:
             steps = minimum(a.block_steps, taps * block - s)
-            sum_block(a, t, input, x + c * input.channel, s, steps, inner * block, weights, offsets, totals, height,
-                      channel + c + s == 0)
+            last = channel + c + block == a.channels and s + steps == taps * block
+            sum_block(a, t, input, x + c * input.channel, s, steps, inner * block, weights, offsets, totals, panel,
+                      channel + c + s == 0, last and finishes)
             weights = weights + steps * height * sizeof(Real)
             s = s + steps
         c = c + block
+    return last and finishes
 
 
 cdef inline bint is_one_block(const Args* a) noexcept nogil:
@@ -127,9 +150,10 @@ cdef inline void compute_panels(const Args* a, const Tile* t, Input* input, cons
                                 Py_ssize_t channels, Real* totals, Py_ssize_t kept, char* scratch) noexcept nogil:
     """A segment of a tile, panel by panel; `kept` totals of each wait for more channels."""
     cdef Py_ssize_t p
+    cdef bint stored
     for p in range(t.panel_begin, t.panel_end):
-        sum_segment(a, t, input, x, p, channel, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
-        if channel + channels == a.channels:
+        stored = sum_segment(a, t, input, x, p, channel, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
+        if channel + channels == a.channels and not stored:
             store_panel(a, t, p, panel_height(a, p), totals, <Real*> (scratch + a.scratch_line))
         totals = totals + kept
 

@@ -4,8 +4,9 @@
 Called through `Args.turned` by `dense.pyx`, once per run of pixels, panel of output channels and reduction block. The
 pixels of a run may lie any constant step apart, so that nothing is packed. Start reading at `multiply`.
 """
-from convops.kernels.abi cimport MOST_PIXELS, Turned
-from convops.kernels.simd cimport MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
+from convops.kernels.abi cimport MOST_PIXELS, Finish, Turned
+from convops.kernels.simd cimport (
+    MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined, relu_f32, relu_f64)
 
 
 cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step, const char* weights,
@@ -29,162 +30,218 @@ cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_
             acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
 
 
+cdef inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bint first) noexcept nogil:
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+
+
+cdef inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
+                   Finish* to) noexcept nogil:
+    cdef Vector value
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+            value = value + (<const Vector*> to.bias)[j]
+            if to.relu:
+                if Vector is f32v:
+                    value = relu_f32(value)
+                else:
+                    value = relu_f64(value)
+            (<Vector*> to.out)[j] = value
+        to.out = to.out + to.pitch
+
+
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                      const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
+                      const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                      const Finish* finish) noexcept nogil:
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged. gcc unrolls loops
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
+    cdef Finish to
     cdef Py_ssize_t k, run
-    cdef int i, j
+    if finish != NULL:
+        to = finish[0]
     for run in range(runs):
         multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
             multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
-        for i in range(rows):
-            for j in range(vectors):
-                t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+        if finish == NULL:
+            keep(rows, vectors, acc, t, first)
+        else:
+            store(rows, vectors, acc, t, first, &to)
         x = x + rows * step
         t = t + rows * vectors
 
 
 cdef outlined turned_1x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(1, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(1, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_2x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(2, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(2, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_3x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(3, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(3, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_4x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(4, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(4, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_5x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(5, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(5, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_6x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(6, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(6, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_7x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(7, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(7, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_8x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(8, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(8, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_9x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(9, 1, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(9, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_10x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(10, 1, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(10, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_11x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(11, 1, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(11, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_12x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(12, 1, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(12, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_13x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(13, 1, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(13, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_14x1(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(14, 1, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(14, 1, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_1x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(1, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(1, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_2x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(2, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(2, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_3x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(3, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(3, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_4x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(4, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(4, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_5x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(5, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(5, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_6x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(6, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(6, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_7x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(7, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(7, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_8x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(8, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(8, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_9x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(9, 2, steps, x, step, weights, offsets, t, first, runs)
+                         const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                         const Finish* finish) noexcept nogil:
+    multiply(9, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_10x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(10, 2, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(10, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_11x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(11, 2, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(11, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_12x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(12, 2, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(12, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_13x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(13, 2, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(13, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 cdef outlined turned_14x2(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
-                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs) noexcept nogil:
-    multiply(14, 2, steps, x, step, weights, offsets, t, first, runs)
+                          const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t runs,
+                          const Finish* finish) noexcept nogil:
+    multiply(14, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
 # [vectors - 1][float64][rows - 1]

@@ -16,6 +16,13 @@ cdef inline bint fits_vectors(const Args* a, Py_ssize_t out_step, Py_ssize_t add
             and (a.epilogue.add.data == NULL or add_step == item))
 
 
+cdef inline bint is_finished_in_registers(const Args* a, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
+    """Whether the micro-kernel itself can store the sums of so many channels: in whole vectors, pixel by pixel."""
+    return (a.out.channel == itemsize and a.epilogue.cast == NULL and a.epilogue.add.data == NULL
+            and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
+            and rows * itemsize % VECTOR_BYTES == 0)
+
+
 cdef inline void store_vector(const Epilogue* e, Vector value, Vector* out, const Vector* add) noexcept nogil:
     """What is left of the epilogue after the bias."""
     if add != NULL:
