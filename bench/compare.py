@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from libraries.base import Call, Candidate, Task, Unsuitable
-from results import Comparison, Outcome
+from results import OURS, Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 
-OURS = "convops"
 TOLERANCE = 1e-4  # largest difference relative to the largest result, far above any float32 rounding here
 
 

@@ -5,7 +5,7 @@ be its fastest: both memory layouts, packed weights, several algorithms. All res
 before anything is timed. Then every round times every call once, and the ratio of a pair is the median over
 the rounds of theirs / ours: above 1, convops is faster. Two ratios are printed:
 
-  ratio       our plan (prepared weights, reused output) against the fastest peer of all,
+  ratio       our plan (prepared weights, reused output; the faster layout) against the fastest peer of all,
               with packed weights or not, writing into a reused output where it can
   call ratio  our plain call, which prepares the weights and allocates the output each time,
               against the fastest peer without packed weights (its output may still be a reused one)

@@ -19,7 +19,7 @@ RATES = ("GFLOP/s", "% peak", "GB/s", "% read")
 MARKS = {"once": "~", "failed": "failed", "disagrees": "wrong", "unsuitable": "-"}
 
 LEGEND = """\
-plan ms     our plan: prepared weights, reused output
+plan ms     our plan: prepared weights, reused output, the faster of both layouts, as for the peers
 GFLOP/s     the plan's useful operations (2 per multiply-add of the definition) per second
 % peak      of the FMA peak measured in this run; who needs fewer operations or skips padding may pass 100
 GB/s        the plan's useful traffic per second: input, weights and output once

@@ -8,6 +8,8 @@ from statistics import median
 from timing import paired_ratio
 from workload import Layer
 
+OURS = "convops"
+
 
 @dataclass
 class Outcome:
@@ -36,7 +38,7 @@ class Outcome:
 
 @dataclass
 class Comparison:
-    """All outcomes of one layer at one thread count; the first two are ours: the plan and the plain call."""
+    """All outcomes of one layer at one thread count; the first are ours: plans and plain calls in both layouts."""
 
     layer: Layer
     threads: int
@@ -46,15 +48,21 @@ class Comparison:
 
     @property
     def plan(self) -> Outcome:
-        return self.outcomes[0]
+        """Our fastest plan."""
+        return self._fastest(prepacked=True)
 
     @property
     def call(self) -> Outcome:
-        return self.outcomes[1]
+        """Our fastest plain call."""
+        return self._fastest(prepacked=False)
+
+    def _fastest(self, prepacked: bool) -> Outcome:
+        own = [o for o in self.outcomes if o.library == OURS and o.prepacked == prepacked]
+        return min((o for o in own if o.counts), key=lambda o: o.seconds, default=own[0])
 
     @property
     def peers(self) -> list[Outcome]:
-        return [o for o in self.outcomes[2:] if o.counts]
+        return [o for o in self.outcomes if o.library != OURS and o.counts]
 
     @property
     def failures(self) -> list[Outcome]:

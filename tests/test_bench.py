@@ -133,7 +133,7 @@ def invented(layer, threads, gflops, peer_gflops):
     """A comparison with these speeds."""
     forms = {"plan": gflops, "call": gflops, "packed": peer_gflops}
     outcomes = [
-        Outcome("torch" if form == "packed" else "convops", form, True, samples=[layer.flops / speed / 1e9])
+        Outcome("torch" if form == "packed" else "convops", form, form != "call", samples=[layer.flops / speed / 1e9])
         for form, speed in forms.items()
     ]
     return Comparison(layer, threads, "direct", "direct", outcomes)

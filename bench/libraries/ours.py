@@ -1,4 +1,4 @@
-"""convops: a plan with prepared weights that writes into `out`, and the plain call, which allocates."""
+"""convops: a plan with prepared weights that writes into `out`, and the plain call, which allocates; both layouts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ VERSION = convops.__version__
 
 
 def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
-    """Yield the plan and the plain call; `choice` holds backend= and accuracy= where the user set them."""
+    """Yield plans and plain calls; `choice` holds backend= and accuracy= where the user set them."""
     yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
     yield Candidate("call", partial(_plain_call, task, choice))
+    if task.layer.operation == "conv":
+        yield Candidate("plan channels_last", partial(_plan_last, task, choice), prepacked=True)
+        yield Candidate("call channels_last", partial(_call_last, task, choice))
 
 
 def make_plan(task: Task, choice: dict[str, Any]) -> Any:
@@ -36,6 +39,31 @@ def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
 def _plain_call(task: Task, choice: dict[str, Any]) -> Call:
     function = getattr(convops, task.layer.operation)
     return partial(function, *_operands(task), **_keywords(task, choice))
+
+
+def _channels_last(task: Task) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Return the data with the channels behind the pixels, and the axes of a result in the order of the layer's."""
+    rank = task.x.ndim
+    return np.ascontiguousarray(np.moveaxis(task.x, 1, -1)), (0, rank - 1, *range(1, rank - 1))
+
+
+def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
+    x, axes = _channels_last(task)
+    plan = convops.plan("conv", x, task.w, layout="channels_last", **_keywords(task, choice))
+    out = np.empty(plan.output_shape, task.layer.dtype)
+    result = out.transpose(axes)
+
+    def call() -> np.ndarray:
+        plan(x, out)
+        return result
+
+    return call
+
+
+def _call_last(task: Task, choice: dict[str, Any]) -> Call:
+    x, axes = _channels_last(task)
+    keywords = {"layout": "channels_last"} | _keywords(task, choice)
+    return lambda: convops.conv(x, task.w, **keywords).transpose(axes)
 
 
 def _operands(task: Task) -> tuple[np.ndarray, Any]:
