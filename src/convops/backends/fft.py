@@ -73,6 +73,9 @@ class Fft(Backend):
             "tile", growth * dtypes.unit_roundoff(problem.dtype) * size**0.5 * spread, result_roundoff(problem)
         )
 
+    def weighs(self, problem: ConvProblem) -> bool:
+        return True
+
     def variant(self, problem: Any) -> str:
         return f"fft[tile={'x'.join(map(str, tile_grid(problem).length))}]"
 

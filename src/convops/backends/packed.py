@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.express import Count
 from convops.backends.lowering import RANK
 from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels
 from convops.kernels import isa
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -20,6 +22,13 @@ from convops.problem.conv import ConvProblem
 TILE_FLOPS = 1e9
 MIN_TILES = 8
 MAX_TILE_ROWS = 512
+# Bytes of index maps that are kept between plans.
+MAX_KEPT_BORDERS = 1 << 14
+
+
+def border_bytes(problem: ConvProblem) -> int:
+    """Size of the index maps of boundaries."""
+    return sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
 
 
 def block_count(problem: ConvProblem) -> int:
@@ -48,6 +57,11 @@ def _tiling(backend: PackedBackend, problem: ConvProblem, machine: Machine) -> T
     return backend.cut(problem, machine)
 
 
+@lru_cache(maxsize=256)
+def _blank(backend: PackedBackend, problem: ConvProblem, machine: Machine) -> PackedRunner:
+    return PackedRunner(problem, backend.tiling(problem, machine), backend.cost(problem, machine))
+
+
 class PackedBackend(Backend):
     """A driver of the micro-kernel. Subclasses say how they cut the pixels and what that costs."""
 
@@ -73,8 +87,8 @@ class PackedBackend(Backend):
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         item = np.dtype(problem.dtype).itemsize
         tiling = self.tiling(problem, machine)
-        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
-        return tiling.scratch(item)[3] * workers + self._weight_items(problem, tiling) * item + borders
+        weights = self._weight_items(problem, tiling) * item
+        return tiling.scratch(item)[3] * workers + weights + border_bytes(problem)
 
     def _weight_items(self, problem: ConvProblem, tiling: Tiling) -> int:
         return problem.groups * ceil(problem.group_rows / tiling.rows) * tiling.rows * problem.products
@@ -90,7 +104,15 @@ class PackedBackend(Backend):
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        return PackedRunner(problem, self.tiling(problem, machine), w, bias, self.cost(problem, machine))
+        return self._without_weights(problem, machine).with_weights(w, bias)
+
+    def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        return self._without_weights(problem, machine).express_once(workers)
+
+    def _without_weights(self, problem: ConvProblem, machine: Machine) -> PackedRunner:
+        """Remembered, unless it holds long index maps."""
+        small = border_bytes(problem) <= MAX_KEPT_BORDERS
+        return (_blank if small else _blank.__wrapped__)(self, problem, machine)
 
 
 def micro_columns(problem: ConvProblem, rows: int) -> int:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import ceil, prod
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.backends.express import Count, express, filters, offsets
 from convops.backends.finish import cast
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
@@ -60,21 +65,59 @@ def block_channels(problem: ConvProblem) -> int:
 
 
 class PackedRunner:
-    """One problem with its weights, callable from many threads."""
+    """One problem, callable from many threads: `with_weights` first, or each time by `express_once`."""
 
-    def __init__(self, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float) -> None:
+    _packed: Array
+    _bias: Array | None
+    _memory: Workspace
+
+    def __init__(self, problem: ConvProblem, tiling: Tiling, seconds: float) -> None:
         self._problem = problem
         self._tiling = tiling
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
-        self._packed = _pack_weights(problem, w, tiling)
-        self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
-        self._memory = Workspace()
         self._scratch = tiling.scratch(self._item)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._launch = self._make_launch(cast=cast_to, policy=policy)
+        self._pack = _packing(problem, tiling)
+
+    def with_weights(self, w: Array, bias: Array | None) -> PackedRunner:
+        """A copy with packed weights and scratch memory of its own."""
+        runner = copy(self)
+        runner._packed = self._pack_weights(w)
+        runner._bias = None if bias is None else np.array(bias, dtype=self._problem.dtype)
+        runner._memory = Workspace()
+        return runner
+
+    def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
+        """The short way of a plan; its `out` must lie apart from the operands."""
+        way = self._express(workers)
+        return None if way is None else way.holding(self._packed, self._bias, self._memory, operands)
+
+    def express_once(self, workers: Count) -> Express | None:
+        """The short way of a plain call, which packs its weights."""
+        problem, way = self._problem, self._express(workers)
+        if way is None:
+            return None
+        w = filters(problem.dtype, (problem.out_channels, problem.group_channels, *problem.window))
+        bias = offsets(problem.dtype, problem.out_channels) if problem.epilogue.has_bias else None
+        return way.pack_with(self._pack, w, bias, prod(_packed_shape(problem, self._tiling)) * self._item)
+
+    def _express(self, workers: Count) -> Express | None:
+        problem = self._problem
+        converted = problem.types.x != problem.dtype
+        return express(
+            problem,
+            self._launch,
+            workers,
+            tiles=self._tiling.tiles,
+            seconds=self._seconds,
+            scratch=self._scratch[3],
+            load=isa.convert.load_address(problem.types.x, False, self._item) if converted else 0,
+            add=problem.dtype if problem.epilogue.has_add else None,
+        )
 
     def _make_launch(self, **store: int) -> Launch:
         problem, tiling = self._problem, self._tiling
@@ -137,6 +180,11 @@ class PackedRunner:
         finally:
             self._memory.give_back(scratch)
 
+    def _pack_weights(self, w: Array) -> Array:
+        packed = np.empty(_packed_shape(self._problem, self._tiling), self._problem.dtype)
+        self._pack(w.astype(self._problem.dtype, copy=False), packed)
+        return packed
+
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
         """Compute image by image what the kernel could not store, to say where it stands."""
         plain = self._make_launch()
@@ -163,11 +211,15 @@ def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
     }
 
 
-def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
-    """The weights in the order in which the micro-kernel reads them, a copy."""
-    panels = problem.groups * ceil(problem.group_rows / tiling.rows)
-    packed = np.empty((panels, problem.products, tiling.rows), problem.dtype)
-    pack = Launch(
+def _packed_shape(problem: ConvProblem, tiling: Tiling) -> tuple[int, int]:
+    """Panels, and items of a panel."""
+    return problem.groups * ceil(problem.group_rows / tiling.rows), problem.products * tiling.rows
+
+
+def _packing(problem: ConvProblem, tiling: Tiling) -> Launch:
+    """Brings weights into the order in which the micro-kernel reads them."""
+    panels = _packed_shape(problem, tiling)[0]
+    return Launch(
         isa.gemm,
         f"pack_weights_{_suffix(problem)}",
         kernel_axes(problem.axes),
@@ -175,5 +227,3 @@ def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
         chunk=panels,
         **_sizes(problem, tiling),
     )
-    pack(w.astype(problem.dtype, copy=False), packed.reshape(panels, problem.products * tiling.rows))
-    return packed

@@ -1,7 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
-"""The only door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
+"""The door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
 
-Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between.
+Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between. `express.pyx`
+is the same door for arrays that are exactly as planned.
 """
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
@@ -24,9 +25,6 @@ cdef extern from *:
     int convops_threads() nogil
     int convops_openmp() nogil
 
-ctypedef void (*Kernel)(const Args* a) noexcept nogil
-
-
 def max_threads():
     """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count."""
     return convops_threads()
@@ -39,10 +37,6 @@ def openmp_version():
 
 cdef class Launch:
     """A kernel with everything filled in that does not depend on the arrays of a call."""
-    cdef Args args
-    cdef Kernel kernel
-    cdef Py_ssize_t tiles, chunk
-    cdef object keep
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0, size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
