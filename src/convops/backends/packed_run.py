@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 
 import numpy as np
 
 from convops.backends.base import Array
-from convops.backends.express import Count, express, filters, offsets
+from convops.backends.express import Count, express
 from convops.backends.finish import cast
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.packed_weights import Packing
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -81,12 +82,12 @@ class PackedRunner:
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._launch = self._make_launch(cast=cast_to, policy=policy)
-        self._pack = _packing(problem, tiling)
+        self._pack = Packing(problem, tiling.rows, f"pack_weights_{_suffix(problem)}", _sizes(problem, tiling))
 
     def with_weights(self, w: Array, bias: Array | None) -> PackedRunner:
         """A copy with packed weights and scratch memory of its own."""
         runner = copy(self)
-        runner._packed = self._pack_weights(w)
+        runner._packed = self._pack(w)
         runner._bias = None if bias is None else np.array(bias, dtype=self._problem.dtype)
         runner._memory = Workspace()
         return runner
@@ -98,12 +99,8 @@ class PackedRunner:
 
     def express_once(self, workers: Count) -> Express | None:
         """The short way of a plain call, which packs its weights."""
-        problem, way = self._problem, self._express(workers)
-        if way is None:
-            return None
-        w = filters(problem.dtype, (problem.out_channels, problem.group_channels, *problem.window))
-        bias = offsets(problem.dtype, problem.out_channels) if problem.epilogue.has_bias else None
-        return way.pack_with(self._pack, w, bias, prod(_packed_shape(problem, self._tiling)) * self._item)
+        way = self._express(workers)
+        return None if way is None else self._pack.added_to(way)
 
     def _express(self, workers: Count) -> Express | None:
         problem = self._problem
@@ -180,11 +177,6 @@ class PackedRunner:
         finally:
             self._memory.give_back(scratch)
 
-    def _pack_weights(self, w: Array) -> Array:
-        packed = np.empty(_packed_shape(self._problem, self._tiling), self._problem.dtype)
-        self._pack(w.astype(self._problem.dtype, copy=False), packed)
-        return packed
-
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
         """Compute image by image what the kernel could not store, to say where it stands."""
         plain = self._make_launch()
@@ -209,21 +201,3 @@ def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
         "block_channels": block_channels(problem),
         "block_steps": REDUCTION_BLOCK,
     }
-
-
-def _packed_shape(problem: ConvProblem, tiling: Tiling) -> tuple[int, int]:
-    """Panels, and items of a panel."""
-    return problem.groups * ceil(problem.group_rows / tiling.rows), problem.products * tiling.rows
-
-
-def _packing(problem: ConvProblem, tiling: Tiling) -> Launch:
-    """Brings weights into the order in which the micro-kernel reads them."""
-    panels = _packed_shape(problem, tiling)[0]
-    return Launch(
-        isa.gemm,
-        f"pack_weights_{_suffix(problem)}",
-        kernel_axes(problem.axes),
-        tiles=panels,
-        chunk=panels,
-        **_sizes(problem, tiling),
-    )
