@@ -5,7 +5,7 @@ What is remembered follows from these; never an array, its identity, or anything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -21,8 +21,8 @@ from convops.problem.counts import Problem
 # A routine takes a few kilobytes.
 MOST_ROUTINES = 256
 ROUTINES: Memory[Routine] = Memory(MOST_ROUTINES)
-# Equal values of exactly these types mean the same; True and 1.0, which equal 1, are of others.
-PLAIN = frozenset((int, str, type(None)))
+# Of one of these types, equal values mean the same. Not so of floats (0.0 and -0.0), nor of types that hold others.
+PLAIN = frozenset((int, str, bool, type(None)))
 
 
 class Face(NamedTuple):
@@ -42,7 +42,7 @@ def call(
         x = given(face.x, x)
     if type(w) is not np.ndarray:
         w = given(face.w, w)
-    key = key_of(face.planner, (x, w, bias, add), options.values())
+    key = key_of(face.planner, _described(x, w, bias, add), options.values())
     routine = recall(key)
     if routine is None:
         extra = {name: value for name, value in (("bias", bias), ("add", add)) if value is not None}
@@ -70,36 +70,38 @@ def remember(key: Hashable | None, plan: Plan) -> None:
         ROUTINES.put(key, Routine(plan))
 
 
-def key_of(planner: Callable[..., Plan], arrays: tuple[Any, ...], options: Any) -> Hashable | None:
+def _described(x: Array, w: Array, bias: Any, add: Any) -> tuple[Any, ...] | None:
+    """Shapes and dtypes; None where there are none yet."""
+    if bias is None and add is None:
+        return x.shape, x.dtype, w.shape, w.dtype
+    if any(value is not None and type(value) is not np.ndarray for value in (bias, add)):
+        return None
+    extra = (None if value is None else (value.shape, value.dtype) for value in (bias, add))
+    return x.shape, x.dtype, w.shape, w.dtype, *extra
+
+
+def key_of(planner: Callable[..., Plan], arrays: tuple[Any, ...] | None, values: Collection[Any]) -> Hashable | None:
     """Equal keys mean equal calls, up to what arrays hold; None where an argument is of an unusual type."""
-    described: list[Any] = [planner]
-    for array in arrays:
-        if array is None:
-            described.append(None)
-        elif type(array) is np.ndarray:
-            described += (array.shape, array.dtype)
-        else:
-            return None
-    values = tuple(options)
-    if not PLAIN.issuperset(map(type, values)):
-        try:
-            values = tuple(map(_frozen, values))
-        except TypeError:
-            return None
-    return (*described, *values)
+    if arrays is None:
+        return None
+    kinds = tuple(map(type, values))
+    if PLAIN.issuperset(kinds):
+        return planner, arrays, kinds, *values
+    try:
+        return planner, arrays, *map(_frozen, values)
+    except TypeError:
+        return None
 
 
 def _frozen(value: Any) -> Hashable:
     """A hashable that equals only those of values that mean the same; TypeError if there is none."""
     kind = type(value)
-    if kind in PLAIN:
-        return value
+    if kind in PLAIN or kind is Fraction or kind is type:
+        return kind, value
     if kind is tuple or kind is list:
         return kind, *map(_frozen, value)
     if kind is float:
         return kind, value.hex()
-    if kind in (bool, Fraction, type):
-        return kind, value
     if isinstance(value, np.dtype):
         return np.dtype, value
     if isinstance(value, np.integer):

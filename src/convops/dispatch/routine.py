@@ -47,8 +47,12 @@ class Routine:
     ) -> Any:
         """The result; the weights as a `Request` has them, `operands` as the user passed them."""
         if self._express is not None:
-            result = np.empty(self._shape, self._dtype) if out is None else out
-            if self._express.once(x, result, add, w, bias, operands):
+            if out is None:
+                # Fresh memory lies apart from everything.
+                result, others = np.empty(self._shape, self._dtype), ()
+            else:
+                result, others = out, operands
+            if self._express.once(x, result, add, w, bias, others):
                 return result
         request = replace(self._request, w=w, bias=bias, add=add, operands=operands)
         backend = best(self._order, self.problem, w, request.wishes)

@@ -20,6 +20,7 @@ cdef object BYTE = numpy.dtype("uint8")
 cdef enum:
     MOST_AXES = 8
     MOST_OPERANDS = 3
+    HUGE = 1 << 22
 
 # Where an array lies in memory.
 cdef struct Span:
@@ -125,12 +126,13 @@ cdef class Express:
         """Whether it was done: `out` holds the result then."""
         return self._call(x, out, add, self.weights, self.offsets, self.spans, self.operands)
 
-    def once(self, x, out, add, w, bias, operands):
-        """The same with weights of the call's own."""
+    def once(self, x, out, add, w, bias, tuple operands):
+        """The same with weights of the call's own; `operands` is what `out` must lie apart from, beside x and add."""
         cdef Py_buffer views[2]
         cdef Span spans[MOST_OPERANDS]
         cdef int held = 0, count = 0, i
         cdef const char* offsets = NULL
+        cdef char* weights
         if len(operands) > MOST_OPERANDS or (bias is None) != (self.bias is None) or (w is None) != (self.w is None):
             return False
         try:
@@ -149,9 +151,11 @@ cdef class Express:
             if not self.w.take(w, &views[held], 0):
                 return False
             held = held + 1
-            packed = empty(self.items, BYTE)
-            self._pack(&views[held - 1], _address(packed))
-            return self._call(x, out, add, _address(packed), offsets, spans, count)
+            # NumPy asks for huge pages where they pay.
+            packed = new_block(self.items) if self.items < HUGE else empty(self.items, BYTE)
+            weights = PyByteArray_AS_STRING(packed) if self.items < HUGE else _address(packed)
+            self._pack(&views[held - 1], weights)
+            return self._call(x, out, add, weights, offsets, spans, count)
         finally:
             for i in range(held):
                 PyBuffer_Release(&views[i])

@@ -89,7 +89,7 @@ def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, 
     if out is not None and overflow == "widen":
         raise ValueError('overflow="widen" chooses the dtype of the result and goes not together with out=')
     x = given("x", x)
-    key = key_of(planner, (x,), (*operands, overflow, *options.values()))
+    key = key_of(planner, (x.shape, x.dtype), (*operands, overflow, *options.values()))
     routine = recall(key)
     if routine is not None:
         return routine(x, out)
