@@ -16,7 +16,6 @@ from convops.backends.base import Array
 from convops.dispatch.memory import Memory
 from convops.dispatch.plan import Plan
 from convops.dispatch.routine import Routine
-from convops.problem.counts import Problem
 
 # A routine takes a few kilobytes.
 MOST_ROUTINES = 256
@@ -31,7 +30,7 @@ class Face(NamedTuple):
     planner: Callable[..., Plan]
     x: str
     w: str
-    turned: Callable[[Array, Problem], Array]
+    turned: Callable[[Array, Any], Array]  # given the problem, too
 
 
 def call(
@@ -89,7 +88,7 @@ def key_of(planner: Callable[..., Plan], arrays: tuple[Any, ...] | None, values:
         return planner, arrays, kinds, *values
     try:
         return planner, arrays, *map(_frozen, values)
-    except TypeError:
+    except (TypeError, RecursionError):
         return None
 
 

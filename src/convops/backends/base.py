@@ -14,7 +14,7 @@ from convops.kernels.machine import Machine, this_machine
 from convops.problem import dtypes
 from convops.problem.counts import Problem
 
-__all__ = ["Array", "Backend", "ErrorBound", "Machine", "Runner", "this_machine"]
+__all__ = ["Array", "Backend", "ErrorBound", "Express", "Machine", "Runner", "this_machine"]
 
 Array = np.ndarray[Any, Any]
 # run(x, out, workers): canonical arrays (batch, channel, spatial). For pools `out` is a pair (values, taps or

@@ -15,6 +15,8 @@ from convops.problem.counts import Problem, images
 
 # As many axes as the short way has room for.
 MOST_AXES = 8
+# Bytes of index maps up to which a short way is kept for plain calls.
+MOST_TABLE_BYTES = 1 << 14
 Count = Callable[[], int]
 
 

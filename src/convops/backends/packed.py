@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
-from convops.backends.express import Count
+from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
 from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels
 from convops.kernels import isa
@@ -22,8 +22,6 @@ from convops.problem.conv import ConvProblem
 TILE_FLOPS = 1e9
 MIN_TILES = 8
 MAX_TILE_ROWS = 512
-# Bytes of index maps that are kept between plans.
-MAX_KEPT_BORDERS = 1 << 14
 
 
 def border_bytes(problem: ConvProblem) -> int:
@@ -107,11 +105,12 @@ class PackedBackend(Backend):
         return self._without_weights(problem, machine).with_weights(w, bias)
 
     def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        if border_bytes(problem) > MOST_TABLE_BYTES:
+            return None
         return self._without_weights(problem, machine).express_once(workers)
 
     def _without_weights(self, problem: ConvProblem, machine: Machine) -> PackedRunner:
-        """Remembered, unless it holds long index maps."""
-        small = border_bytes(problem) <= MAX_KEPT_BORDERS
+        small = border_bytes(problem) <= MOST_TABLE_BYTES
         return (_blank if small else _blank.__wrapped__)(self, problem, machine)
 
 

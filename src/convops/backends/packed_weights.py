@@ -13,6 +13,7 @@ from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
 from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
 
 
 class Packing:
@@ -22,7 +23,8 @@ class Packing:
         self._problem = problem
         panels = problem.groups * ceil(problem.group_rows / rows)
         self._shape = panels, problem.products * rows
-        self._launch = Launch(isa.gemm, kernel, kernel_axes(problem.axes), tiles=panels, chunk=panels, **sizes)
+        window = kernel_axes(tuple(Axis(n, n, 1, 1, (0, 0), 1) for n in problem.window))
+        self._launch = Launch(isa.gemm, kernel, window, tiles=panels, chunk=panels, **sizes)
 
     def __call__(self, w: Array) -> Array:
         """A packed copy."""

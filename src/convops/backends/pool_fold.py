@@ -50,6 +50,11 @@ def pool_axes(axes: tuple[Axis, ...]) -> list[KernelAxis]:
     return lowered
 
 
+def table_bytes(axes: tuple[Axis, ...]) -> int:
+    """Size of those lists."""
+    return sum(16 * axis.out for axis in axes if isinstance(axis, AdaptiveAxis))
+
+
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:
     """Predicted time of folding one image."""
     effort = 1.0

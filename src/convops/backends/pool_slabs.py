@@ -46,7 +46,8 @@ class DirectRunner:
         if x.dtype != self._native:
             run_slabs(self._problem, self._planes, x, out, workers)
         else:
-            self._whole(x, *out, workers)
+            values, taps = out
+            self._whole(x, values, taps, workers)
 
     def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
         """The short way of a plan, for values without indices."""

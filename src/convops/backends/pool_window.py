@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
-from convops.backends.express import Count
+from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
-from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of
+from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of, table_bytes
 from convops.backends.pool_items import as_item, is_direct, kernel_item
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.pool_sort import PoolSort
@@ -84,7 +84,9 @@ class PoolWindow(Backend):
         return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
     def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
-        runner = self.prepare(problem, None, None, machine) if is_direct(problem) else None
+        if not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
+            return None
+        runner = self.prepare(problem, None, None, machine)
         return runner.express_once(workers) if isinstance(runner, DirectRunner) else None
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from convops.backends.base import Array, this_machine
+from convops.backends.base import Array, Backend, Express, this_machine
 from convops.backends.threads import worker_count
 from convops.dispatch.choose import best, order
 from convops.dispatch.plan import Plan, Request
 from convops.dispatch.prepared import Prepared
 from convops.problem import dtypes
+
+
+class _Way(NamedTuple):
+    """The backends in the order of preference, and the short way where weights have no say in the choice."""
+
+    backends: tuple[Backend, ...]
+    express: Express | None
 
 
 class Routine:
@@ -23,18 +30,12 @@ class Routine:
     """
 
     def __init__(self, plan: Plan) -> None:
-        problem, wishes = plan.problem, plan.wishes
-        self.problem = problem
-        self._request = Request(plan.operation, problem, wishes=wishes)
-        self._order = order(problem, this_machine(), wishes)
-        self._shape, self._dtype = problem.out_shape, dtypes.named(problem.out_dtype)
+        self.problem = plan.problem
         # The dtype of weights that need no conversion.
-        self.compute = None if problem.dtype == dtypes.INTEGER else dtypes.named(problem.dtype)
-        first = self._order[0]
-        certain = wishes.backend != "auto" or not first.weighs(problem)
-        self._express = None
-        if certain:
-            self._express = first.express(problem, this_machine(), lambda: worker_count(wishes.workers))
+        self.compute = None if self.problem.dtype == dtypes.INTEGER else dtypes.named(self.problem.dtype)
+        self._shape, self._dtype = self.problem.out_shape, dtypes.named(self.problem.out_dtype)
+        self._request = Request(plan.operation, self.problem, wishes=plan.wishes)
+        self._way: _Way | None = None
 
     def __call__(
         self,
@@ -46,15 +47,23 @@ class Routine:
         operands: tuple[Array, ...] = (),
     ) -> Any:
         """The result; the weights as a `Request` has them, `operands` as the user passed them."""
-        if self._express is not None:
-            if out is None:
-                # Fresh memory lies apart from everything.
-                result, others = np.empty(self._shape, self._dtype), ()
-            else:
-                result, others = out, operands
-            if self._express.once(x, result, add, w, bias, others):
+        way = self._way or self._find_way()
+        if way.express is not None:
+            result = np.empty(self._shape, self._dtype) if out is None else out
+            # Fresh memory lies apart from everything.
+            if way.express.once(x, result, add, w, bias, () if out is None else operands):
                 return result
         request = replace(self._request, w=w, bias=bias, add=add, operands=operands)
-        backend = best(self._order, self.problem, w, request.wishes)
+        backend = best(way.backends, self.problem, w, request.wishes)
         plan = Plan(request) if backend is None else Prepared(request, backend)
         return plan(x, out)
+
+    def _find_way(self) -> _Way:
+        """By the second call: many geometries are met only once. Threads that do it at once find the same."""
+        problem, wishes, machine = self.problem, self._request.wishes, this_machine()
+        backends = order(problem, machine, wishes)
+        express = None
+        if wishes.backend != "auto" or not backends[0].weighs(problem):
+            express = backends[0].express(problem, machine, lambda: worker_count(wishes.workers))
+        self._way = _Way(backends, express)
+        return self._way
