@@ -89,14 +89,13 @@ def convolve(
         "boundary": boundary,
         "fill": fill,
         "origin": origin,
-        "nan": nan,
-        "min_weight": min_weight,
         "dtype": dtype,
         "backend": backend,
         "accuracy": accuracy,
         "overflow": overflow,
         "workers": workers,
         "max_workspace": max_workspace,
+        **_missing(nan, min_weight),
     }
     return call(CONVOLVE, a, k, out, options)
 
@@ -142,13 +141,17 @@ def correlate(
         "boundary": boundary,
         "fill": fill,
         "origin": origin,
-        "nan": nan,
-        "min_weight": min_weight,
         "dtype": dtype,
         "backend": backend,
         "accuracy": accuracy,
         "overflow": overflow,
         "workers": workers,
         "max_workspace": max_workspace,
+        **_missing(nan, min_weight),
     }
     return call(CORRELATE, a, k, out, options)
+
+
+def _missing(nan: Any, min_weight: Any) -> dict[str, Any]:
+    """The options of missing data; none by default, which looks at neither."""
+    return {} if type(nan) is str and nan == "propagate" else {"nan": nan, "min_weight": min_weight}

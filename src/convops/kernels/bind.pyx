@@ -25,6 +25,7 @@ cdef extern from *:
     int convops_threads() nogil
     int convops_openmp() nogil
 
+
 def max_threads():
     """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count."""
     return convops_threads()

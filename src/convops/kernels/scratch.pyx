@@ -18,7 +18,6 @@ cdef extern from *:
     bint convops_put(PyObject** slot, PyObject* block)
 
 
-
 cdef class Workspace:
     """At most four free blocks wait for the next call. A block changes hands by one atomic exchange: no lock."""
 
