@@ -132,7 +132,8 @@ def _norm_ratio(w: Array) -> float:
     if not w.size or not np.isfinite(w).all():
         return 1.0
     total = w.sum(axis=(1, 2))
-    norms = np.sqrt((w**2).sum(axis=2)).sum(axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.sqrt((w**2).sum(axis=2)).sum(axis=1)
     return float(np.max(norms[total > 0] / total[total > 0], initial=0.0))
 
 

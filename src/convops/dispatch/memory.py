@@ -53,6 +53,11 @@ class Memory(Generic[Value]):
         finally:
             self._lock.release()
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+
     def _drop_oldest(self) -> None:
         key = next(iter(self._entries))
         entry = self._entries.pop(key)
