@@ -214,6 +214,15 @@ def test_integer_weights_that_need_limbs_after_small_ones():
         same_bits(convops.conv(x, w, overflow="wrap"), planned("conv", (x, w), {"overflow": "wrap"}))
 
 
+def test_weights_decide_anew_how_wide_the_result_is():
+    x = integers(1, (1, 2, 9), "i1")
+    for value, dtype in ((1, "i2"), (127, "i4"), (0, "u1"), (1, "i2")):
+        w = np.full((2, 2, 3), value, "i1")
+        got = convops.conv(x, w, overflow="widen")
+        assert got.dtype == dtype
+        same_bits(got, planned("conv", (x, w), {"overflow": "widen"}))
+
+
 def test_integers_that_do_not_fit_are_named_in_every_call():
     x, w = integers(1, (2, 2, 9), "i1"), np.full((2, 2, 3), 127, "i1")
     x[1, :, 4:7], small = 127, np.sign(w)
@@ -442,7 +451,7 @@ def test_a_plan_is_shared_by_threads_that_change_the_number_of_workers():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_that_was_forked_while_another_thread_remembered():
     script = """
-        import os
+        import os, signal
         import numpy as np
         import convops
         from convops.api import calls
@@ -452,6 +461,7 @@ def test_a_child_that_was_forked_while_another_thread_remembered():
         calls.ROUTINES._lock.acquire()
         child = os.fork()
         if not child:
+            signal.alarm(60)
             same = all(convops.conv(x, w).tobytes() == expected for _ in range(3))
             other = convops.conv(x[:, :, 1:], w).shape == (1, 1, 6, 7)
             os._exit(0 if same and other else 3)
