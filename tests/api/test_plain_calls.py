@@ -324,6 +324,17 @@ def _frozen(array):
     return array
 
 
+@pytest.mark.parametrize("dtype", ["f4", "i2"])
+def test_signed_zeros_of_an_activation(dtype):
+    x, w = np.full((1, 1, 9), -3, dtype), np.ones((1, 1, 3), dtype)
+    for low in (0.0, -0.0, -0.0, 0.0):
+        for activation, sign in ((("clip", low, 5), np.signbit(low)), (("leaky_relu", low), not np.signbit(low))):
+            for result in ("f4", None):
+                got = convops.conv(x, w, activation=activation, dtype=result)
+                same_bits(got, convops.conv(x, w, activation=activation, dtype=result, backend="reference"))
+                assert got.dtype.kind == "i" or (np.signbit(got) == sign).all()
+
+
 MEMORY = np.zeros(1000, "f4")
 INSIDE, FILTERS = MEMORY[:112].reshape(1, 2, 8, 7), MEMORY[:36].reshape(2, 2, 3, 3)
 # x, w and an `out` that must be refused.

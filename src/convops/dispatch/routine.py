@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +33,7 @@ class Routine:
         # The dtype of weights that need no conversion.
         self.compute = None if self.problem.dtype == dtypes.INTEGER else dtypes.named(self.problem.dtype)
         self._shape, self._dtype = self.problem.out_shape, dtypes.named(self.problem.out_dtype)
-        self._request = Request(plan.operation, self.problem, wishes=plan.wishes)
+        self._operation, self._wishes = plan.operation, plan.wishes
         self._way: _Way | None = None
 
     def __call__(
@@ -53,14 +52,14 @@ class Routine:
             # Fresh memory lies apart from everything.
             if way.express.once(x, result, add, w, bias, () if out is None else operands):
                 return result
-        request = replace(self._request, w=w, bias=bias, add=add, operands=operands)
-        backend = best(way.backends, self.problem, w, request.wishes)
+        request = Request(self._operation, self.problem, w, bias, add, operands, self._wishes)
+        backend = best(way.backends, self.problem, w, self._wishes)
         plan = Plan(request) if backend is None else Prepared(request, backend)
         return plan(x, out)
 
     def _find_way(self) -> _Way:
         """By the second call: many geometries are met only once. Threads that do it at once find the same."""
-        problem, wishes, machine = self.problem, self._request.wishes, this_machine()
+        problem, wishes, machine = self.problem, self._wishes, this_machine()
         backends = order(problem, machine, wishes)
         express = None
         if wishes.backend != "auto" or not backends[0].weighs(problem):
