@@ -8,19 +8,30 @@ import convops
 
 
 class Tiny:
-    """A 3x3 layer on 4x4 pixels."""
+    """3x3 windows on 8x8 pixels. Plain calls are timed as they come after the first of their geometry."""
 
     def setup(self) -> None:
-        self.x = np.ones((1, 1, 4, 4), np.float32)
+        self.x = np.ones((1, 1, 8, 8), np.float32)
         self.w = np.ones((1, 1, 3, 3), np.float32)
+        self.image, self.kernel = self.x[0, 0], self.w[0, 0]
         self.plan = convops.plan("conv", self.x, self.w, workers=1)
-        self.out = np.empty((1, 1, 2, 2), np.float32)
+        self.out = np.empty((1, 1, 6, 6), np.float32)
+        self.sizes = iter(range(8, 1 << 20))
 
     def time_plan(self) -> None:
         self.plan(self.x, out=self.out)
 
     def time_call(self) -> None:
         convops.conv(self.x, self.w, workers=1)
+
+    def time_first_call(self) -> None:
+        convops.conv(self.x, self.w, padding=((0, next(self.sizes) % 4096), (0, 0)), workers=1)
+
+    def time_convolve(self) -> None:
+        convops.convolve(self.image, self.kernel, workers=1)
+
+    def time_max_pool(self) -> None:
+        convops.max_pool(self.x, 3, workers=1)
 
     def time_make_plan(self) -> None:
         convops.plan("conv", self.x, self.w, workers=1)

@@ -1,5 +1,6 @@
 """Problems are immutable, hashable values without arrays."""
 
+import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_equal_questions_are_equal_keys():
     assert problem() == problem()
     assert hash(problem()) == hash(problem(stride=[2, 2]))
     assert problem() != problem(stride=1)
+
+
+def test_a_hash_does_not_travel():
+    # Strings have another one in another process.
+    one = problem()
+    state = set(vars(one))
+    hash(one)
+    copy = pickle.loads(pickle.dumps(one))
+    assert set(vars(copy)) == state
+    assert (copy, hash(copy)) == (one, hash(one))
 
 
 def test_problems_are_immutable():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convops.api.arguments import given
+from convops.api.calls import Face, call
 from convops.api.network import Network
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan
@@ -118,29 +118,24 @@ def conv(
     array([[[19., 25.],
             [37., 43.]]])
     """
-    plan = plan_conv(
-        given("x", x),
-        w,
-        bias,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        input_dilation=input_dilation,
-        boundary=boundary,
-        fill=fill,
-        add=add,
-        activation=activation,
-        layout=layout,
-        dtype=dtype,
-        backend=backend,
-        accuracy=accuracy,
-        overflow=overflow,
-        workers=workers,
-        max_workspace=max_workspace,
-        out=out,
-    )
-    return plan(x, out)
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "input_dilation": input_dilation,
+        "boundary": boundary,
+        "fill": fill,
+        "activation": activation,
+        "layout": layout,
+        "dtype": dtype,
+        "backend": backend,
+        "accuracy": accuracy,
+        "overflow": overflow,
+        "workers": workers,
+        "max_workspace": max_workspace,
+    }
+    return call(CONV, x, w, out, options, bias, add)
 
 
 def plan_conv(
@@ -183,3 +178,6 @@ def plan_conv(
         epilogue=call.epilogue,
     )
     return call.plan(problem, call.w, backend, accuracy, workers, max_workspace)
+
+
+CONV = Face(plan_conv, "x", "w", lambda w, problem: w)

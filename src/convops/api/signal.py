@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from convops.api.arguments import given
-from convops.api.signal_plan import plan_convolve, plan_correlate
+from convops.api.calls import call
+from convops.api.signal_plan import CONVOLVE, CORRELATE
 from convops.backends.base import Array
 
 
@@ -81,27 +81,23 @@ def convolve(
     >>> convops.convolve([1, 2, 3, 4, 5], [3, 2, 1])
     array([ 3,  8, 14, 20, 26, 14,  5])
     """
-    plan = plan_convolve(
-        given("a", a),
-        k,
-        mode,
-        axes=axes,
-        stride=stride,
-        dilation=dilation,
-        boundary=boundary,
-        fill=fill,
-        origin=origin,
-        nan=nan,
-        min_weight=min_weight,
-        out=out,
-        dtype=dtype,
-        backend=backend,
-        accuracy=accuracy,
-        overflow=overflow,
-        workers=workers,
-        max_workspace=max_workspace,
-    )
-    return plan(a, out)
+    options = {
+        "mode": mode,
+        "axes": axes,
+        "stride": stride,
+        "dilation": dilation,
+        "boundary": boundary,
+        "fill": fill,
+        "origin": origin,
+        "dtype": dtype,
+        "backend": backend,
+        "accuracy": accuracy,
+        "overflow": overflow,
+        "workers": workers,
+        "max_workspace": max_workspace,
+        **_missing(nan, min_weight),
+    }
+    return call(CONVOLVE, a, k, out, options)
 
 
 def correlate(
@@ -137,24 +133,25 @@ def correlate(
     array([[19., 25.],
            [37., 43.]])
     """
-    plan = plan_correlate(
-        given("a", a),
-        k,
-        mode,
-        axes=axes,
-        stride=stride,
-        dilation=dilation,
-        boundary=boundary,
-        fill=fill,
-        origin=origin,
-        nan=nan,
-        min_weight=min_weight,
-        out=out,
-        dtype=dtype,
-        backend=backend,
-        accuracy=accuracy,
-        overflow=overflow,
-        workers=workers,
-        max_workspace=max_workspace,
-    )
-    return plan(a, out)
+    options = {
+        "mode": mode,
+        "axes": axes,
+        "stride": stride,
+        "dilation": dilation,
+        "boundary": boundary,
+        "fill": fill,
+        "origin": origin,
+        "dtype": dtype,
+        "backend": backend,
+        "accuracy": accuracy,
+        "overflow": overflow,
+        "workers": workers,
+        "max_workspace": max_workspace,
+        **_missing(nan, min_weight),
+    }
+    return call(CORRELATE, a, k, out, options)
+
+
+def _missing(nan: Any, min_weight: Any) -> dict[str, Any]:
+    """The options of missing data; none by default, which looks at neither."""
+    return {} if type(nan) is str and nan == "propagate" else {"nan": nan, "min_weight": min_weight}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.arguments import given
+from convops.api.calls import Face, call
 from convops.api.network import Network
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan
@@ -79,26 +79,22 @@ def conv_transpose(
     >>> convops.conv_transpose(np.array([[1.0, 10.0]]), np.array([[[1.0, 2.0, 3.0]]]), stride=2)
     array([[ 1.,  2., 13., 20., 30.]])
     """
-    plan = plan_conv_transpose(
-        given("x", x),
-        w,
-        bias,
-        stride=stride,
-        padding=padding,
-        output_padding=output_padding,
-        dilation=dilation,
-        groups=groups,
-        activation=activation,
-        layout=layout,
-        dtype=dtype,
-        backend=backend,
-        accuracy=accuracy,
-        overflow=overflow,
-        workers=workers,
-        max_workspace=max_workspace,
-        out=out,
-    )
-    return plan(x, out)
+    options = {
+        "stride": stride,
+        "padding": padding,
+        "output_padding": output_padding,
+        "dilation": dilation,
+        "groups": groups,
+        "activation": activation,
+        "layout": layout,
+        "dtype": dtype,
+        "backend": backend,
+        "accuracy": accuracy,
+        "overflow": overflow,
+        "workers": workers,
+        "max_workspace": max_workspace,
+    }
+    return call(CONV_TRANSPOSE, x, w, out, options, bias)
 
 
 def plan_conv_transpose(
@@ -144,3 +140,6 @@ def transposed_filters(w: Array, groups: int) -> Array:
     rows, channels, window = w.shape[0] // groups, w.shape[1], w.shape[2:]
     exchanged = w.reshape(groups, rows, channels, *window).swapaxes(1, 2)
     return np.flip(exchanged.reshape(groups * channels, rows, *window), tuple(range(2, w.ndim)))
+
+
+CONV_TRANSPOSE = Face(plan_conv_transpose, "x", "w", lambda w, problem: transposed_filters(w, problem.groups))

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from convops.kernels.express import Express
 from convops.kernels.machine import Machine, this_machine
 from convops.problem import dtypes
 from convops.problem.counts import Problem
 
-__all__ = ["Array", "Backend", "ErrorBound", "Machine", "Runner", "this_machine"]
+__all__ = ["Array", "Backend", "ErrorBound", "Express", "Machine", "Runner", "this_machine"]
 
 Array = np.ndarray[Any, Any]
 # run(x, out, workers): canonical arrays (batch, channel, spatial). For pools `out` is a pair (values, taps or
 # None); convolutions also take add=, canonical as `out`, where the problem's epilogue has one.
+# Some have a method express(workers, operands), see `Backend.express`.
 Runner = Callable[..., None]
 
 
@@ -68,9 +70,21 @@ class Backend(ABC):
     def error_bound(self, problem: Any, w: Array | None) -> ErrorBound:
         """A bound that holds for every x."""
 
+    def weighs(self, problem: Any) -> bool:
+        """Whether the error bound depends on the actual weights."""
+        return False
+
     @abstractmethod
     def prepare(self, problem: Any, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         """Everything that can be done before x is known."""
+
+    def express(self, problem: Any, machine: Machine, workers: Callable[[], int]) -> Express | None:
+        """The short way of plain calls, whose weights come with each of them; None if there is none.
+
+        It is for any weights: one that depends on them has none. A runner with a method `express` of its own offers
+        the short way of a plan.
+        """
+        return None
 
     def variant(self, problem: Problem) -> str:
         """The backend with every number that orders its arithmetic."""

@@ -73,6 +73,9 @@ class Fft(Backend):
             "tile", growth * dtypes.unit_roundoff(problem.dtype) * size**0.5 * spread, result_roundoff(problem)
         )
 
+    def weighs(self, problem: ConvProblem) -> bool:
+        return True
+
     def variant(self, problem: Any) -> str:
         return f"fft[tile={'x'.join(map(str, tile_grid(problem).length))}]"
 
@@ -129,7 +132,8 @@ def _norm_ratio(w: Array) -> float:
     if not w.size or not np.isfinite(w).all():
         return 1.0
     total = w.sum(axis=(1, 2))
-    norms = np.sqrt((w**2).sum(axis=2)).sum(axis=1)
+    with np.errstate(over="ignore"):
+        norms = np.sqrt((w**2).sum(axis=2)).sum(axis=1)
     return float(np.max(norms[total > 0] / total[total > 0], initial=0.0))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from math import gcd
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -85,30 +84,3 @@ def kernel_axes(axes: tuple[Axis, ...], tiles: tuple[int, ...] = ()) -> list[Ker
     padded = (unit,) * (RANK - len(axes)) + axes
     tiles = (1,) * (RANK - len(tiles)) + tiles
     return [kernel_axis(a, t) for a, t in zip(padded, tiles, strict=True)]
-
-
-class Workspace:
-    """Scratch memory lent to calls: a bounded, locked free list, so that a plan may run in many threads."""
-
-    KEPT = 4
-
-    def __init__(self) -> None:
-        self._free: list[Array] = []
-        self._lock = threading.Lock()
-
-    def borrow(self, size: int) -> Array:
-        """At least `size` bytes of undefined content."""
-        with self._lock:
-            for i, block in enumerate(self._free):
-                if block.nbytes >= size:
-                    return self._free.pop(i)
-        return np.empty(size, np.uint8)
-
-    def give_back(self, block: Array) -> None:
-        """Keep a block for the next call, or let it go."""
-        with self._lock:
-            if len(self._free) < self.KEPT:
-                self._free.append(block)
-
-    def __reduce__(self) -> Any:
-        return Workspace, ()

@@ -10,15 +10,22 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
 from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, packed_rows
 from convops.kernels import isa
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 # Work of one tile, so that chunks stay short.
 TILE_FLOPS = 1e9
 MAX_TILE_ROWS = 512
+
+
+def border_bytes(problem: ConvProblem) -> int:
+    """Size of the index maps of boundaries."""
+    return sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
 
 
 def block_count(problem: ConvProblem) -> int:
@@ -46,6 +53,11 @@ def _tiling(backend: PackedBackend, problem: ConvProblem, machine: Machine) -> T
     return backend.cut(problem, machine)
 
 
+@lru_cache(maxsize=256)
+def _blank(backend: PackedBackend, problem: ConvProblem, machine: Machine) -> PackedRunner:
+    return PackedRunner(problem, backend.tiling(problem, machine), backend.cost(problem, machine))
+
+
 class PackedBackend(Backend):
     """A driver of the micro-kernel. Subclasses say how they cut the pixels and what that costs."""
 
@@ -71,8 +83,8 @@ class PackedBackend(Backend):
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         item = np.dtype(problem.dtype).itemsize
         tiling = self.tiling(problem, machine)
-        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
-        return tiling.scratch(item)[3] * workers + self._weight_items(problem, tiling) * item + borders
+        weights = self._weight_items(problem, tiling) * item
+        return tiling.scratch(item)[3] * workers + weights + border_bytes(problem)
 
     def _weight_items(self, problem: ConvProblem, tiling: Tiling) -> int:
         return packed_rows(problem, tiling) * problem.products
@@ -88,7 +100,16 @@ class PackedBackend(Backend):
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        return PackedRunner(problem, self.tiling(problem, machine), w, bias, self.cost(problem, machine))
+        return self._without_weights(problem, machine).with_weights(w, bias)
+
+    def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        if border_bytes(problem) > MOST_TABLE_BYTES:
+            return None
+        return self._without_weights(problem, machine).express_once(workers)
+
+    def _without_weights(self, problem: ConvProblem, machine: Machine) -> PackedRunner:
+        small = border_bytes(problem) <= MOST_TABLE_BYTES
+        return (_blank if small else _blank.__wrapped__)(self, problem, machine)
 
 
 def micro_columns(problem: ConvProblem, rows: int) -> int:

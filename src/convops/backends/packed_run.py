@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import ceil, prod
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.backends.express import Count, express
 from convops.backends.finish import cast
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, RANK, Workspace, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, RANK, kernel_axes
+from convops.backends.packed_weights import Packing
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
@@ -61,24 +67,57 @@ def block_channels(problem: ConvProblem) -> int:
 
 
 class PackedRunner:
-    """One problem with its weights, callable from many threads."""
+    """One problem, callable from many threads: `with_weights` first, or each time by `express_once`."""
 
-    def __init__(self, problem: ConvProblem, tiling: Tiling, w: Array, bias: Array | None, seconds: float) -> None:
+    _packed: Array
+    _skips: bool
+    _bias: Array | None
+    _memory: Workspace
+
+    def __init__(self, problem: ConvProblem, tiling: Tiling, seconds: float) -> None:
         self._problem = problem
         self._parts = tiling.tiles * ceil(problem.group_rows / tiling.rows)
         self._tiling = tiling
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
-        self._packed = _pack_weights(problem, w, tiling)
-        self._skipped_axis = _skipped_axis(problem, w) if tiling.kernel == "dense" else -1
-        # Sums begin with +0.0, so that a bias of -0.0 is one of +0.0.
-        self._bias = np.zeros(problem.out_channels, problem.dtype) if bias is None else bias.astype(problem.dtype) + 0
-        self._memory = Workspace()
         self._scratch = tiling.scratch(self._item)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._launch = self._make_launch(cast=cast_to, policy=policy)
+        self._pack = Packing(problem, packed_rows(problem, tiling), f"pack_weights_{_suffix(problem)}", _sizes(problem, tiling))
+
+    def with_weights(self, w: Array, bias: Array | None) -> PackedRunner:
+        """A copy with packed weights and scratch memory of its own."""
+        runner = copy(self)
+        runner._packed, runner._skips = self._pack(w)
+        runner._bias = None if bias is None else np.array(bias, dtype=self._problem.dtype)
+        runner._memory = Workspace()
+        return runner
+
+    def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
+        """The short way of a plan; its `out` must lie apart from the operands."""
+        way = self._express(workers)
+        return None if way is None else way.holding(self._packed, self._bias, self._memory, operands, self._skips)
+
+    def express_once(self, workers: Count) -> Express | None:
+        """The short way of a plain call, which packs its weights."""
+        way = self._express(workers)
+        return None if way is None else self._pack.added_to(way)
+
+    def _express(self, workers: Count) -> Express | None:
+        problem = self._problem
+        converted = problem.types.x != problem.dtype
+        return express(
+            problem,
+            self._launch,
+            workers,
+            tiles=self._parts,
+            seconds=self._seconds,
+            scratch=self._scratch[3],
+            load=isa.convert.load_address(problem.types.x, False, self._item) if converted else 0,
+            add=problem.dtype if problem.epilogue.has_add else None,
+        )
 
     def _make_launch(self, **store: int) -> Launch:
         problem, tiling = self._problem, self._tiling
@@ -102,7 +141,8 @@ class PackedRunner:
             halo_channels=tiling.halo_channels,
             halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
-            skipped_axis=self._skipped_axis,
+            skipped_axis=_skipped_axis(problem) if tiling.kernel == "dense" else -1,
+            zeros=np.zeros(problem.out_channels, problem.dtype),
             **store,
             **_sizes(problem, tiling),
         )
@@ -137,6 +177,7 @@ class PackedRunner:
                 scratch=scratch,
                 workers=workers,
                 load=load,
+                skips=self._skips,
             )
         finally:
             self._memory.give_back(scratch)
@@ -173,27 +214,11 @@ def packed_rows(problem: ConvProblem, tiling: Tiling) -> int:
     return problem.groups * ceil(problem.group_rows / tiling.unit) * tiling.unit
 
 
-def _skipped_axis(problem: ConvProblem, w: Array) -> int:
-    """The kernels' axis whose zero padding needs no multiplying; -1 where products with it are no plain zeros."""
+def _skipped_axis(problem: ConvProblem) -> int:
+    """The kernels' axis whose zero padding finite weights need not be multiplied with; -1 if there is none."""
     axes = (None,) * (RANK - len(problem.axes)) + problem.axes
     for i, axis in enumerate(axes[:-1]):
         if axis and axis.window > 1:
             zeros = axis.boundary == ("constant",) * 2 and problem.fill == 0 and not problem.is_stuffed
-            padded = axis.inner[0] > 0 or axis.padded > axis.inner[1]
-            return i if zeros and padded and bool(np.isfinite(w).all()) else -1
+            return i if zeros and (axis.inner[0] > 0 or axis.padded > axis.inner[1]) else -1
     return -1
-
-
-def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
-    """The weights in the order in which the micro-kernel reads them, a copy."""
-    packed = np.empty(packed_rows(problem, tiling) * problem.products, problem.dtype)
-    pack = Launch(
-        isa.gemm,
-        f"pack_weights_{_suffix(problem)}",
-        kernel_axes(problem.axes),
-        tiles=problem.groups,
-        chunk=1.0,
-        **_sizes(problem, tiling),
-    )
-    pack(w.astype(problem.dtype, copy=False), packed[None])
-    return packed

@@ -7,10 +7,13 @@ from math import ceil, inf, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, Workspace, kernel_axes
+from convops.backends.express import Count, express
+from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
 from convops.problem.counts import flops
 from convops.problem.geometry import Axis
 from convops.problem.pool import PoolProblem
@@ -47,6 +50,11 @@ def pool_axes(axes: tuple[Axis, ...]) -> list[KernelAxis]:
     return lowered
 
 
+def table_bytes(axes: tuple[Axis, ...]) -> int:
+    """Size of those lists."""
+    return sum(16 * axis.out for axis in axes if isinstance(axis, AdaptiveAxis))
+
+
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:
     """Predicted time of folding one image."""
     effort = 1.0
@@ -59,12 +67,13 @@ class Fold:
     """Folds the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
 
     def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
+        self._problem = problem
         pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
         piece = min(problem.out_spatial[-1], PIECE)
         tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
         self._tiles = ceil(pieces / tile_pieces)
         self._seconds = seconds_of(problem, machine) * channels / problem.channels
-        self._memory = Workspace()
+        self.memory = Workspace()
         self._stride = scratch_bytes(problem, channels)
         self._launch = Launch(
             isa.pool,
@@ -85,11 +94,17 @@ class Fold:
 
     def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
         workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
-        scratch = self._memory.borrow(self._stride * workers)
+        scratch = self.memory.borrow(self._stride * workers)
         try:
             self._launch(x, values, images=len(x), index=taps, scratch=scratch, workers=workers)
         finally:
-            self._memory.give_back(scratch)
+            self.memory.give_back(scratch)
+
+    def express(self, workers: Count) -> Express | None:
+        """The short way of these arrays."""
+        return express(
+            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
+        )
 
 
 def scratch_bytes(problem: PoolProblem, channels: int) -> int:

@@ -31,8 +31,3 @@ def is_direct(problem: PoolProblem) -> bool:
 def as_item(array: Array) -> Array:
     """bool as its bytes."""
     return array.view(np.uint8) if array.dtype == bool else array
-
-
-def as_sums(array: Array) -> Array:
-    """Unsigned sums below 2^63 as the kernels write them."""
-    return array.view(np.int64)

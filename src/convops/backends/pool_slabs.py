@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.backends.express import Count
 from convops.backends.misfits import Misfit
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
 
@@ -18,6 +21,42 @@ from convops.problem.pool import PoolProblem
 SLAB_BYTES = 1 << 20
 # pool(x, taps, workers) -> values: planes (k, 1, *spatial), contiguous and native, in the dtype of x and the result.
 Pool = Callable[[Array, Array | None, int], Array]
+
+
+class Whole(Protocol):
+    """Pools canonical arrays of the planned dtype as they are."""
+
+    memory: Workspace
+
+    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
+        """Fill values and taps."""
+
+    def express(self, workers: Count) -> Express | None:
+        """The short way of a plain call; `holding` makes it that of a plan."""
+
+
+class DirectRunner:
+    """Arrays of the planned dtype go to the kernel as they are, those of a foreign byte order in slabs."""
+
+    def __init__(self, problem: PoolProblem, whole: Whole, planes: Pool) -> None:
+        self._problem, self._whole, self._planes = problem, whole, planes
+        self._native = dtypes.named(problem.dtype)
+
+    def __call__(self, x: Array, out: Any, workers: int) -> None:
+        if x.dtype != self._native:
+            run_slabs(self._problem, self._planes, x, out, workers)
+        else:
+            values, taps = out
+            self._whole(x, values, taps, workers)
+
+    def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
+        """The short way of a plan, for values without indices."""
+        way = self.express_once(workers)
+        return None if way is None else way.holding(None, None, self._whole.memory, operands)
+
+    def express_once(self, workers: Count) -> Express | None:
+        """The short way of a plain call."""
+        return None if self._problem.indices else self._whole.express(workers)
 
 
 def slab_planes(problem: PoolProblem) -> int:

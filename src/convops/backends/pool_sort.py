@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from math import ceil, log2, prod
-from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array, Machine, Runner
-from convops.backends.lowering import CHUNK_SECONDS, Workspace
+from convops.backends.express import Count, express
+from convops.backends.lowering import CHUNK_SECONDS
 from convops.backends.pool_fold import pool_axes
 from convops.backends.pool_items import as_item, is_direct, kernel_item
-from convops.backends.pool_slabs import run_slabs, slab_bytes
+from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.rounding import cast
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
@@ -58,33 +60,26 @@ class PoolSort:
         def convert(x: Array, taps: Array | None, workers: int) -> Array:
             items = as_item(x).astype(item, copy=False)
             values = np.empty((len(items), 1, *problem.out_spatial), items.dtype)
-            planes(items, values, workers)
+            planes(items, values, None, workers)
             return cast(values, problem.out_dtype, problem.policy)
 
         if not is_direct(problem):
             return lambda x, out, workers: run_slabs(problem, convert, x, out, workers)
-        whole, native = _Sort(problem, item, problem.channels, machine), dtypes.named(problem.dtype)
-
-        def run(x: Array, out: Any, workers: int) -> None:
-            if x.dtype != native:
-                run_slabs(problem, convert, x, out, workers)
-            else:
-                whole(as_item(x), as_item(out[0]), workers)
-
-        return run
+        return DirectRunner(problem, _Sort(problem, item, problem.channels, machine), convert)
 
 
 class _Sort:
     """Sorts the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
 
     def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
+        self._problem = problem
         columns = _columns(problem)
         pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / columns)
         piece = min(problem.out_spatial[-1], columns)
         tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
         self._tiles = ceil(pieces / tile_pieces)
         self._seconds = _seconds(problem, machine) * channels / problem.channels
-        self._memory = Workspace()
+        self.memory = Workspace()
         rows, nan = _scratch(problem)
         self._stride = rows + nan
         self._launch = Launch(
@@ -102,13 +97,19 @@ class _Sort:
             rank=problem.rank or 0,
         )
 
-    def __call__(self, x: Array, values: Array, workers: int) -> None:
+    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
         workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
-        scratch = self._memory.borrow(self._stride * workers)
+        scratch = self.memory.borrow(self._stride * workers)
         try:
             self._launch(x, values, images=len(x), scratch=scratch, workers=workers)
         finally:
-            self._memory.give_back(scratch)
+            self.memory.give_back(scratch)
+
+    def express(self, workers: Count) -> Express | None:
+        """The short way of these arrays."""
+        return express(
+            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
+        )
 
 
 def _seconds(problem: PoolProblem, machine: Machine) -> float:

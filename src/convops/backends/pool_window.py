@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
+from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
-from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of
-from convops.backends.pool_items import as_item, as_sums, is_direct, kernel_item
-from convops.backends.pool_slabs import run_slabs, slab_bytes
+from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of, table_bytes
+from convops.backends.pool_items import as_item, is_direct, kernel_item
+from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.pool_sort import PoolSort
 from convops.backends.pool_sums import all_outputs, divisors, from_sums, halves, is_wide, joined
 from convops.backends.rounding import cast
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
 from convops.problem.pool_types import CHOOSING
@@ -79,16 +81,13 @@ class PoolWindow(Backend):
         planes = _Planes(problem, machine)
         if not is_direct(problem):
             return lambda x, out, workers: run_slabs(problem, planes, x, out, workers)
-        whole, native = Fold(problem, item, problem.channels, machine), dtypes.named(problem.dtype)
-        sums = problem.compute == dtypes.INTEGER
+        return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
-        def run(x: Array, out: Any, workers: int) -> None:
-            if x.dtype != native:
-                run_slabs(problem, planes, x, out, workers)
-                return
-            whole(as_item(x), as_sums(out[0]) if sums else as_item(out[0]), out[1], workers)
-
-        return run
+    def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
+        if not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
+            return None
+        runner = self.prepare(problem, None, None, machine)
+        return runner.express_once(workers) if isinstance(runner, DirectRunner) else None
 
 
 EXACT = ErrorBound("none", 0.0)

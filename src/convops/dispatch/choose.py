@@ -51,14 +51,17 @@ def candidates(problem: Problem, w: Array | None, machine: Machine, wishes: Wish
 def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, wishes: Wishes) -> Candidate:
     """The four questions."""
     refusal, workspace, seconds = _facts(backend, problem, machine)
-    objection = None
     if refusal or problem.is_empty:
         return Candidate(backend, refusal)
     if workspace > wishes.max_workspace:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={wishes.max_workspace}"
-    if isinstance(problem, ConvProblem):
-        objection = classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
-    return Candidate(backend, refusal, objection, seconds, workspace)
+    return Candidate(backend, refusal, _objection(backend, problem, w, wishes), seconds, workspace)
+
+
+def _objection(backend: Backend, problem: Problem, w: Array | None, wishes: Wishes) -> str | None:
+    if not isinstance(problem, ConvProblem):
+        return None
+    return classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
 
 
 @lru_cache(maxsize=1024)
@@ -93,3 +96,29 @@ def _cheapest(answers: tuple[Candidate, ...]) -> Backend:
         raise ValueError(f"no backend applies under accuracy and max_workspace: {reasons}")
     fast = [c for c in able if c.backend.name != "reference"] or able
     return min(fast, key=lambda c: c.seconds).backend
+
+
+def order(problem: Problem, machine: Machine, wishes: Wishes) -> tuple[Backend, ...]:
+    """The backends that `choose` would take, best first, as far as that does not depend on weights.
+
+    Where the error bound of one does (`Backend.weighs`), `best` asks it.
+    """
+    if wishes.backend != "auto":
+        return (by_name(problem.kind, wishes.backend),)
+    able = []
+    for backend in backends_for(problem.kind):
+        answer = _ask(backend, problem, None, machine, wishes)
+        if not answer.refusal and (backend.weighs(problem) or not answer.objection):
+            able.append(answer)
+    able.sort(key=lambda c: (c.backend.name == "reference", c.seconds))
+    return tuple(c.backend for c in able)
+
+
+def best(ranked: tuple[Backend, ...], problem: Problem, w: Array | None, wishes: Wishes) -> Backend | None:
+    """The first in that order whose bound fits with these weights."""
+    if wishes.backend != "auto":
+        return ranked[0]
+    for backend in ranked:
+        if not backend.weighs(problem) or not _objection(backend, problem, w, wishes):
+            return backend
+    return None

@@ -14,6 +14,7 @@ class Launch:
         *,
         tiles: int,
         chunk: float,
+        zeros: Any = None,
         micro: int = 0,
         **fields: Any,
     ) -> None: ...
@@ -30,4 +31,5 @@ class Launch:
         scratch: Any = None,
         workers: int = 1,
         load: int = 0,
+        skips: bool = False,
     ) -> bool: ...

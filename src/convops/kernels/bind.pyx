@@ -1,7 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
-"""The only door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
+"""The door from Python to the kernels: arrays become pointers and strides, nothing else happens here.
 
-Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between.
+Called by the backends; hands one `Args` to a kernel, chunk by chunk, and answers signals in between. `express.pyx`
+is the same door for arrays that are exactly as planned.
 """
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
@@ -27,8 +28,6 @@ cdef extern from *:
 cdef enum:
     TILES_PER_WORKER = 2       # at least, so that a late worker finds less to do
 
-ctypedef void (*Kernel)(const Args* a) noexcept nogil
-
 
 def max_threads():
     """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count."""
@@ -44,15 +43,10 @@ cdef class Launch:
     """A kernel with everything filled in that does not depend on the arrays of a call.
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
-    between two looks at signals.
+    between two looks at signals. `zeros` stand for a bias that is not given.
     """
-    cdef Args args
-    cdef Kernel kernel
-    cdef Py_ssize_t tiles
-    cdef double chunk
-    cdef object keep
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, size_t micro=0, size_t turned=0,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, size_t micro=0, size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
                  constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
         memset(&self.args, 0, sizeof(Args))
@@ -69,7 +63,8 @@ cdef class Launch:
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
         self.tiles = tiles
         self.chunk = chunk
-        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)]
+        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros
+        self.args.epilogue.bias = _pointer(zeros, [], 0)
         self._set_sizes(**sizes)
 
     cdef _set_axis(self, Axis* to, axis):
@@ -97,10 +92,11 @@ cdef class Launch:
         a.pooling, a.norm, a.rank = pooling, norm, rank
 
     def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
-                 int workers=1, size_t load=0):
+                 int workers=1, size_t load=0, bint skips=False):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
-        False where a result did not fit its dtype; the caller finds out which.
+        `skips` says that products with zero padding change no sum. The answer is False where a result did not fit its
+        dtype; the caller finds out which.
         """
         cdef Args args = self.args
         cdef list views = []
@@ -113,7 +109,10 @@ cdef class Launch:
             _operand(&args.epilogue.add, add, views, 0)
             _operand(&args.index, index, views, PyBUF_WRITABLE)
             args.weights = _pointer(weights, views, 0)
-            args.epilogue.bias = _pointer(bias, views, 0)
+            if bias is not None:
+                args.epilogue.bias = _pointer(bias, views, 0)
+            if not skips:
+                args.skipped_axis = -1
             args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
             args.workers = workers
             self._run(&args, images)

@@ -104,6 +104,10 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
+    if a.workers == 1:
+        for number in range(a.tile_begin, a.tile_end):
+            tile_f(a, number, a.scratch, tag)
+        return
     for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
         tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
 

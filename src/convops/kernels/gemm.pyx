@@ -5,6 +5,7 @@ Called by `backends/im2col.py` through `bind.pyx`; hands packed tiles to the mic
 output pixels (in C order over all spatial axes) times a range of output channels. Start reading at `tile_f`.
 """
 from cython.parallel cimport prange, threadid
+from libc.stdint cimport uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
@@ -88,9 +89,25 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         c = c + channels
 
 
+cdef inline bint is_finite(const Real* items, Py_ssize_t count) noexcept nogil:
+    """By the exponents, which gcc compares as vectors of integers."""
+    cdef Py_ssize_t i
+    cdef uint32_t narrow = 0
+    cdef uint64_t wide = 0, one = 1
+    if Real is float:
+        for i in range(count):
+            narrow = narrow | (((<const uint32_t*> items)[i] & 0x7f800000) + 0x00800000)
+        return narrow >> 31 == 0
+    else:
+        for i in range(count):
+            wide = wide | (((<const uint64_t*> items)[i] & (2047 * (one << 52))) + (one << 52))
+        return wide >> 63 == 0
+
+
 cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
     """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights.
 
+    The status becomes 1 where one is not finite.
     Row by row, so that reading runs along memory; what is written to and fro stays in the first-level cache.
     """
     cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, channels, panels = panel_count(a)
@@ -114,16 +131,26 @@ cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
                             tap = tap + channels * height
         to = to + taps * channels * height
         c = c + channels
+    if not is_finite(to - taps * a.channels * height, taps * a.channels * height):
+        a.epilogue.status[0] = 1
 
 
 cdef inline void run_pack(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
+    if a.workers == 1:
+        for number in range(a.tile_begin, a.tile_end):
+            pack_rows(a, number, <Real*> a.out.data)
+        return
     for number in prange(a.tile_begin, a.tile_end, schedule="static", num_threads=a.workers):
         pack_rows(a, number, <Real*> a.out.data)
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
+    if a.workers == 1:
+        for number in range(a.tile_begin, a.tile_end):
+            tile_f(a, number, a.scratch, tag)
+        return
     for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
         tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
 

@@ -44,7 +44,7 @@ cdef inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bi
     for i in range(rows):
         for j in range(vectors):
             value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
-            value = value + (<const Vector*> to.bias)[j]
+            value = value + ((<const Vector*> to.bias)[j] + 0)
             if to.relu:
                 if Vector is f32v:
                     value = relu_f32(value)
@@ -60,10 +60,8 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged. gcc unrolls loops
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
-    cdef Finish to
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
     cdef Py_ssize_t k, run
-    if finish != NULL:
-        to = finish[0]
     for run in range(runs):
         multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):

@@ -131,6 +131,10 @@ cdef void tile(const Args* a, int kind, Py_ssize_t number, char* scratch, const 
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
+    if a.workers == 1:
+        for number in range(a.tile_begin, a.tile_end):
+            tile(a, a.pooling, number, a.scratch, tag)
+        return
     for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
         tile(a, a.pooling, number, a.scratch + threadid() * a.scratch_stride, tag)
 

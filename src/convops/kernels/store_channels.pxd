@@ -40,7 +40,7 @@ cdef inline void store_whole(const Epilogue* e, const Vector* sums, const Vector
     """Vectors along channels."""
     cdef Py_ssize_t i
     for i in range(count):
-        store_vector(e, sums[i] + bias[i], <Vector*> out + i, <const Vector*> add + i if add != NULL else NULL)
+        store_vector(e, sums[i] + (bias[i] + 0), <Vector*> out + i, <const Vector*> add + i if add != NULL else NULL)
 
 
 cdef inline void store_pixels(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t height,
@@ -73,9 +73,9 @@ cdef inline void store_run(const Epilogue* e, const Vector* line, const char* bi
     cdef Vector value
     for j in range(count):
         if Vector is f32v:
-            value = line[j] + (<const float*> bias)[0]
+            value = line[j] + ((<const float*> bias)[0] + <float> 0)
         else:
-            value = line[j] + (<const double*> bias)[0]
+            value = line[j] + ((<const double*> bias)[0] + 0)
         store_vector(e, value, <Vector*> out + j, <const Vector*> add + j if add != NULL else NULL)
 
 

@@ -198,6 +198,7 @@ cdef inline void finish(const Epilogue* e, Real* sums, Real bias, char* out, Py_
                         const char* add, Py_ssize_t add_step, Py_ssize_t count) noexcept nogil:
     """The epilogue, in the one order that the contract names: sum, bias, add, activation, cast."""
     cdef Py_ssize_t j
+    bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     if step == sizeof(Real) and add == NULL and e.activation == NONE and e.cast == NULL:
         for j in range(count):
             (<Real*> out)[j] = sums[j] + bias
@@ -227,7 +228,7 @@ cdef inline void finish_pixels(const Epilogue* e, const Real* sums, Py_ssize_t p
     for j in range(count):
         for i in range(rows):
             (<Real*> out)[i] = sums[i * pitch + j] + (
-                (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0)
+                (<const Real*> e.bias)[channel + i] + 0)
         out = out + step
 
 
@@ -245,7 +246,7 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
     for i in range(rows):
         if e.add.data != NULL:
             add = line_of(&e.add, t, channel + i, d, h, w)
-        finish(e, sums + i * a.panel_columns, (<const Real*> e.bias)[channel + i] if e.bias != NULL else <Real> 0,
+        finish(e, sums + i * a.panel_columns, (<const Real*> e.bias)[channel + i],
                <char*> line_of(&a.out, t, channel + i, d, h, w), a.out.step[2], add, e.add.step[2], count)
 
 

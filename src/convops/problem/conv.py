@@ -48,6 +48,7 @@ class ConvProblem(Shapes):
     adjoint: bool = False
 
     kind = "conv"
+    __hash__ = Shapes.__hash__  # a dataclass would compute it anew each time
 
     @property
     def x_dtype(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import copysign
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ class Epilogue:
     activation: str | None = None
     constants: tuple[float, float] = (0.0, 0.0)
     policy: str | None = "raise"
+    # 0.0 equals -0.0, but as a slope or a limit it gives other bits: problems with these are not the same.
+    signs: tuple[float, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signs", tuple(copysign(1.0, constant) for constant in self.constants))
 
     @property
     def terms(self) -> int:

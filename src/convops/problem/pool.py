@@ -41,6 +41,7 @@ class PoolProblem(Shapes):
     policy: str | None = None  # of integer results that do not fit; None where all do
 
     kind = "pool"
+    __hash__ = Shapes.__hash__  # a dataclass would compute it anew each time
 
     @cached_property
     def products(self) -> int:

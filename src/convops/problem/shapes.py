@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 from convops.problem.arrangement import Arrangement, Shape
 from convops.problem.geometry import Axis
 
 
 class Shapes:
-    """Mixed into the problems, which hold the fields named here."""
+    """Mixed into the problems, which hold the fields named here and are keys of several caches."""
 
     batch: Shape
     channels: int
     axes: tuple[Axis, ...]
     arrangement: Arrangement
     dtype: str
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.batch, self.channels, self.result_channels, self.axes, self.dtype))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the hash: strings have another one in another process."""
+        return {name: value for name, value in vars(self).items() if name != "_hash"}
 
     @property
     def x_dtype(self) -> str:

@@ -46,7 +46,7 @@ class FoldedPlan(Plan):
         copies = self.most_copies(folds)
         self._parts = [(block, _Sums(request, block, copies)) for block in blocks]
         self.workspace_bytes += max(_bytes(block.problem) for block in blocks)
-        self._run = self._fold_images
+        self._run_with(self._fold_images)
 
     @staticmethod
     def most_copies(folds: tuple[Fold | None, ...]) -> int:

@@ -64,7 +64,8 @@ class GradientPlan(Plan):
         assert isinstance(problem, ConvProblem)
         super().__init__(request if has_terms else replace(request, problem=replace(problem, out_channels=0)))
         if not has_terms:
-            self.problem, self.output_shape, self._run = problem, problem.out_shape, _store_zeros
+            self.problem, self.output_shape = problem, problem.out_shape
+            self._run_with(_store_zeros)
 
 
 def _store_zeros(x: Array, out: Array, workers: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import describe, given, wishes
+from convops.api.calls import key_of, recall, remember
 from convops.backends.base import Array
 from convops.dispatch.function_plan import FunctionPlan
 from convops.dispatch.plan import Plan, Request
@@ -84,11 +85,17 @@ def _plan(
 
 
 def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, **options: Any) -> Any:
-    """Plan and call."""
+    """Plan and call; a plan like an earlier one is remembered."""
     if out is not None and overflow == "widen":
         raise ValueError('overflow="widen" chooses the dtype of the result and goes not together with out=')
     x = given("x", x)
-    return planner(x, *operands, overflow=overflow, **options)(x, out)
+    key = key_of(planner, (x.shape, x.dtype), (*operands, overflow, *options.values()))
+    routine = recall(key)
+    if routine is not None:
+        return routine(x, out)
+    plan = planner(x, *operands, overflow=overflow, **options)
+    remember(key, plan)
+    return plan(x, out)
 
 
 PLANNERS: dict[str, Callable[..., Plan]] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -84,6 +85,12 @@ class Rewriting(Backend):
             return self.inner.error_bound(problem, w)
         bounds = [self.error_bound(part.problem, None) for part in rewrite.parts(problem)]
         return max(bounds, key=lambda bound: bound.factor, default=_only_epilogue(problem))
+
+    def weighs(self, problem: ConvProblem) -> bool:
+        return self._rewrite(problem) is None and self.inner.weighs(problem)
+
+    def express(self, problem: ConvProblem, machine: Machine, workers: Callable[[], int]) -> Express | None:
+        return self.inner.express(problem, machine, workers) if self._rewrite(problem) is None else None
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None

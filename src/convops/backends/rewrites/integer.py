@@ -7,6 +7,7 @@ every sum of products of limbs stays below it (`limbs.py`).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -37,9 +38,8 @@ class ExactIntegers(Rewrite):
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
         known = possible.is_exact and not (problem.epilogue.has_add)
-        if known and problem.epilogue.activation in (None, "relu") and possible.fits(problem.types.result):
-            problem = replace(problem, epilogue=replace(problem.epilogue, policy=None))
-        narrow = solve(_narrow(problem), w.astype(np.float64), None if bias is None else bias.astype(np.float64))
+        fits = known and problem.epilogue.activation in (None, "relu") and possible.fits(problem.types.result)
+        narrow = solve(_narrow(problem, fits), w.astype(np.float64), None if bias is None else bias.astype(np.float64))
         if known:
             return narrow
         weights, offsets = np.array(w), None if bias is None else np.array(bias)
@@ -53,6 +53,12 @@ class ExactIntegers(Rewrite):
         return run
 
 
-def _narrow(problem: ConvProblem) -> ConvProblem:
-    types = problem.types
-    return replace(problem, types=Types(types.x, "float64", types.result))
+@lru_cache(maxsize=256)
+def _narrow(problem: ConvProblem, fits: bool = False) -> ConvProblem:
+    """In float64; without a policy where no sum needs one."""
+    types, epilogue = problem.types, problem.epilogue
+    return replace(
+        problem,
+        types=Types(types.x, "float64", types.result),
+        epilogue=replace(epilogue, policy=None) if fits else epilogue,
+    )

@@ -1,0 +1,37 @@
+"""Weights in the order in which the micro-kernel reads them: group, row panel, channel block, tap, channel, row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.backends.express import filters, offsets
+from convops.backends.lowering import kernel_axes
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
+
+
+class Packing:
+    """Packs weights of one problem into so many rows; `sizes` are those of the kernel that reads them."""
+
+    def __init__(self, problem: ConvProblem, rows: int, kernel: str, sizes: dict[str, int]) -> None:
+        self._problem = problem
+        self._items = rows * problem.products
+        window = kernel_axes(tuple(Axis(n, n, 1, 1, (0, 0), 1) for n in problem.window))
+        self._launch = Launch(isa.gemm, kernel, window, tiles=problem.groups, chunk=1.0, **sizes)
+
+    def __call__(self, w: Array) -> tuple[Array, bool]:
+        """A packed copy, and whether all weights are finite."""
+        packed = np.empty(self._items, self._problem.dtype)
+        finite = self._launch(w.astype(self._problem.dtype, copy=False), packed[None])
+        return packed, finite
+
+    def added_to(self, way: Express) -> Express:
+        """The short way of a plain call, which packs its weights."""
+        problem = self._problem
+        w = filters(problem.dtype, (problem.out_channels, problem.group_channels, *problem.window))
+        bias = offsets(problem.dtype, problem.out_channels) if problem.epilogue.has_bias else None
+        return way.pack_with(self._launch, w, bias, self._items * np.dtype(problem.dtype).itemsize)

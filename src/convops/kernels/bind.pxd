@@ -1,0 +1,14 @@
+from convops.kernels.abi cimport Args, Axis
+
+ctypedef void (*Kernel)(const Args* a) noexcept nogil
+
+
+cdef class Launch:
+    cdef Args args
+    cdef Kernel kernel
+    cdef Py_ssize_t tiles
+    cdef double chunk
+    cdef object keep
+
+    cdef _set_axis(self, Axis* to, axis)
+    cdef _run(self, Args* args, Py_ssize_t images)
