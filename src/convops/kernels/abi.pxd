@@ -1,15 +1,16 @@
 # The one struct between backends and kernels. All strides are in bytes, as in NumPy; ranks are padded to three.
 
-# Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels.
-ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
-                       char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil
-# Where finished sums go at once: pixels `pitch` bytes apart, after bias and relu.
+# Where finished sums go at once, after bias and relu: rows `pitch` bytes apart, which are pixels where vectors run
+# over channels and channels where they run over pixels.
 cdef struct Finish:
     char* out
     Py_ssize_t pitch
     const char* bias
     bint relu
 
+# Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels; the last sums may be finished.
+ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
+                       char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch, const Finish* finish) noexcept nogil
 # One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart; the last sums
 # may be finished.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,

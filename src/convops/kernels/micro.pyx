@@ -4,9 +4,9 @@
 Called through `Args.micro` by `gemm.pyx` and `direct.pyx`, once per panel of output channels (rows), panel of
 pixels (columns) and reduction block. It hands nothing on. Start reading at `multiply`.
 """
-from convops.kernels.abi cimport Micro
+from convops.kernels.abi cimport Finish, Micro
 from convops.kernels.simd cimport (
-    MAX_ROWS, NARROW, NARROW_ROWS, VECTOR_BYTES, WIDE, Vector, f32v, f64v, inlined, outlined)
+    MAX_ROWS, NARROW, NARROW_ROWS, VECTOR_BYTES, WIDE, Vector, f32v, f64v, inlined, outlined, relu_f32, relu_f64)
 
 
 cdef inlined multiply_step(int rows, int vectors, bint begin, const char* a, const char* b,
@@ -26,94 +26,136 @@ cdef inlined multiply_step(int rows, int vectors, bint begin, const char* a, con
             acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
 
 
+cdef inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bint first) noexcept nogil:
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+
+
+cdef inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
+                   Finish* to) noexcept nogil:
+    cdef Vector value
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+            if Vector is f32v:
+                value = value + ((<const float*> to.bias)[i] + <float> 0)
+                if to.relu:
+                    value = relu_f32(value)
+            else:
+                value = value + ((<const double*> to.bias)[i] + 0)
+                if to.relu:
+                    value = relu_f64(value)
+            (<Vector*> to.out)[j] = value
+        to.out = to.out + to.pitch
+
+
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, const char* b,
-                      const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t panels,
-                      Py_ssize_t pitch) noexcept nogil:
+                      const Py_ssize_t* offsets, Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
     # rows and vectors are constants at every call, so that all accumulators live in registers; each output is
     # one chain of multiply-adds in the order of the steps, whatever the tile's shape. gcc unrolls loops inside
     # another loop before it gives registers to arrays, so the loop over panels keeps the sums off the stack.
     cdef Vector acc[28]
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
     cdef Py_ssize_t k, panel, item = 4 if Vector is f32v else 8
-    cdef int i, j
     for panel in range(panels):
         multiply_step(rows, vectors, True, a, b + offsets[0], acc)
         for k in range(1, steps):
             multiply_step(rows, vectors, False, a + k * rows * item, b + offsets[k], acc)
-        for i in range(rows):
-            for j in range(vectors):
-                t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+        if finish == NULL:
+            keep(rows, vectors, acc, t, first)
+        else:
+            store(rows, vectors, acc, t, first, &to)
+            to.bias = to.bias + rows * item
         a = a + pitch
         t = t + rows * vectors
 
 
 cdef outlined micro_1(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(1, NARROW if 1 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_2(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(2, NARROW if 2 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_3(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(3, NARROW if 3 <= NARROW_ROWS else WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_4(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(4, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(4, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_5(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(5, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(5, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_6(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(6, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(6, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_7(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(7, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(7, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_8(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(8, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(8, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_9(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(9, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                      Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                      const Finish* finish) noexcept nogil:
+    multiply(9, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_10(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(10, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil:
+    multiply(10, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_11(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(11, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil:
+    multiply(11, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_12(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(12, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil:
+    multiply(12, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_13(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(13, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil:
+    multiply(13, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef outlined micro_14(Py_ssize_t steps, const char* a, const char* b, const Py_ssize_t* offsets,
-                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch) noexcept nogil:
-    multiply(14, WIDE, steps, a, b, offsets, t, first, panels, pitch)
+                       Vector* t, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil:
+    multiply(14, WIDE, steps, a, b, offsets, t, first, panels, pitch, finish)
 
 
 cdef Micro TABLE[14][2]

@@ -2,7 +2,7 @@
 # panels of a tile, storing a finished panel.
 from libc.string cimport memcpy
 
-from convops.kernels.abi cimport CLIP, LEAKY_RELU, NONE, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
+from convops.kernels.abi cimport CLIP, LEAKY_RELU, NONE, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Finish, Operand
 from convops.kernels.simd cimport Real
 
 cdef extern from "<math.h>" nogil:
@@ -266,20 +266,42 @@ cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_
         slot = slot + run
 
 
+cdef inline bint fits_line(const Args* a, const Tile* t, const Place* at, Py_ssize_t itemsize) noexcept nogil:
+    """Whether the micro-kernel may store a whole panel of pixels itself: a piece of one line, and a plain epilogue."""
+    return (at.w + a.panel_columns <= t.extent[2] and at.h < t.extent[1] and at.d < t.extent[0]
+            and a.out.step[2] == itemsize and a.epilogue.cast == NULL and a.epilogue.add.data == NULL
+            and (a.epilogue.activation == NONE or a.epilogue.activation == RELU))
+
+
+cdef inline void sweep_panel(const Args* a, const Tile* t, Py_ssize_t slot, const char* columns, const char* weights,
+                             Py_ssize_t pitch, const Py_ssize_t* offsets, Py_ssize_t steps, Real* sums, bint first,
+                             bint last) noexcept nogil:
+    """All row panels against one pixel panel."""
+    cdef Py_ssize_t p, panels = t.panel_end - t.panel_begin, whole = 0, size = a.panel_rows * a.panel_columns
+    cdef Py_ssize_t channel = t.group * a.rows + t.panel_begin * a.panel_rows
+    cdef Place at = place_of(t, slot)
+    cdef Finish finish
+    if last and fits_line(a, t, &at, sizeof(Real)):
+        whole = minimum(panels, a.rows // a.panel_rows - t.panel_begin)
+        finish = Finish(<char*> line_of(&a.out, t, channel, at.d, at.h, at.w), a.out.channel,
+                        a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU)
+        a.micro(steps, weights, columns, offsets, <char*> sums, first, whole, pitch, &finish)
+    a.micro(steps, weights + whole * pitch, columns, offsets, <char*> (sums + whole * size), first, panels - whole,
+            pitch, NULL)
+    if last:
+        for p in range(whole, panels):
+            store_panel(a, t, t.panel_begin + p, slot, sums + p * size)
+
+
 cdef inline void sweep(const Args* a, const Tile* t, Real* totals, const char* columns, Py_ssize_t panel_stride,
                        const Py_ssize_t* offsets, Py_ssize_t step, Py_ssize_t steps) noexcept nogil:
     """One reduction block of a tile: every row panel against every pixel panel, stored after the last block."""
     cdef Py_ssize_t all_steps = a.axis[0].window * a.axis[1].window * a.axis[2].window * a.channels
     cdef bint first = step == 0, last = step + steps == all_steps
-    cdef Py_ssize_t p, j, count = ceil_div(t.slots, a.panel_columns), size = a.panel_rows * a.panel_columns
-    cdef Py_ssize_t panels = t.panel_end - t.panel_begin, pitch = all_steps * a.panel_rows * sizeof(Real)
+    cdef Py_ssize_t j, size = a.panel_rows * a.panel_columns * (t.panel_end - t.panel_begin)
     cdef const char* weights = a.weights + (
         (packed_row(a, t.group, t.panel_begin) * all_steps + step * a.panel_rows) * sizeof(Real))
-    cdef Real* sums = totals
-    for j in range(count):
-        if not (first and last):
-            sums = totals + j * panels * size
-        a.micro(steps, weights, columns + j * panel_stride, offsets, <char*> sums, first, panels, pitch)
-        if last:
-            for p in range(panels):
-                store_panel(a, t, t.panel_begin + p, t.first_slot + j * a.panel_columns, sums + p * size)
+    for j in range(ceil_div(t.slots, a.panel_columns)):
+        sweep_panel(a, t, t.first_slot + j * a.panel_columns, columns + j * panel_stride, weights,
+                    all_steps * a.panel_rows * sizeof(Real), offsets, steps,
+                    totals if first and last else totals + j * size, first, last)
