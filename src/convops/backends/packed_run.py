@@ -103,6 +103,8 @@ class PackedRunner:
         )
 
     def _micro_kernel(self) -> dict[str, int]:
+        if self._tiling.kernel.startswith("depthwise"):
+            return {}
         if self._tiling.kernel != "dense":
             return {"micro": isa.micro.address(self._tiling.rows, self._item)}
         vectors = self._tiling.rows // isa.micro_channels.lanes(self._item)
@@ -152,10 +154,12 @@ def _suffix(problem: ConvProblem) -> str:
 
 
 def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
+    # Where every group has one channel, the panels are the groups.
+    one = tiling.kernel.startswith("depthwise")
     return {
-        "groups": problem.groups,
-        "channels": problem.group_channels,
-        "rows": problem.group_rows,
+        "groups": 1 if one else problem.groups,
+        "channels": problem.channels if one else problem.group_channels,
+        "rows": problem.out_channels if one else problem.group_rows,
         "panel_rows": tiling.rows,
         "panel_columns": tiling.columns,
         "block_channels": block_channels(problem),
@@ -165,6 +169,8 @@ def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
 
 def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     """The weights in the order in which the micro-kernel reads them, a copy."""
+    if tiling.kernel.startswith("depthwise"):
+        return _transposed_weights(problem, w, tiling)
     panels = problem.groups * ceil(problem.group_rows / tiling.rows)
     packed = np.empty((panels, problem.products, tiling.rows), problem.dtype)
     pack = Launch(
@@ -177,3 +183,9 @@ def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     )
     pack(w.astype(problem.dtype, copy=False), packed.reshape(panels, problem.products * tiling.rows))
     return packed
+
+
+def _transposed_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
+    """The taps of each output together, or the outputs of each tap."""
+    packed = w.reshape(problem.out_channels, problem.products)
+    return np.array(packed.T if tiling.pixels_first else packed, problem.dtype, order="C")

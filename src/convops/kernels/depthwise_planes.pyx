@@ -1,0 +1,331 @@
+# cython: language_level=3
+"""Convolution of single channels with vectors over pixels: depthwise layers in planes, image filters, signals.
+
+Called by `backends/direct.py` through `bind.pyx`; the sums are made in `sliding.pxd`. A tile is a box of output pixels
+times a range of input channels, each of which has `panel_rows` outputs. Input lines are read where they lie; only
+where a window meets padding at a line's end, or the input needs conversion or has a stride, a few lines are copied,
+split by phase (position mod stride). Start reading at `tile_f`.
+"""
+from cython.parallel cimport prange, threadid
+
+from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.lanes cimport MASKS, Mask, make_mask
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
+from convops.kernels.sliding cimport (
+    ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, slide_masked, three_4, three_4_apart, three_7,
+    three_7_apart)
+from convops.kernels.tile cimport (
+    Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
+
+
+# A tile at work.
+cdef struct Job:
+    Tile tile
+    Py_ssize_t spacing         # output lines that share input lines lie so far apart
+    Py_ssize_t slide           # input lines, `dilation` apart, from one of these to the next
+    Py_ssize_t item
+    bint in_place              # lines are read where they lie
+    bint zeros                 # a line's ends are padded with zeros, which masked loads supply
+    bint plain                 # the epilogue is one for vectors
+    bint apart                 # a 3x3 window with stride 2
+    bint small                 # a 3x3 window that goes by masked loads only
+    Py_ssize_t planes          # padded positions of the tile along the first two axes
+    Py_ssize_t lines
+    const char** rows          # where padded column 0 of each of these positions lies, in the channel at hand
+    Py_ssize_t* advance        # to the next channel
+    const char** copied        # the same for the copied lines
+    Py_ssize_t* columns        # of taps in place, then in the copy
+    Mask* masks
+    char* blank
+    char* copy
+    Block block
+
+
+cdef inline Py_ssize_t greatest_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+
+cdef inline Py_ssize_t reached(const Axis* axis, Py_ssize_t outs) noexcept nogil:
+    """Positions that the windows of `outs` neighbours reach."""
+    return (outs - 1) * axis.stride + (axis.window - 1) * axis.dilation + 1
+
+
+cdef inline bint all_zero(const char* bytes, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        if bytes[i]:
+            return False
+    return True
+
+
+cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
+    """What kind of work it is."""
+    cdef const Axis* last = &a.axis[2]
+    cdef bint three = THREE > 0 and a.axis[0].window == 1 and a.axis[1].window == 3 and last.window == 3
+    j.item = sizeof(Real)
+    j.slide = a.axis[1].stride // greatest_divisor(a.axis[1].stride, a.axis[1].dilation)
+    j.spacing = a.axis[1].dilation // greatest_divisor(a.axis[1].stride, a.axis[1].dilation)
+    j.in_place = a.load == NULL and last.spacing == 1 and (a.x.step[2] == sizeof(Real) or last.size == 1)
+    j.zeros = MASKS and last.border == NULL and all_zero(a.fill, sizeof(Real))
+    three = three and a.axis[1].dilation == 1 and last.dilation == 1 and a.axis[1].stride == last.stride
+    j.small = three and j.in_place and j.zeros and last.stride <= 2
+    j.apart = j.small and last.stride == 2
+    j.in_place = j.small or (j.in_place and last.stride == 1)
+    j.plain = a.epilogue.cast == NULL and (a.out.step[2] == sizeof(Real) or last.out == 1)
+    j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
+    j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.step[2] == sizeof(Real) or last.out == 1)
+
+
+cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
+    """Where the tables lie, and where the input's lines."""
+    cdef Tile* t = &j.tile
+    cdef const Axis* last = &a.axis[2]
+    cdef const char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
+    cdef Py_ssize_t d, h, i, k, count
+    j.planes, j.lines = reached(&a.axis[0], t.extent[0]), reached(&a.axis[1], t.extent[1])
+    count = j.planes * j.lines
+    j.rows = <const char**> (scratch + a.scratch_offsets)
+    j.advance = <Py_ssize_t*> (j.rows + count)
+    j.columns = j.advance + count
+    j.masks = <Mask*> (j.columns + 2 * last.window)
+    j.copied = <const char**> (j.masks + last.window + 3)
+    j.blank = scratch + a.scratch_columns
+    j.copy = j.blank + (reached(last, t.extent[2]) + 2 * VECTOR_BYTES) * sizeof(Real) if j.in_place else j.blank
+    for k in range(last.window):
+        j.columns[k] = k * last.dilation * <Py_ssize_t> sizeof(Real)
+    if not j.in_place:
+        return
+    fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
+    for i in range(count):
+        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i // j.lines)
+        h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + i % j.lines)
+        j.advance[i] = 0 if d < 0 or h < 0 else a.x.channel
+        j.rows[i] = j.blank if d < 0 or h < 0 else (
+            image + d * a.x.step[0] + h * a.x.step[1]
+            + (t.origin[2] * last.stride - last.shift) * <Py_ssize_t> sizeof(Real))
+
+
+cdef inline void next_channel(Job* j) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(j.planes * j.lines):
+        j.rows[i] = j.rows[i] + j.advance[i]
+
+
+cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t column,
+                           Py_ssize_t vectors, const Real* tag) noexcept nogil:
+    """Bare sums through the whole epilogue."""
+    cdef Py_ssize_t r, high
+    cdef const char* add = NULL
+    for r in range(j.block.lines):
+        high = h + r * j.spacing
+        if a.epilogue.add.data != NULL:
+            add = line_of(&a.epilogue.add, &j.tile, channel, d, high, column)
+        finish(&a.epilogue, <Real*> (j.block.sums + r * vectors * VECTOR_BYTES), <Real> j.block.bias,
+               <char*> line_of(&a.out, &j.tile, channel, d, high, column), a.out.step[2], add,
+               a.epilogue.add.step[2], j.block.count)
+
+
+cdef enum Kind:
+    INSIDE                     # every vector lies on the input
+    COPIED                     # every vector lies in the copy, and what follows the last may be read
+    MASKED                     # vectors may reach beyond the input's line
+    SMALL                      # the same for 3x3 windows
+    APART                      # and those with stride 2
+
+
+cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:
+    """How many of the vectors that are left the next micro-kernel takes."""
+    cdef Py_ssize_t least
+    if kind >= MASKED:
+        return 1
+    least = 1 if kind == COPIED else 0
+    if b.lines == 1 and left >= (ALONE // 2 + 1 if least else ALONE):
+        return ALONE
+    if ACROSS == 4 and left >= (3 if least else 4):
+        return 4
+    return 2 if left >= 2 else 1
+
+
+cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexcept nogil:
+    if kind == SMALL:
+        if b.lines > 4:
+            three_7(b, tag)
+        else:
+            three_4(b, tag)
+    elif kind == APART:
+        if b.lines > 4:
+            three_7_apart(b, tag)
+        else:
+            three_4_apart(b, tag)
+    elif kind == MASKED:
+        slide_masked(b, tag)
+    elif vectors == ALONE:
+        alone_8(b, tag)
+    elif vectors == 4:
+        slide_4(b, tag)
+    elif vectors == 2:
+        slide_2(b, tag)
+    else:
+        slide_1(b, tag)
+
+
+cdef inline void set_masks(const Args* a, Job* j, Py_ssize_t position, Kind kind, int lanes) noexcept nogil:
+    """Which lanes lie on the input, tap by tap, where lane 0 of tap 0 is a padded position."""
+    cdef const Axis* last = &a.axis[2]
+    cdef Py_ssize_t k, at
+    for k in range(4 if kind == APART else last.window):
+        at = position + (k // 2 * 2 + k % 2 * lanes if kind == APART else k * last.dilation)
+        j.masks[k] = make_mask(minimum(lanes, last.inner_begin - at if last.inner_begin > at else 0),
+                               minimum(lanes, last.inner_end - at if last.inner_end > at else 0), j.item)
+
+
+cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
+                             Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
+    """A block of output lines from column `begin` to `end`, in one output channel."""
+    cdef Block* b = &j.block
+    cdef Py_ssize_t c = begin, stride = a.axis[2].stride
+    cdef int lanes = VECTOR_BYTES // sizeof(Real), vectors
+    cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
+    b.weights = a.weights + channel * taps * sizeof(Real)
+    b.bias = (<const Real*> a.epilogue.bias)[channel] if a.epilogue.bias != NULL else 0
+    while c < end:
+        vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
+        b.count = minimum(end - c, vectors * lanes)
+        b.base = (c - begin if kind == COPIED else c * stride) * <Py_ssize_t> sizeof(Real)
+        if kind >= MASKED:
+            set_masks(a, j, (j.tile.origin[2] + c) * stride, kind, lanes)
+        if j.plain:
+            b.out = <char*> line_of(&a.out, &j.tile, channel, d, h, c)
+            if a.epilogue.add.data != NULL:
+                b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
+        if Real is float:
+            sum_block(b, vectors, kind, <f32v*> NULL)
+        else:
+            sum_block(b, vectors, kind, <f64v*> NULL)
+        if not j.plain:
+            end_lines(a, j, channel, d, h, c, vectors, tag)
+        c = c + vectors * lanes
+
+
+cdef inline void copy_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
+                            Py_ssize_t end, const Real* tag) noexcept nogil:
+    """What the block reads between two output columns, line by line, phase by phase."""
+    cdef const Axis* last = &a.axis[2]
+    cdef const char* image = a.x.data + j.tile.batch * a.x.batch + panel * a.x.channel
+    cdef Py_ssize_t lines = (j.block.lines - 1) * j.slide + a.axis[1].window, length = end - begin + last.reach
+    cdef Py_ssize_t i, k, phase, deep, high, w
+    cdef Real* to = <Real*> j.copy
+    for k in range(last.window):
+        j.columns[last.window + k] = (k % last.phases * length + k * last.dilation // last.stride) * j.item
+    for i in range(a.axis[0].window * lines):
+        deep = source(&a.axis[0], (j.tile.origin[0] + d) * a.axis[0].stride + i // lines * a.axis[0].dilation)
+        high = source(&a.axis[1], (j.tile.origin[1] + h) * a.axis[1].stride + i % lines * a.axis[1].dilation)
+        j.copied[i] = <const char*> to
+        for phase in range(last.phases):
+            w = (j.tile.origin[2] + begin) * last.stride + phase * last.dilation % last.stride
+            if deep < 0 or high < 0:
+                blank_run(a, to, 0, deep, high, w, last.stride, 1, length)
+            else:
+                gather_run(a, to, 0, image + deep * a.x.step[0] + high * a.x.step[1], w, last.stride, 1, length)
+            to = to + length
+
+
+cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
+                          Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
+    """A block of lines of one input channel in all of its output channels."""
+    cdef Block* b = &j.block
+    cdef Py_ssize_t r
+    if kind == COPIED:
+        copy_lines(a, j, panel, d, h, begin, end, tag)
+        b.rows, b.plane, b.line = j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
+        b.columns = j.columns + a.axis[2].window
+    else:
+        b.rows = j.rows + d * a.axis[0].stride * j.lines + h * a.axis[1].stride
+        b.plane, b.line, b.columns = a.axis[0].dilation * j.lines, a.axis[1].dilation, j.columns
+    for r in range(a.panel_rows):
+        run_columns(a, j, panel * a.panel_rows + r, d, h, begin, end, kind, tag)
+
+
+cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t h,
+                           const Real* tag) noexcept nogil:
+    """A block of lines from end to end, each part of it as it can be read."""
+    cdef const Axis* last = &a.axis[2]
+    cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lanes = VECTOR_BYTES // sizeof(Real)
+    if j.small:
+        run_part(a, j, panel, d, h, 0, width, APART if j.apart else SMALL, tag)
+        return
+    if not j.in_place:
+        run_part(a, j, panel, d, h, 0, width, COPIED, tag)
+        return
+    first = last.inner_begin - j.tile.origin[2]
+    beyond = last.inner_end - (last.window - 1) * last.dilation - j.tile.origin[2]
+    while c < width:
+        if first <= c and c + lanes <= minimum(beyond, width):
+            n = (minimum(beyond, width) - c) // lanes * lanes
+            run_part(a, j, panel, d, h, c, c + n, INSIDE, tag)
+        else:
+            n = width - c if c >= first else minimum(width - c, ceil_div(first - c, lanes) * lanes)
+            run_part(a, j, panel, d, h, c, c + n, MASKED if j.zeros else COPIED, tag)
+        c = c + n
+
+
+cdef inline void run_plane(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, const Real* tag) noexcept nogil:
+    """The tile's lines in blocks of nearly equal height, lines that share input lines together."""
+    cdef Py_ssize_t offset, lines, blocks, i, begin, end, most = THREE if j.small else a.tile_columns
+    for offset in range(minimum(j.spacing, j.tile.extent[1])):
+        lines = ceil_div(j.tile.extent[1] - offset, j.spacing)
+        blocks, begin = ceil_div(lines, most), 0
+        for i in range(blocks):
+            end = lines * (i + 1) // blocks
+            j.block.lines = end - begin
+            run_lines(a, j, panel, d, offset + begin * j.spacing, tag)
+            begin = end
+
+
+cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+    cdef Job j
+    cdef Py_ssize_t panel, d
+    locate_box(a, number, &j.tile)
+    judge(a, &j, tag)
+    begin_tile(a, &j, scratch, tag)
+    j.block.sums, j.block.out, j.block.add, j.block.masks = scratch, NULL, NULL, j.masks
+    j.block.slide, j.block.relu = j.slide, a.epilogue.activation == RELU
+    j.block.out_line, j.block.add_line = j.spacing * a.out.step[1], j.spacing * a.epilogue.add.step[1]
+    for d in range(3):
+        j.block.window[d] = a.axis[d].window
+    for panel in range(j.tile.panel_begin, j.tile.panel_end):
+        for d in range(j.tile.extent[0]):
+            run_plane(a, &j, panel, d, tag)
+        if j.in_place:
+            next_channel(&j)
+
+
+cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
+        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+
+
+cdef api void depthwise_planes_f32(const Args* a) noexcept nogil:
+    run(a, <const float*> NULL)
+
+
+cdef api void depthwise_planes_f64(const Args* a) noexcept nogil:
+    run(a, <const double*> NULL)
+
+
+def lines():
+    """Output lines of a block at most."""
+    return LINES
+
+
+def widest():
+    """Vectors of a line of a block at most."""
+    return ALONE
+
+
+def sums():
+    """Vectors of a block at most."""
+    return max(LINES * ACROSS, THREE, ALONE)
