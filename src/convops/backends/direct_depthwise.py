@@ -33,6 +33,9 @@ def cut_depthwise(problem: ConvProblem, machine: Machine) -> Tiling | None:
     axes = (UNIT,) * (3 - len(problem.axes)) + problem.axes
     if any(a.extent > MAX_LISTED // 2 for a in axes) or prod(a.extent for a in axes[:2]) > MAX_LISTED:
         return None
+    lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
+    if problem.arrangement.is_channels_last and 2 * problem.out_channels >= lanes and _positions(axes[2]) <= MAX_LINE:
+        return _cut_pixels(problem, machine, axes)
     return _cut_planes(problem, axes)
 
 
@@ -41,8 +44,11 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
     item = np.dtype(problem.dtype).itemsize
     lanes = isa.micro_channels.lanes(item)
     axes = problem.axes
-    vectors = prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes)
-    flops = 2.0 * problem.out_channels * vectors * lanes * problem.products
+    if tiling.pixels_first:
+        computed = prod(problem.out_spatial) * ceil(problem.out_channels / lanes) * lanes
+    else:
+        computed = problem.out_channels * prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes) * lanes
+    flops = 2.0 * computed * problem.products
     moved = item * (prod(a.size for a in axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels)
     return flops * item / 4 / machine.rates.multiply_add + moved / machine.rates.copy
 
@@ -70,6 +76,57 @@ def _cut_planes(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling:
         halo=blank + copied * line,
         listed=2 * listed + copied + 8 * (axes[2].window + 3),
     )
+
+
+def _cut_pixels(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> Tiling:
+    item = np.dtype(problem.dtype).itemsize
+    lanes = isa.micro_channels.lanes(item)
+    shape, channels = _pixels_of_a_tile(problem, axes, machine.l2 // 2 // item, lanes)
+    pitch = ceil(channels * problem.group_rows / lanes) * lanes
+    tiles = ceil(problem.channels / channels) * prod(ceil(a.out / t) for a, t in zip(axes, shape, strict=True))
+    lines = axes[0].window * axes[1].window
+    return Tiling(
+        "depthwise_pixels",
+        problem.group_rows,
+        lanes,
+        channels,
+        1,
+        shape[-len(problem.axes) :],
+        tiles,
+        prod(shape),
+        totals=isa.depthwise_pixels.pixels() * pitch,
+        halo=(1 + prod(_reach(a, n) for a, n in zip(axes, shape, strict=True))) * pitch,
+        listed=lines * (3 + _positions(axes[2])),
+        pixels_first=True,
+    )
+
+
+def _pixels_of_a_tile(
+    problem: ConvProblem, axes: tuple[Axis, ...], items: int, lanes: int
+) -> tuple[tuple[int, ...], int]:
+    """A box grown from the last axis outwards, whose input fits into so many items if it is to be copied."""
+    per_pixel = 2 * problem.products * problem.out_channels
+    total = per_pixel * prod(problem.out_spatial)
+    budget = max(LEAST_FLOPS, min(TILE_FLOPS, total / MIN_TILES)) / per_pixel
+    shape = [1, 1, 1]
+    needed = axes[0].extent * axes[1].extent
+    channels = max(lanes, min(problem.out_channels, items // (needed * min(_reach(axes[2], 64), axes[2].padded))))
+    channels = min(problem.channels, ceil(channels / lanes) * lanes // problem.group_rows)
+    for i in (2, 1, 0):
+        shape[i] = axes[i].out
+        while shape[i] > 1 and (
+            prod(_reach(a, n) for a, n in zip(axes, shape, strict=True)) * channels * problem.group_rows > items
+            or prod(shape) > max(budget, 64)
+        ):
+            shape[i] = _evenly(axes[i].out, shape[i] * 4 // 5)
+        if shape[i] < axes[i].out:
+            break
+    return tuple(shape), max(1, channels)
+
+
+def _positions(axis: Axis) -> int:
+    """Positions of the lines that a block of outputs reads."""
+    return (isa.depthwise_pixels.pixels() - 1) * _slide(axis) + axis.window
 
 
 def _slide(axis: Axis) -> int:

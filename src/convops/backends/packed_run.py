@@ -187,5 +187,10 @@ def _pack_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
 
 def _transposed_weights(problem: ConvProblem, w: Array, tiling: Tiling) -> Array:
     """The taps of each output together, or the outputs of each tap."""
-    packed = w.reshape(problem.out_channels, problem.products)
-    return np.array(packed.T if tiling.pixels_first else packed, problem.dtype, order="C")
+    taps = w.reshape(problem.out_channels, problem.products)
+    if not tiling.pixels_first:
+        return np.array(taps, problem.dtype, order="C")
+    # The last vector may reach over the end.
+    packed = np.zeros(taps.size + tiling.columns, problem.dtype)
+    packed[: taps.size] = taps.T.ravel()
+    return packed

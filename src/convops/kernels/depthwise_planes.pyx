@@ -9,7 +9,7 @@ split by phase (position mod stride). Start reading at `tile_f`.
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
-from convops.kernels.lanes cimport MASKS, Mask, make_mask
+from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor, make_mask
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
 from convops.kernels.sliding cimport (
     ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, slide_masked, three_4, three_4_apart, three_7,
@@ -39,12 +39,6 @@ cdef struct Job:
     char* blank
     char* copy
     Block block
-
-
-cdef inline Py_ssize_t greatest_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    while b:
-        a, b = b, a % b
-    return a
 
 
 cdef inline Py_ssize_t reached(const Axis* axis, Py_ssize_t outs) noexcept nogil:

@@ -167,3 +167,9 @@ cdef inline inlined end_vector(Vector value, Vector bias, const char* add, bint 
         store_f32(out, value, count)
     else:
         store_f64(out, value, count)
+
+
+cdef inline Py_ssize_t greatest_divisor(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a

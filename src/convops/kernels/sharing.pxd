@@ -1,0 +1,161 @@
+# Depthwise micro-kernels with vectors over channels: a block of neighbouring output pixels.
+#
+# The weights of a line of the window stay in registers, and each input pixel of a line is loaded once for all outputs
+# that it reaches. Each output is one chain of multiply-adds, taps in C order.
+from convops.kernels.lanes cimport begin_chain, end_vector, load_f32, load_f64, spread
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
+from convops.kernels.tile cimport minimum
+
+cdef enum:
+    PIXELS = 7                 # outputs whose sums stay in registers
+
+# A block of output pixels of one line. Position p of window line i lies at points[i * positions + p], or
+# p * steps[i] bytes behind lines[i].
+cdef struct Block:
+    const char** points
+    const char** lines
+    Py_ssize_t* steps
+    Py_ssize_t positions
+    Py_ssize_t line_count
+    Py_ssize_t wide            # taps of a line
+    Py_ssize_t slide           # positions from one output to the next
+    const char* weights
+    Py_ssize_t tap             # bytes from tap to tap
+    const char* bias
+    Py_ssize_t channels
+    bint overlap               # the last vector may begin earlier: nothing lies behind the last channel
+    bint relu
+    Py_ssize_t pixels
+    char* out
+    Py_ssize_t out_step
+    const char* add
+    Py_ssize_t add_step
+
+
+cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) noexcept nogil:
+    cdef int s, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
+    cdef Py_ssize_t count = minimum(lanes, b.channels - c), at = c * (VECTOR_BYTES // lanes)
+    cdef Vector bias
+    if b.bias == NULL:
+        spread(0.0, &bias)
+    elif Vector is f32v:
+        bias = load_f32(b.bias + at, count)
+    else:
+        bias = load_f64(b.bias + at, count)
+    for s in range(PIXELS):
+        if s < b.pixels:
+            end_vector(acc[s], bias, b.add + s * b.add_step + at if b.add != NULL else NULL, b.relu,
+                       b.out + s * b.out_step + at, count)
+
+
+cdef inline inlined share_line(int wide, int slide, bint listed, const Block* b, Py_ssize_t line, Py_ssize_t at,
+                               Vector* acc) noexcept nogil:
+    """One line of the window: every position is loaded once, for all outputs that it reaches."""
+    cdef Vector w[8]
+    cdef Vector x
+    cdef const char* pixel = NULL if listed else b.lines[line] + at
+    cdef int k, j
+    for k in range(wide):
+        w[k] = (<const Vector*> (b.weights + (line * wide + k) * b.tap + at))[0]
+    for j in range((PIXELS - 1) * slide + wide):
+        if listed:
+            x = (<const Vector*> (b.points[line * b.positions + j] + at))[0]
+        else:
+            x = (<const Vector*> pixel)[0]
+            pixel = pixel + b.steps[line]
+        for k in range(wide):
+            if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
+                acc[(j - k) // slide] = acc[(j - k) // slide] + w[k] * x
+
+
+cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
+    """The same for a window of any width: every output loads its own positions."""
+    cdef Vector w
+    cdef Py_ssize_t k
+    cdef int s
+    for k in range(b.wide):
+        w = (<const Vector*> (b.weights + (line * b.wide + k) * b.tap + at))[0]
+        for s in range(PIXELS):
+            acc[s] = acc[s] + w * (<const Vector*> (b.points[line * b.positions + s * b.slide + k] + at))[0]
+
+
+cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
+    cdef Vector acc[PIXELS]
+    cdef int s, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
+    cdef Py_ssize_t c = 0, i
+    while c < b.channels:
+        if b.overlap:
+            c = minimum(c, b.channels - lanes)
+        for s in range(PIXELS):
+            begin_chain(&acc[s])
+        for i in range(b.line_count):
+            if wide:
+                share_line(wide, slide, listed, b, i, c * (VECTOR_BYTES // lanes), acc)
+            else:
+                spread_line(b, i, c * (VECTOR_BYTES // lanes), acc)
+        end_pixels(b, c, acc)
+        c = c + lanes
+
+
+cdef inline outlined pixels_any(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(0, 1, True, b, tag)
+
+
+cdef inline outlined pixels_3(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(3, 1, False, b, tag)
+
+
+cdef inline outlined pixels_3_listed(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(3, 1, True, b, tag)
+
+
+cdef inline outlined pixels_3_apart(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(3, 2, False, b, tag)
+
+
+cdef inline outlined pixels_3_apart_listed(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(3, 2, True, b, tag)
+
+
+cdef inline outlined pixels_5(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(5, 1, False, b, tag)
+
+
+cdef inline outlined pixels_5_listed(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(5, 1, True, b, tag)
+
+
+cdef inline outlined pixels_5_apart(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(5, 2, False, b, tag)
+
+
+cdef inline outlined pixels_5_apart_listed(const Block* b, Vector* tag) noexcept nogil:
+    sum_pixels(5, 2, True, b, tag)
+
+
+cdef inline bint is_shared(const Block* b) noexcept nogil:
+    return (b.wide == 3 or b.wide == 5) and b.slide <= 2
+
+
+cdef inline void sum_block(const Block* b, bint listed, Vector* tag) noexcept nogil:
+    if not is_shared(b):
+        pixels_any(b, tag)
+    elif b.wide == 3 and b.slide == 1:
+        if listed:
+            pixels_3_listed(b, tag)
+        else:
+            pixels_3(b, tag)
+    elif b.wide == 3:
+        if listed:
+            pixels_3_apart_listed(b, tag)
+        else:
+            pixels_3_apart(b, tag)
+    elif b.slide == 1:
+        if listed:
+            pixels_5_listed(b, tag)
+        else:
+            pixels_5(b, tag)
+    elif listed:
+        pixels_5_apart_listed(b, tag)
+    else:
+        pixels_5_apart(b, tag)
