@@ -22,7 +22,7 @@ cdef struct Job:
     Py_ssize_t spacing         # outputs that share positions lie so far apart
     bint in_place
     bint plain                 # the epilogue is one for vectors
-    const char** lines         # padded position 0 of the window's lines, of the tile in a copy; NULL for padding
+    char** lines               # padded position 0 of the window's lines, of the tile in a copy; NULL for padding
     Py_ssize_t step            # bytes from position to position
     Py_ssize_t pitch           # reals of a copied pixel
     Py_ssize_t reached[3]      # positions of the tile
@@ -167,7 +167,9 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     j.plain = a.epilogue.cast == NULL and a.out.channel == sizeof(Real)
     j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
     j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.channel == sizeof(Real))
-    b.bias = NULL if a.epilogue.bias == NULL else a.epilogue.bias + j.first * sizeof(Real)
+    b.bias = NULL
+    if a.epilogue.bias != NULL:
+        b.bias = a.epilogue.bias + j.first * sizeof(Real)
     b.relu = j.plain and a.epilogue.activation == RELU
     b.out, b.add = j.sums, NULL
     b.out_step = j.spacing * a.out.step[2] if j.plain else j.pitch * <Py_ssize_t> sizeof(Real)
@@ -192,7 +194,7 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     j.step = a.x.step[2] if j.in_place else j.pitch * <Py_ssize_t> sizeof(Real)
     b.tap = a.rows * sizeof(Real)
     b.weights = a.weights + j.first * sizeof(Real)
-    j.lines = <const char**> (scratch + a.scratch_offsets)
+    j.lines = <char**> (scratch + a.scratch_offsets)
     b.lines, b.steps = j.lines + b.line_count, <Py_ssize_t*> (j.lines + 2 * b.line_count)
     b.points = j.lines + 3 * b.line_count
     j.sums, j.blank = scratch, scratch + a.scratch_columns

@@ -9,13 +9,16 @@ split by phase (position mod stride). Start reading at `tile_f`.
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
-from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor, make_mask
+from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
 from convops.kernels.sliding cimport (
     ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, slide_masked, three_4, three_4_apart, three_7,
     three_7_apart)
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
+
+cdef enum:
+    SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
 
 
 # A tile at work.
@@ -31,13 +34,15 @@ cdef struct Job:
     bint small                 # a 3x3 window that goes by masked loads only
     Py_ssize_t planes          # padded positions of the tile along the first two axes
     Py_ssize_t lines
-    const char** rows          # where padded column 0 of each of these positions lies, in the channel at hand
+    Py_ssize_t entries
+    char** rows                # where padded column 0 of each of these positions lies, in the channel at hand
     Py_ssize_t* advance        # to the next channel
     const char** copied        # the same for the copied lines
     Py_ssize_t* columns        # of taps in place, then in the copy
     Mask* masks
     char* blank
     char* copy
+    char* sums
     Block block
 
 
@@ -76,13 +81,14 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     """Where the tables lie, and where the input's lines."""
     cdef Tile* t = &j.tile
     cdef const Axis* last = &a.axis[2]
-    cdef const char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
+    cdef char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
     cdef Py_ssize_t d, h, i, k, count
     j.planes, j.lines = reached(&a.axis[0], t.extent[0]), reached(&a.axis[1], t.extent[1])
     count = j.planes * j.lines
-    j.rows = <const char**> (scratch + a.scratch_offsets)
-    j.advance = <Py_ssize_t*> (j.rows + count)
-    j.columns = j.advance + count
+    j.entries = count + SPARE
+    j.rows = <char**> (scratch + a.scratch_offsets)
+    j.advance = <Py_ssize_t*> (j.rows + j.entries)
+    j.columns = j.advance + j.entries
     j.masks = <Mask*> (j.columns + 2 * last.window)
     j.copied = <const char**> (j.masks + last.window + 3)
     j.blank = scratch + a.scratch_columns
@@ -92,7 +98,10 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     if not j.in_place:
         return
     fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
-    for i in range(count):
+    for i in range(j.entries):
+        if i >= count:
+            j.rows[i], j.advance[i] = j.rows[count - 1], j.advance[count - 1]
+            continue
         d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i // j.lines)
         h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + i % j.lines)
         j.advance[i] = 0 if d < 0 or h < 0 else a.x.channel
@@ -103,20 +112,21 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
 
 cdef inline void next_channel(Job* j) noexcept nogil:
     cdef Py_ssize_t i
-    for i in range(j.planes * j.lines):
+    for i in range(j.entries):
         j.rows[i] = j.rows[i] + j.advance[i]
 
 
 cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t column,
-                           Py_ssize_t vectors, const Real* tag) noexcept nogil:
-    """Bare sums through the whole epilogue."""
+                           const Real* tag) noexcept nogil:
+    """Sums through an epilogue that is none for vectors."""
     cdef Py_ssize_t r, high
     cdef const char* add = NULL
     for r in range(j.block.lines):
         high = h + r * j.spacing
         if a.epilogue.add.data != NULL:
             add = line_of(&a.epilogue.add, &j.tile, channel, d, high, column)
-        finish(&a.epilogue, <Real*> (j.block.sums + r * vectors * VECTOR_BYTES), <Real> j.block.bias,
+        # The bias is in the sums; -0.0 leaves every number as it is.
+        finish(&a.epilogue, <Real*> (j.sums + r * j.block.out_line), <Real> -0.0,
                <char*> line_of(&a.out, &j.tile, channel, d, high, column), a.out.step[2], add,
                a.epilogue.add.step[2], j.block.count)
 
@@ -165,31 +175,26 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
         slide_1(b, tag)
 
 
-cdef inline void set_masks(const Args* a, Job* j, Py_ssize_t position, Kind kind, int lanes) noexcept nogil:
-    """Which lanes lie on the input, tap by tap, where lane 0 of tap 0 is a padded position."""
-    cdef const Axis* last = &a.axis[2]
-    cdef Py_ssize_t k, at
-    for k in range(4 if kind == APART else last.window):
-        at = position + (k // 2 * 2 + k % 2 * lanes if kind == APART else k * last.dilation)
-        j.masks[k] = make_mask(minimum(lanes, last.inner_begin - at if last.inner_begin > at else 0),
-                               minimum(lanes, last.inner_end - at if last.inner_end > at else 0), j.item)
-
-
 cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
                              Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
     """A block of output lines from column `begin` to `end`, in one output channel."""
     cdef Block* b = &j.block
     cdef Py_ssize_t c = begin, stride = a.axis[2].stride
     cdef int lanes = VECTOR_BYTES // sizeof(Real), vectors
+    cdef Py_ssize_t span
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     b.weights = a.weights + channel * taps * sizeof(Real)
     b.bias = (<const Real*> a.epilogue.bias)[channel] if a.epilogue.bias != NULL else 0
     while c < end:
         vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
-        b.count = minimum(end - c, vectors * lanes)
+        span = (end - c) // (vectors * lanes) * (vectors * lanes)
+        if kind >= MASKED or span == 0:
+            span = end - c
+        if not j.plain:
+            span = minimum(span, ALONE * lanes)
+        b.count, b.position = span, (j.tile.origin[2] + c) * stride
         b.base = (c - begin if kind == COPIED else c * stride) * <Py_ssize_t> sizeof(Real)
-        if kind >= MASKED:
-            set_masks(a, j, (j.tile.origin[2] + c) * stride, kind, lanes)
+        b.out = j.sums
         if j.plain:
             b.out = <char*> line_of(&a.out, &j.tile, channel, d, h, c)
             if a.epilogue.add.data != NULL:
@@ -199,8 +204,8 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
         else:
             sum_block(b, vectors, kind, <f64v*> NULL)
         if not j.plain:
-            end_lines(a, j, channel, d, h, c, vectors, tag)
-        c = c + vectors * lanes
+            end_lines(a, j, channel, d, h, c, tag)
+        c = c + span
 
 
 cdef inline void copy_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
@@ -233,10 +238,10 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     cdef Py_ssize_t r
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
-        b.rows, b.plane, b.line = j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
+        b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
         b.columns = j.columns + a.axis[2].window
     else:
-        b.rows = j.rows + d * a.axis[0].stride * j.lines + h * a.axis[1].stride
+        b.rows = <const char* const*> j.rows + d * a.axis[0].stride * j.lines + h * a.axis[1].stride
         b.plane, b.line, b.columns = a.axis[0].dilation * j.lines, a.axis[1].dilation, j.columns
     for r in range(a.panel_rows):
         run_columns(a, j, panel * a.panel_rows + r, d, h, begin, end, kind, tag)
@@ -284,9 +289,11 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     locate_box(a, number, &j.tile)
     judge(a, &j, tag)
     begin_tile(a, &j, scratch, tag)
-    j.block.sums, j.block.out, j.block.add, j.block.masks = scratch, NULL, NULL, j.masks
-    j.block.slide, j.block.relu = j.slide, a.epilogue.activation == RELU
-    j.block.out_line, j.block.add_line = j.spacing * a.out.step[1], j.spacing * a.epilogue.add.step[1]
+    j.sums, j.block.add, j.block.masks = scratch, NULL, j.masks
+    j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
+    j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
+    j.block.out_line = j.spacing * a.out.step[1] if j.plain else ALONE * VECTOR_BYTES
+    j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):
         j.block.window[d] = a.axis[d].window
     for panel in range(j.tile.panel_begin, j.tile.panel_end):
@@ -321,5 +328,5 @@ def widest():
 
 
 def sums():
-    """Vectors of a block at most."""
-    return max(LINES * ACROSS, THREE, ALONE)
+    """Vectors of the sums of a block."""
+    return max(LINES, THREE) * ALONE

@@ -83,11 +83,12 @@ cdef extern from *:
     #define convops_odd_f32(a, b) CONVOPS_ODD_4(a, b)
     #define convops_even_f64(a, b) CONVOPS_EVEN_8(a, b)
     #define convops_odd_f64(a, b) CONVOPS_ODD_8(a, b)
-    /* What the compiler cannot look through: a product that it shall not fuse into the sum with the next product. */
+    /* Keeps a vector in a register, and the order of the code: the compiler would load an operand once per use, sink
+       multiply-adds behind the last load, and fuse the other one of two products into their sum. */
     #if defined(__aarch64__)
-    #define convops_keep(v) __asm__("" : "+w"(v))
+    #define convops_keep(v) __asm__ volatile("" : "+w"(v))
     #else
-    #define convops_keep(v) __asm__("" : "+v"(v))
+    #define convops_keep(v) __asm__ volatile("" : "+v"(v))
     #endif
     typedef int convops_i32v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
     typedef long long convops_i64v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
@@ -128,13 +129,31 @@ cdef inline inlined spread(double value, Vector* to) noexcept nogil:
         to[0] = splat_f64(value)
 
 
+cdef inline inlined keep(Vector* value) noexcept nogil:
+    if Vector is f32v:
+        keep_f32(value[0])
+    else:
+        keep_f64(value[0])
+
+
 cdef inline inlined begin_chain(Vector* to) noexcept nogil:
     """-0.0: a chain that begins with it has the bits of one that begins with its first product."""
     spread(-0.0, to)
+    keep(to)
+
+
+cdef inline inlined load_weight(const char* at, Vector* to) noexcept nogil:
+    """One weight in all lanes."""
     if Vector is f32v:
-        keep_f32(to[0])
+        to[0] = splat_f32((<const float*> at)[0])
     else:
-        keep_f64(to[0])
+        to[0] = splat_f64((<const double*> at)[0])
+    keep(to)
+
+
+cdef inline inlined load(const char* at, Vector* to) noexcept nogil:
+    to[0] = (<const Vector*> at)[0]
+    keep(to)
 
 
 cdef inline inlined load_masked(const char* at, Mask mask, Vector* to) noexcept nogil:
@@ -142,6 +161,7 @@ cdef inline inlined load_masked(const char* at, Mask mask, Vector* to) noexcept 
         to[0] = masked_f32(at, mask)
     else:
         to[0] = masked_f64(at, mask)
+    keep(to)
 
 
 cdef inline inlined end_vector(Vector value, Vector bias, const char* add, bint relu, char* out,

@@ -2,7 +2,7 @@
 #
 # The weights of a line of the window stay in registers, and each input pixel of a line is loaded once for all outputs
 # that it reaches. Each output is one chain of multiply-adds, taps in C order.
-from convops.kernels.lanes cimport begin_chain, end_vector, load_f32, load_f64, spread
+from convops.kernels.lanes cimport begin_chain, end_vector, load, load_f32, load_f64, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport minimum
 
@@ -12,8 +12,8 @@ cdef enum:
 # A block of output pixels of one line. Position p of window line i lies at points[i * positions + p], or
 # p * steps[i] bytes behind lines[i].
 cdef struct Block:
-    const char** points
-    const char** lines
+    char** points
+    char** lines
     Py_ssize_t* steps
     Py_ssize_t positions
     Py_ssize_t line_count
@@ -48,24 +48,47 @@ cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) 
                        b.out + s * b.out_step + at, count)
 
 
+cdef inline inlined share_position(int j, int wide, int slide, bint listed, const Block* b, Py_ssize_t line,
+                                  Py_ssize_t at, Py_ssize_t step, const Vector* w, Vector* acc) noexcept nogil:
+    cdef Vector x
+    cdef int k
+    if j >= (PIXELS - 1) * slide + wide:
+        return
+    if listed:
+        load(b.points[line * b.positions + j] + at, &x)
+    else:
+        load(b.lines[line] + at + j * step, &x)
+    for k in range(wide):
+        if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
+            acc[(j - k) // slide] = acc[(j - k) // slide] + w[k] * x
+
+
 cdef inline inlined share_line(int wide, int slide, bint listed, const Block* b, Py_ssize_t line, Py_ssize_t at,
-                               Vector* acc) noexcept nogil:
+                              Vector* acc) noexcept nogil:
     """One line of the window: every position is loaded once, for all outputs that it reaches."""
     cdef Vector w[8]
-    cdef Vector x
-    cdef const char* pixel = NULL if listed else b.lines[line] + at
-    cdef int k, j
+    cdef Py_ssize_t step = 0 if listed else b.steps[line]
+    cdef int k
     for k in range(wide):
-        w[k] = (<const Vector*> (b.weights + (line * wide + k) * b.tap + at))[0]
-    for j in range((PIXELS - 1) * slide + wide):
-        if listed:
-            x = (<const Vector*> (b.points[line * b.positions + j] + at))[0]
-        else:
-            x = (<const Vector*> pixel)[0]
-            pixel = pixel + b.steps[line]
-        for k in range(wide):
-            if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
-                acc[(j - k) // slide] = acc[(j - k) // slide] + w[k] * x
+        load(b.weights + (line * wide + k) * b.tap + at, &w[k])
+    # Counted out: an array stays in registers only where no index is left to a loop around another loop.
+    share_position(0, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(1, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(2, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(3, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(4, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(5, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(6, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(7, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(8, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(9, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(10, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(11, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(12, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(13, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(14, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(15, wide, slide, listed, b, line, at, step, w, acc)
+    share_position(16, wide, slide, listed, b, line, at, step, w, acc)
 
 
 cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
@@ -74,7 +97,7 @@ cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, 
     cdef Py_ssize_t k
     cdef int s
     for k in range(b.wide):
-        w = (<const Vector*> (b.weights + (line * b.wide + k) * b.tap + at))[0]
+        load(b.weights + (line * b.wide + k) * b.tap + at, &w)
         for s in range(PIXELS):
             acc[s] = acc[s] + w * (<const Vector*> (b.points[line * b.positions + s * b.slide + k] + at))[0]
 
