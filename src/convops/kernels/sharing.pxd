@@ -102,7 +102,9 @@ cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, 
             acc[s] = acc[s] + w * (<const Vector*> (b.points[line * b.positions + s * b.slide + k] + at))[0]
 
 
-cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
+cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* block, Vector* tag) noexcept nogil:
+    cdef Block here = block[0]   # which stores of results cannot change
+    cdef const Block* b = &here
     cdef Vector acc[PIXELS]
     cdef int s, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     cdef Py_ssize_t c = 0, i

@@ -29,7 +29,8 @@ cdef extern from *:
 cdef enum:
     ALONE = 8                  # vectors of a line that stands alone
 
-# A block of outputs of one channel. Line i of plane p lies at rows[p * plane + i * line].
+# A block of outputs of one channel. Micro-kernels copy it first: to the compiler, stores of results could change what
+# a pointer leads to. Line i of plane p lies at rows[p * plane + i * line].
 cdef struct Block:
     const char* const* rows
     Py_ssize_t plane
@@ -204,7 +205,9 @@ cdef inline Mask inner_mask(const Block* b, Py_ssize_t position, int lanes) noex
                      minimum(lanes, b.inner_end - position if b.inner_end > position else 0), VECTOR_BYTES // lanes)
 
 
-cdef inline inlined slide(int vectors, bint masked, const Block* b, Vector* tag) noexcept nogil:
+cdef inline inlined slide(int vectors, bint masked, const Block* block, Vector* tag) noexcept nogil:
+    cdef Block here = block[0]
+    cdef const Block* b = &here
     cdef Vector acc[LINES * ACROSS]
     cdef int item = 4 if Vector is f32v else 8
     cdef Py_ssize_t d, column = 0, plane = b.window[1] * b.window[2] * item
@@ -240,8 +243,10 @@ cdef inline outlined slide_masked(const Block* b, Vector* tag) noexcept nogil:
     slide(1, True, b, tag)
 
 
-cdef inline outlined alone_8(const Block* b, Vector* tag) noexcept nogil:
+cdef inline outlined alone_8(const Block* block, Vector* tag) noexcept nogil:
     """One output line, many vectors."""
+    cdef Block here = block[0]
+    cdef const Block* b = &here
     cdef Vector acc[ALONE]
     cdef Vector w
     cdef Py_ssize_t d, i, k, column = 0, item = 4 if Vector is f32v else 8
@@ -315,8 +320,10 @@ cdef inline inlined three_line(int i, int lines, int stride, const Block* b, Py_
     three_into(6, i - 6 * stride, lines, w, column, acc)
 
 
-cdef inline inlined three(int lines, int stride, const Block* b, Vector* tag) noexcept nogil:
+cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag) noexcept nogil:
     """A 3x3 window whose weights stay in registers."""
+    cdef Block here = block[0]
+    cdef const Block* b = &here
     cdef Vector w[9]
     cdef Vector acc[7]
     cdef Mask masks[4]
