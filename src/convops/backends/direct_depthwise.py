@@ -74,7 +74,7 @@ def _cut_planes(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling:
         prod(shape),
         totals=isa.depthwise_planes.sums() * lanes,
         halo=blank + copied * line,
-        listed=2 * (listed + 16) + copied + 8 * (axes[2].window + 3),
+        listed=2 * (listed + 16) + copied + 4 * (2 * axes[2].window + 4 * ceil(shape[2] / lanes)),
     )
 
 

@@ -12,12 +12,13 @@ from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
 from convops.kernels.sliding cimport (
-    ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, slide_masked, three_4, three_4_apart, three_7,
+    ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, set_three_masks, slide_masked, three_4, three_4_apart, three_7,
     three_7_apart)
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
 
 cdef enum:
+    SHORT = 1024               # pixels of a plane that is worth no call of a micro-kernel of its own
     SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
 
 
@@ -83,6 +84,7 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     cdef const Axis* last = &a.axis[2]
     cdef char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
     cdef Py_ssize_t d, h, i, k, count
+    cdef int lanes = VECTOR_BYTES // sizeof(Real)
     j.planes, j.lines = reached(&a.axis[0], t.extent[0]), reached(&a.axis[1], t.extent[1])
     count = j.planes * j.lines
     j.entries = count + SPARE
@@ -90,11 +92,14 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     j.advance = <Py_ssize_t*> (j.rows + j.entries)
     j.columns = j.advance + j.entries
     j.masks = <Mask*> (j.columns + 2 * last.window)
-    j.copied = <const char**> (j.masks + last.window + 3)
+    j.copied = <const char**> (j.masks + last.window + 4 * ceil_div(t.extent[2], lanes))
     j.blank = scratch + a.scratch_columns
     j.copy = j.blank + (reached(last, t.extent[2]) + 2 * VECTOR_BYTES) * sizeof(Real) if j.in_place else j.blank
     for k in range(last.window):
         j.columns[k] = k * last.dilation * <Py_ssize_t> sizeof(Real)
+    if j.small:
+        j.block.count, j.block.position = t.extent[2], t.origin[2] * last.stride
+        set_three_masks(&j.block, last.stride, lanes, j.masks)
     if not j.in_place:
         return
     fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
@@ -184,7 +189,9 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
     cdef Py_ssize_t span
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     b.weights = a.weights + channel * taps * sizeof(Real)
-    b.bias = (<const Real*> a.epilogue.bias)[channel] if a.epilogue.bias != NULL else 0
+    b.bias = NULL
+    if a.epilogue.bias != NULL:
+        b.bias = a.epilogue.bias + channel * sizeof(Real)
     while c < end:
         vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
         span = (end - c) // (vectors * lanes) * (vectors * lanes)
@@ -241,7 +248,8 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
         b.columns = j.columns + a.axis[2].window
     else:
-        b.rows = <const char* const*> j.rows + d * a.axis[0].stride * j.lines + h * a.axis[1].stride
+        r = d * a.axis[0].stride * j.lines + h * a.axis[1].stride
+        b.rows, b.advance = <const char* const*> j.rows + r, j.advance + r
         b.plane, b.line, b.columns = a.axis[0].dilation * j.lines, a.axis[1].dilation, j.columns
     for r in range(a.panel_rows):
         run_columns(a, j, panel * a.panel_rows + r, d, h, begin, end, kind, tag)
@@ -288,19 +296,25 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     cdef Py_ssize_t panel, d
     locate_box(a, number, &j.tile)
     judge(a, &j, tag)
+    j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add, j.block.masks = scratch, NULL, j.masks
-    j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain else ALONE * VECTOR_BYTES
+    j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
     j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):
         j.block.window[d] = a.axis[d].window
-    for panel in range(j.tile.panel_begin, j.tile.panel_end):
+    j.block.channels = j.tile.panel_end - j.tile.panel_begin
+    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
+        j.block.channels = 1
+    panel = j.tile.panel_begin
+    while panel < j.tile.panel_end:
         for d in range(j.tile.extent[0]):
             run_plane(a, &j, panel, d, tag)
         if j.in_place:
             next_channel(&j)
+        panel = panel + j.block.channels
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:

@@ -46,7 +46,11 @@ cdef struct Block:
     Py_ssize_t slide           # input lines from one output line to the next
     Py_ssize_t lines
     Py_ssize_t count           # outputs of a line
-    double bias
+    const char* bias           # NULL: none
+    Py_ssize_t channels        # of `three`: how many, and what leads from one to the next
+    const Py_ssize_t* advance  # of a row
+    Py_ssize_t out_channel
+    Py_ssize_t add_channel
     bint relu
     char* out
     Py_ssize_t out_line
@@ -54,18 +58,25 @@ cdef struct Block:
     Py_ssize_t add_line
 
 
-cdef inline inlined end_line(int r, int lines, int vectors, bint bare, const Block* b, Py_ssize_t column, Vector bias,
+cdef enum End:
+    GENERAL                    # some lines or lanes do not count, or there is more to do than to add the bias
+    PARTIAL                    # some lanes do not count
+    WHOLE
+
+
+cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block* b, Py_ssize_t column, Vector bias,
                             const Vector* acc) noexcept nogil:
-    cdef int v, lanes = VECTOR_BYTES // (4 if Vector is f32v else 8)
+    cdef int v, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     cdef Py_ssize_t left, at
-    if r >= lines or r >= b.lines:
+    if r >= lines or (end == GENERAL and r >= b.lines):
         return
     for v in range(vectors):
-        left, at = b.count - column - v * lanes, column * (VECTOR_BYTES // lanes) + v * VECTOR_BYTES
+        left = lanes if end == WHOLE else b.count - column - v * lanes
+        at = column * (VECTOR_BYTES // lanes) + v * VECTOR_BYTES
         if left > 0:
             end_vector(acc[r * vectors + v], bias,
-                       NULL if bare or b.add == NULL else b.add + r * b.add_line + at, not bare and b.relu,
-                       b.out + r * b.out_line + at, left)
+                       NULL if end != GENERAL or b.add == NULL else b.add + r * b.add_line + at,
+                       end == GENERAL and b.relu, b.out + r * b.out_line + at, left)
 
 
 # Lines are counted out here and below, and columns are a loop around everything: the compiler keeps an array in
@@ -73,23 +84,35 @@ cdef inline inlined end_line(int r, int lines, int vectors, bint bare, const Blo
 cdef inline inlined end_block(int lines, int vectors, const Block* b, Py_ssize_t column,
                              const Vector* acc) noexcept nogil:
     cdef Vector bias
-    spread(b.bias, &bias)
-    if b.add == NULL and not b.relu:
-        end_line(0, lines, vectors, True, b, column, bias, acc)
-        end_line(1, lines, vectors, True, b, column, bias, acc)
-        end_line(2, lines, vectors, True, b, column, bias, acc)
-        end_line(3, lines, vectors, True, b, column, bias, acc)
-        end_line(4, lines, vectors, True, b, column, bias, acc)
-        end_line(5, lines, vectors, True, b, column, bias, acc)
-        end_line(6, lines, vectors, True, b, column, bias, acc)
+    cdef int item = 4 if Vector is f32v else 8
+    if b.bias == NULL:
+        spread(0.0, &bias)
     else:
-        end_line(0, lines, vectors, False, b, column, bias, acc)
-        end_line(1, lines, vectors, False, b, column, bias, acc)
-        end_line(2, lines, vectors, False, b, column, bias, acc)
-        end_line(3, lines, vectors, False, b, column, bias, acc)
-        end_line(4, lines, vectors, False, b, column, bias, acc)
-        end_line(5, lines, vectors, False, b, column, bias, acc)
-        end_line(6, lines, vectors, False, b, column, bias, acc)
+        load_weight(b.bias, &bias)
+    if b.add != NULL or b.relu or b.lines < lines:
+        end_line(0, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(1, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(2, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(3, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(4, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(5, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(6, lines, vectors, GENERAL, b, column, bias, acc)
+    elif (b.count - column) * item >= vectors * VECTOR_BYTES:
+        end_line(0, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(1, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(2, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(3, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(4, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(5, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(6, lines, vectors, WHOLE, b, column, bias, acc)
+    else:
+        end_line(0, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(1, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(2, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(3, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(4, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(5, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(6, lines, vectors, PARTIAL, b, column, bias, acc)
 
 
 cdef inline inlined slide_into(int r, int first, int last, int vectors, Py_ssize_t k, const Block* b,
@@ -305,12 +328,12 @@ cdef inline inlined three_into(int r, int line, int lines, const Vector* w, cons
     keep(&acc[r])
 
 
-cdef inline inlined three_line(int i, int lines, int stride, const Block* b, Py_ssize_t base, const Mask* masks,
+cdef inline inlined three_line(int i, int lines, int stride, const char** rows, Py_ssize_t base, const Mask* masks,
                                const Vector* w, Vector* acc) noexcept nogil:
     cdef Vector column[3]
     if i >= (lines - 1) * stride + 3:
         return
-    load_three(stride, b.rows[i] + base, masks, column)
+    load_three(stride, rows[i] + base, masks, column)
     three_into(0, i, lines, w, column, acc)
     three_into(1, i - stride, lines, w, column, acc)
     three_into(2, i - 2 * stride, lines, w, column, acc)
@@ -320,47 +343,66 @@ cdef inline inlined three_line(int i, int lines, int stride, const Block* b, Py_
     three_into(6, i - 6 * stride, lines, w, column, acc)
 
 
-cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag) noexcept nogil:
-    """A 3x3 window whose weights stay in registers."""
-    cdef Block here = block[0]
-    cdef const Block* b = &here
-    cdef Vector w[9]
-    cdef Vector acc[7]
-    cdef Mask masks[4]
-    cdef int item = 4 if Vector is f32v else 8, lanes = VECTOR_BYTES // item
-    cdef Py_ssize_t column = 0, base, position
-    load_weight(b.weights, &w[0])
-    load_weight(b.weights + item, &w[1])
-    load_weight(b.weights + 2 * item, &w[2])
-    load_weight(b.weights + 3 * item, &w[3])
-    load_weight(b.weights + 4 * item, &w[4])
-    load_weight(b.weights + 5 * item, &w[5])
-    load_weight(b.weights + 6 * item, &w[6])
-    load_weight(b.weights + 7 * item, &w[7])
-    load_weight(b.weights + 8 * item, &w[8])
-    while column < b.count:
-        base, position = b.base + column * stride * item, b.position + column * stride
+cdef inline void set_three_masks(const Block* b, int stride, int lanes, Mask* masks) noexcept nogil:
+    """The masks that `load_three` needs, for each vector of a line of `count` outputs."""
+    cdef Py_ssize_t column, position
+    for column in range((b.count + lanes - 1) // lanes):
+        position = b.position + column * lanes * stride
         masks[0] = inner_mask(b, position, lanes)
         masks[1] = inner_mask(b, position + (1 if stride == 1 else lanes), lanes)
         masks[2] = inner_mask(b, position + 2, lanes)
         masks[3] = inner_mask(b, position + 2 + lanes, lanes)
-        three_line(0, lines, stride, b, base, masks, w, acc)
-        three_line(1, lines, stride, b, base, masks, w, acc)
-        three_line(2, lines, stride, b, base, masks, w, acc)
-        three_line(3, lines, stride, b, base, masks, w, acc)
-        three_line(4, lines, stride, b, base, masks, w, acc)
-        three_line(5, lines, stride, b, base, masks, w, acc)
-        three_line(6, lines, stride, b, base, masks, w, acc)
-        three_line(7, lines, stride, b, base, masks, w, acc)
-        three_line(8, lines, stride, b, base, masks, w, acc)
-        three_line(9, lines, stride, b, base, masks, w, acc)
-        three_line(10, lines, stride, b, base, masks, w, acc)
-        three_line(11, lines, stride, b, base, masks, w, acc)
-        three_line(12, lines, stride, b, base, masks, w, acc)
-        three_line(13, lines, stride, b, base, masks, w, acc)
-        three_line(14, lines, stride, b, base, masks, w, acc)
-        end_block(lines, 1, b, column, acc)
-        column = column + lanes
+        masks = masks + 4
+
+
+cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag) noexcept nogil:
+    """A 3x3 window whose weights stay in registers."""
+    cdef Block here = block[0]
+    cdef Block* b = &here
+    cdef Vector w[9]
+    cdef Vector acc[7]
+    cdef const Mask* masks
+    cdef const char* rows[15]
+    cdef int item = 4 if Vector is f32v else 8, lanes = VECTOR_BYTES // item, i
+    cdef Py_ssize_t column, channel
+    for i in range((lines - 1) * stride + 3):
+        rows[i] = b.rows[i] + b.base
+    for channel in range(b.channels):
+        load_weight(b.weights, &w[0])
+        load_weight(b.weights + item, &w[1])
+        load_weight(b.weights + 2 * item, &w[2])
+        load_weight(b.weights + 3 * item, &w[3])
+        load_weight(b.weights + 4 * item, &w[4])
+        load_weight(b.weights + 5 * item, &w[5])
+        load_weight(b.weights + 6 * item, &w[6])
+        load_weight(b.weights + 7 * item, &w[7])
+        load_weight(b.weights + 8 * item, &w[8])
+        column, masks = 0, b.masks
+        while column < b.count:
+            three_line(0, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(1, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(2, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(3, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(4, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(5, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(6, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(7, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(8, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(9, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(10, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(11, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(12, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(13, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(14, lines, stride, rows, column * stride * item, masks, w, acc)
+            end_block(lines, 1, b, column, acc)
+            column, masks = column + lanes, masks + 4
+        for i in range((lines - 1) * stride + 3):
+            rows[i] = rows[i] + b.advance[i]
+        b.weights, b.out = b.weights + 9 * item, b.out + b.out_channel
+        if b.bias != NULL:
+            b.bias = b.bias + item
+        if b.add != NULL:
+            b.add = b.add + b.add_channel
 
 
 cdef inline outlined three_7(const Block* b, Vector* tag) noexcept nogil:
