@@ -90,6 +90,8 @@ cdef extern from *:
     #else
     #define convops_keep(v) __asm__ volatile("" : "+v"(v))
     #endif
+    /* One pointer that moves on instead of one per line, all in memory. */
+    #define convops_hold(p) __asm__("" : "+r"(p))
     typedef int convops_i32v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
     typedef long long convops_i64v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
     /* s - 0 is s, the sign of a zero included. */
@@ -112,6 +114,7 @@ cdef extern from *:
     f64v even_f64 "convops_even_f64"(f64v, f64v) nogil
     f32v odd_f32 "convops_odd_f32"(f32v, f32v) nogil
     f64v odd_f64 "convops_odd_f64"(f64v, f64v) nogil
+    void hold "convops_hold"(char*) nogil
     void keep_f32 "convops_keep"(f32v) nogil
     void keep_f64 "convops_keep"(f64v) nogil
     f32v splat_f32 "convops_splat_f32"(float) nogil

@@ -3,7 +3,7 @@
 # Every vector of an input line is loaded once per tap of a line of the window, and goes into all output lines that
 # this input line reaches. Each output is one chain of multiply-adds, taps in C order.
 from convops.kernels.lanes cimport (
-    Mask, begin_chain, end_vector, even_f32, even_f64, keep, load, load_masked, load_weight, make_mask, odd_f32, odd_f64,
+    Mask, begin_chain, end_vector, even_f32, even_f64, hold, keep, load, load_masked, load_weight, make_mask, odd_f32, odd_f64,
     spread)
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport minimum
@@ -64,8 +64,8 @@ cdef enum End:
     WHOLE
 
 
-cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block* b, Py_ssize_t column, Vector bias,
-                            const Vector* acc) noexcept nogil:
+cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block* b, Py_ssize_t column, char** out,
+                            Vector bias, const Vector* acc) noexcept nogil:
     cdef int v, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     cdef Py_ssize_t left, at
     if r >= lines or (end == GENERAL and r >= b.lines):
@@ -76,7 +76,9 @@ cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block
         if left > 0:
             end_vector(acc[r * vectors + v], bias,
                        NULL if end != GENERAL or b.add == NULL else b.add + r * b.add_line + at,
-                       end == GENERAL and b.relu, b.out + r * b.out_line + at, left)
+                       end == GENERAL and b.relu, out[0] + v * VECTOR_BYTES, left)
+    out[0] = out[0] + b.out_line
+    hold(out[0])
 
 
 # Lines are counted out here and below, and columns are a loop around everything: the compiler keeps an array in
@@ -85,34 +87,35 @@ cdef inline inlined end_block(int lines, int vectors, const Block* b, Py_ssize_t
                              const Vector* acc) noexcept nogil:
     cdef Vector bias
     cdef int item = 4 if Vector is f32v else 8
+    cdef char* out = b.out + column * item
     if b.bias == NULL:
         spread(0.0, &bias)
     else:
         load_weight(b.bias, &bias)
     if b.add != NULL or b.relu or b.lines < lines:
-        end_line(0, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(1, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(2, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(3, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(4, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(5, lines, vectors, GENERAL, b, column, bias, acc)
-        end_line(6, lines, vectors, GENERAL, b, column, bias, acc)
+        end_line(0, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(1, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(2, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(3, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(4, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(5, lines, vectors, GENERAL, b, column, &out, bias, acc)
+        end_line(6, lines, vectors, GENERAL, b, column, &out, bias, acc)
     elif (b.count - column) * item >= vectors * VECTOR_BYTES:
-        end_line(0, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(1, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(2, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(3, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(4, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(5, lines, vectors, WHOLE, b, column, bias, acc)
-        end_line(6, lines, vectors, WHOLE, b, column, bias, acc)
+        end_line(0, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(1, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(2, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(3, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(4, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(5, lines, vectors, WHOLE, b, column, &out, bias, acc)
+        end_line(6, lines, vectors, WHOLE, b, column, &out, bias, acc)
     else:
-        end_line(0, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(1, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(2, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(3, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(4, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(5, lines, vectors, PARTIAL, b, column, bias, acc)
-        end_line(6, lines, vectors, PARTIAL, b, column, bias, acc)
+        end_line(0, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(1, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(2, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(3, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(4, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(5, lines, vectors, PARTIAL, b, column, &out, bias, acc)
+        end_line(6, lines, vectors, PARTIAL, b, column, &out, bias, acc)
 
 
 cdef inline inlined slide_into(int r, int first, int last, int vectors, Py_ssize_t k, const Block* b,
