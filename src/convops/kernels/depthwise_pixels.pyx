@@ -173,6 +173,8 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     b.relu = j.plain and a.epilogue.activation == RELU
     b.out, b.add = j.sums, NULL
     b.out_step = j.spacing * a.out.step[2] if j.plain else j.pitch * <Py_ssize_t> sizeof(Real)
+    b.ahead = a.axis[1].stride * a.x.step[1] if j.in_place else 0
+    b.out_ahead = a.out.step[1] if j.plain else 0
     b.add_step = j.spacing * a.epilogue.add.step[2]
 
 

@@ -246,10 +246,11 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
-        b.columns = j.columns + a.axis[2].window
+        b.columns, b.ahead = j.columns + a.axis[2].window, 0
     else:
         r = d * a.axis[0].stride * j.lines + h * a.axis[1].stride
         b.rows, b.advance = <const char* const*> j.rows + r, j.advance + r
+        b.ahead = b.lines * j.spacing * a.axis[1].stride * a.x.step[1]
         b.plane, b.line, b.columns = a.axis[0].dilation * j.lines, a.axis[1].dilation, j.columns
     for r in range(a.panel_rows):
         run_columns(a, j, panel * a.panel_rows + r, d, h, begin, end, kind, tag)

@@ -90,6 +90,8 @@ cdef extern from *:
     #else
     #define convops_keep(v) __asm__ volatile("" : "+v"(v))
     #endif
+    #define convops_fetch(p) __builtin_prefetch(p)
+    #define convops_fetch_to_write(p) __builtin_prefetch(p, 1)
     /* One pointer that moves on instead of one per line, all in memory. */
     #define convops_hold(p) __asm__("" : "+r"(p))
     typedef int convops_i32v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
@@ -114,6 +116,8 @@ cdef extern from *:
     f64v even_f64 "convops_even_f64"(f64v, f64v) nogil
     f32v odd_f32 "convops_odd_f32"(f32v, f32v) nogil
     f64v odd_f64 "convops_odd_f64"(f64v, f64v) nogil
+    void fetch "convops_fetch"(const char*) nogil
+    void fetch_to_write "convops_fetch_to_write"(const char*) nogil
     void hold "convops_hold"(char*) nogil
     void keep_f32 "convops_keep"(f32v) nogil
     void keep_f64 "convops_keep"(f64v) nogil

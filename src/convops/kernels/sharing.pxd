@@ -2,7 +2,7 @@
 #
 # The weights of a line of the window stay in registers, and each input pixel of a line is loaded once for all outputs
 # that it reaches. Each output is one chain of multiply-adds, taps in C order.
-from convops.kernels.lanes cimport begin_chain, end_vector, load, load_f32, load_f64, spread
+from convops.kernels.lanes cimport begin_chain, end_vector, fetch, fetch_to_write, load, load_f32, load_f64, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport minimum
 
@@ -30,6 +30,8 @@ cdef struct Block:
     Py_ssize_t out_step
     const char* add
     Py_ssize_t add_step
+    Py_ssize_t ahead           # bytes to the input and to the results of the next line of outputs
+    Py_ssize_t out_ahead
 
 
 cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) noexcept nogil:
@@ -44,6 +46,7 @@ cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) 
         bias = load_f64(b.bias + at, count)
     for s in range(PIXELS):
         if s < b.pixels:
+            fetch_to_write(b.out + s * b.out_step + at + b.out_ahead)
             end_vector(acc[s], bias, b.add + s * b.add_step + at if b.add != NULL else NULL, b.relu,
                        b.out + s * b.out_step + at, count)
 
@@ -51,13 +54,14 @@ cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) 
 cdef inline inlined share_position(int j, int wide, int slide, bint listed, const Block* b, Py_ssize_t line,
                                   Py_ssize_t at, Py_ssize_t step, const Vector* w, Vector* acc) noexcept nogil:
     cdef Vector x
+    cdef const char* pixel
     cdef int k
     if j >= (PIXELS - 1) * slide + wide:
         return
-    if listed:
-        load(b.points[line * b.positions + j] + at, &x)
-    else:
-        load(b.lines[line] + at + j * step, &x)
+    pixel = b.points[line * b.positions + j] if listed else b.lines[line] + j * step
+    load(pixel + at, &x)
+    if line == b.line_count - 1 and j >= wide - slide:
+        fetch(pixel + at + b.ahead)
     for k in range(wide):
         if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
             acc[(j - k) // slide] = acc[(j - k) // slide] + w[k] * x

@@ -3,7 +3,7 @@
 # Every vector of an input line is loaded once per tap of a line of the window, and goes into all output lines that
 # this input line reaches. Each output is one chain of multiply-adds, taps in C order.
 from convops.kernels.lanes cimport (
-    Mask, begin_chain, end_vector, even_f32, even_f64, hold, keep, load, load_masked, load_weight, make_mask, odd_f32, odd_f64,
+    Mask, begin_chain, end_vector, even_f32, even_f64, fetch, fetch_to_write, hold, keep, load, load_masked, load_weight, make_mask, odd_f32, odd_f64,
     spread)
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport minimum
@@ -49,6 +49,9 @@ cdef struct Block:
     const char* bias           # NULL: none
     Py_ssize_t channels        # of `three`: how many, and what leads from one to the next
     const Py_ssize_t* advance  # of a row
+    # Bytes from an input line to the one that the next block reads in its place: lines are short and many, which
+    # hardware does not foresee. Results are written by the same pattern.
+    Py_ssize_t ahead
     Py_ssize_t out_channel
     Py_ssize_t add_channel
     bint relu
@@ -73,6 +76,7 @@ cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block
     for v in range(vectors):
         left = lanes if end == WHOLE else b.count - column - v * lanes
         at = column * (VECTOR_BYTES // lanes) + v * VECTOR_BYTES
+        fetch_to_write(out[0] + lines * b.out_line + v * VECTOR_BYTES)
         if left > 0:
             end_vector(acc[r * vectors + v], bias,
                        NULL if end != GENERAL or b.add == NULL else b.add + r * b.add_line + at,
@@ -157,7 +161,7 @@ cdef inline inlined slide_plane(int lines, int vectors, bint masked, const Block
     """All input lines of one plane of the window; each reaches a range of output lines, a case of its own."""
     cdef Py_ssize_t i, item = 4 if Vector is f32v else 8, next_last = b.slide, next_first = b.window[1]
     cdef Py_ssize_t line = b.window[2] * item
-    cdef int first = 0, last = 0, case
+    cdef int first = 0, last = 0, case, v
     cdef const char* x
     cdef const char* w
     for i in range((b.lines - 1) * b.slide + b.window[1]):
@@ -167,6 +171,9 @@ cdef inline inlined slide_plane(int lines, int vectors, bint masked, const Block
             first, next_first = first + 1, next_first + b.slide
         if first > last:
             continue
+        if i < b.lines * b.slide:
+            for v in range(vectors):
+                fetch(rows[i * b.line] + base + b.ahead + v * VECTOR_BYTES)
         x, w, case = rows[i * b.line] + base, weights + (i - first * b.slide) * line, first * 8 + last
         if case == 0:
             slide_line(0, 0, lines, vectors, masked, b, x, b.masks, w, acc)
@@ -331,12 +338,16 @@ cdef inline inlined three_into(int r, int line, int lines, const Vector* w, cons
     keep(&acc[r])
 
 
-cdef inline inlined three_line(int i, int lines, int stride, const char** rows, Py_ssize_t base, const Mask* masks,
+cdef inline inlined three_line(int i, int lines, int stride, const char** rows, Py_ssize_t base, Py_ssize_t ahead, const Mask* masks,
                                const Vector* w, Vector* acc) noexcept nogil:
     cdef Vector column[3]
     if i >= (lines - 1) * stride + 3:
         return
     load_three(stride, rows[i] + base, masks, column)
+    if i < lines * stride:
+        fetch(rows[i] + base + ahead)
+        if stride == 2:
+            fetch(rows[i] + base + ahead + VECTOR_BYTES)
     three_into(0, i, lines, w, column, acc)
     three_into(1, i - stride, lines, w, column, acc)
     three_into(2, i - 2 * stride, lines, w, column, acc)
@@ -382,21 +393,21 @@ cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag
         load_weight(b.weights + 8 * item, &w[8])
         column, masks = 0, b.masks
         while column < b.count:
-            three_line(0, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(1, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(2, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(3, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(4, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(5, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(6, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(7, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(8, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(9, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(10, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(11, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(12, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(13, lines, stride, rows, column * stride * item, masks, w, acc)
-            three_line(14, lines, stride, rows, column * stride * item, masks, w, acc)
+            three_line(0, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(1, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(2, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(3, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(4, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(5, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(6, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(7, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(8, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(9, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(10, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(11, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(12, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(13, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
+            three_line(14, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
             end_block(lines, 1, b, column, acc)
             column, masks = column + lanes, masks + 4
         for i in range((lines - 1) * stride + 3):
