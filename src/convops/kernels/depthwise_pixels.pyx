@@ -1,14 +1,15 @@
 # cython: language_level=3
 """Convolution of single channels with vectors over channels, where these lie together.
 
-Called by `backends/direct.py` through `bind.pyx`; the sums are made in `sharing.pxd`. A tile is a box of output pixels times a range of channels. Pixels
-are read where they lie; padding is a pixel of its own, so that every boundary is only a matter of pointers. Other
-dtypes, other strides and several outputs per channel are copied first. Start reading at `tile_f`.
+Called by `backends/direct.py` through `bind.pyx`; the sums are made in `sharing.pxd`. A tile is a box of output pixels
+times a range of channels. Pixels are read where they lie; padding is a pixel of its own, so that every boundary is
+only a matter of pointers. Other dtypes, other strides and several outputs per channel are copied first. Start reading
+at `tile_f`.
 """
 from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
-from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.abi cimport NONE, RELU, Args
 from convops.kernels.lanes cimport greatest_divisor
 from convops.kernels.sharing cimport PIXELS, Block, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
@@ -76,7 +77,6 @@ cdef inline void copy_tile(const Args* a, Job* j, const Real* tag) noexcept nogi
 
 cdef inline void list_lines(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h) noexcept nogil:
     """Where the window's lines lie for an output line of the tile."""
-    cdef const Axis* last = &a.axis[2]
     cdef Py_ssize_t i, deep, high
     for i in range(j.block.line_count):
         deep = d * a.axis[0].stride + i // a.axis[1].window * a.axis[0].dilation

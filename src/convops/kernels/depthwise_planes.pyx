@@ -1,21 +1,21 @@
 # cython: language_level=3
 """Convolution of single channels with vectors over pixels: depthwise layers in planes, image filters, signals.
 
-Called by `backends/direct.py` through `bind.pyx`; the sums are made in `sliding.pxd`. A tile is a box of output pixels
-times a range of input channels, each of which has `panel_rows` outputs. Input lines are read where they lie; only
-where a window meets padding at a line's end, or the input needs conversion or has a stride, a few lines are copied,
-split by phase (position mod stride). Start reading at `tile_f`.
+Called by `backends/direct.py` through `bind.pyx`; `sum_block.pxd` hands blocks of a tile to the micro-kernels. A tile
+is a box of output pixels times a range of input channels, each of which has `panel_rows` outputs. Input lines are read
+where they lie; only where a window meets padding at a line's end, or the input needs conversion or has a stride, a few
+lines are copied, split by phase (position mod stride). Start reading at `tile_f`.
 """
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.block cimport ALONE, LINES, THREE, Block
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
-from convops.kernels.sliding cimport (
-    ACROSS, ALONE, LINES, THREE, Block, alone_8, slide_1, slide_2, slide_4, set_three_masks, slide_masked, three_4, three_4_apart, three_7,
-    three_7_apart)
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
+from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
+from convops.kernels.three cimport set_three_masks
 
 cdef enum:
     SHORT = 1024               # pixels of a plane that is worth no call of a micro-kernel of its own
@@ -136,62 +136,15 @@ cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t
                a.epilogue.add.step[2], j.block.count)
 
 
-cdef enum Kind:
-    INSIDE                     # every vector lies on the input
-    COPIED                     # every vector lies in the copy, and what follows the last may be read
-    MASKED                     # vectors may reach beyond the input's line
-    SMALL                      # the same for 3x3 windows
-    APART                      # and those with stride 2
-
-
-cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:
-    """How many of the vectors that are left the next micro-kernel takes."""
-    cdef Py_ssize_t least
-    if kind >= MASKED:
-        return 1
-    least = 1 if kind == COPIED else 0
-    if b.lines == 1 and left >= (ALONE // 2 + 1 if least else ALONE):
-        return ALONE
-    if ACROSS == 4 and left >= (3 if least else 4):
-        return 4
-    return 2 if left >= 2 else 1
-
-
-cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexcept nogil:
-    if kind == SMALL:
-        if b.lines > 4:
-            three_7(b, tag)
-        else:
-            three_4(b, tag)
-    elif kind == APART:
-        if b.lines > 4:
-            three_7_apart(b, tag)
-        else:
-            three_4_apart(b, tag)
-    elif kind == MASKED:
-        slide_masked(b, tag)
-    elif vectors == ALONE:
-        alone_8(b, tag)
-    elif vectors == 4:
-        slide_4(b, tag)
-    elif vectors == 2:
-        slide_2(b, tag)
-    else:
-        slide_1(b, tag)
-
-
 cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
                              Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
     """A block of output lines from column `begin` to `end`, in one output channel."""
     cdef Block* b = &j.block
-    cdef Py_ssize_t c = begin, stride = a.axis[2].stride
+    cdef Py_ssize_t c = begin, stride = a.axis[2].stride, span
     cdef int lanes = VECTOR_BYTES // sizeof(Real), vectors
-    cdef Py_ssize_t span
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     b.weights = a.weights + channel * taps * sizeof(Real)
-    b.bias = NULL
-    if a.epilogue.bias != NULL:
-        b.bias = a.epilogue.bias + channel * sizeof(Real)
+    b.bias = a.epilogue.bias + channel * sizeof(Real) if a.epilogue.bias != NULL else NULL
     while c < end:
         vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
         span = (end - c) // (vectors * lanes) * (vectors * lanes)

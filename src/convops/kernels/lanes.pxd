@@ -64,8 +64,10 @@ cdef extern from *:
     }
     #endif
     #if CONVOPS_VECTOR == 64
-    #define CONVOPS_EVEN_4(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-    #define CONVOPS_ODD_4(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+    #define CONVOPS_EVEN_4(a, b) \\
+        __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+    #define CONVOPS_ODD_4(a, b) \\
+        __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
     #define CONVOPS_EVEN_8(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
     #define CONVOPS_ODD_8(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
     #elif CONVOPS_VECTOR == 32
@@ -172,7 +174,7 @@ cdef inline inlined load_masked(const char* at, Mask mask, Vector* to) noexcept 
 
 
 cdef inline inlined end_vector(Vector value, Vector bias, const char* add, bint relu, char* out,
-                        Py_ssize_t count) noexcept nogil:
+                               Py_ssize_t count) noexcept nogil:
     """The first `count` lanes of a vector of sums through what `tile.finish` does: bias, add, relu."""
     cdef int lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     value = value + bias

@@ -52,7 +52,7 @@ cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) 
 
 
 cdef inline inlined share_position(int j, int wide, int slide, bint listed, const Block* b, Py_ssize_t line,
-                                  Py_ssize_t at, Py_ssize_t step, const Vector* w, Vector* acc) noexcept nogil:
+                                   Py_ssize_t at, Py_ssize_t step, const Vector* w, Vector* acc) noexcept nogil:
     cdef Vector x
     cdef const char* pixel
     cdef int k
@@ -68,7 +68,7 @@ cdef inline inlined share_position(int j, int wide, int slide, bint listed, cons
 
 
 cdef inline inlined share_line(int wide, int slide, bint listed, const Block* b, Py_ssize_t line, Py_ssize_t at,
-                              Vector* acc) noexcept nogil:
+                               Vector* acc) noexcept nogil:
     """One line of the window: every position is loaded once, for all outputs that it reaches."""
     cdef Vector w[8]
     cdef Py_ssize_t step = 0 if listed else b.steps[line]
