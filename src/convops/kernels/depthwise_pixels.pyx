@@ -120,17 +120,27 @@ cdef inline void list_points(const Args* a, Job* j, Py_ssize_t position) noexcep
                 j.blank if j.lines[i] == NULL or at < 0 else j.lines[i] + at * j.step)
 
 
-cdef inline void run_block(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w,
+cdef inline Py_ssize_t blocks_inside(const Args* a, const Job* j, Py_ssize_t position, Py_ssize_t most) noexcept nogil:
+    """How many full blocks, one behind the other, meet no padding."""
+    cdef Py_ssize_t blocks = 1, step = PIXELS * j.spacing * a.axis[2].stride
+    while j.plain and blocks < most and lies_inside(a, j, position + blocks * step):
+        blocks = blocks + 1
+    return blocks
+
+
+cdef inline void run_block(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, Py_ssize_t w, Py_ssize_t most,
                            const Real* tag) noexcept nogil:
-    """A block of output pixels, `spacing` apart, in all of the tile's channels."""
+    """A block of output pixels, `spacing` apart, in all of the tile's channels; full ones behind it, too."""
     cdef Block* b = &j.block
     cdef Py_ssize_t position = w * a.axis[2].stride + (j.tile.origin[2] * a.axis[2].stride if j.in_place else 0), s
     cdef bint listed = b.pixels < PIXELS or not is_shared(b) or not lies_inside(a, j, position)
     cdef const char* add = NULL
+    b.blocks = 1
     if listed:
         list_points(a, j, position)
     else:
         list_steps(a, j, position)
+        b.blocks = blocks_inside(a, j, position, most)
     if j.plain:
         b.out = <char*> line_of(&a.out, &j.tile, j.first, d, h, w)
         if a.epilogue.add.data != NULL:
@@ -161,8 +171,8 @@ cdef inline void run_line(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, con
             j.block.pixels = minimum(PIXELS, count - begin)
             if count >= PIXELS:
                 j.block.pixels, begin = PIXELS, minimum(begin, count - PIXELS)
-            run_block(a, j, d, h, offset + begin * j.spacing, tag)
-            begin = begin + PIXELS
+            run_block(a, j, d, h, offset + begin * j.spacing, (count - begin) // PIXELS, tag)
+            begin = begin + j.block.blocks * PIXELS
 
 
 cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept nogil:

@@ -26,6 +26,7 @@ cdef struct Block:
     bint overlap               # the last vector may begin earlier: nothing lies behind the last channel
     bint relu
     Py_ssize_t pixels
+    Py_ssize_t blocks          # full ones, one behind the other, where positions go by steps
     char* out
     Py_ssize_t out_step
     const char* add
@@ -106,9 +107,7 @@ cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, 
             acc[s] = acc[s] + w * (<const Vector*> (b.points[line * b.positions + s * b.slide + k] + at))[0]
 
 
-cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* block, Vector* tag) noexcept nogil:
-    cdef Block here = block[0]   # which stores of results cannot change
-    cdef const Block* b = &here
+cdef inline inlined sum_channels(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
     cdef Vector acc[PIXELS]
     cdef int s, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     cdef Py_ssize_t c = 0, i
@@ -124,6 +123,22 @@ cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* bl
                 spread_line(b, i, c * (VECTOR_BYTES // lanes), acc)
         end_pixels(b, c, acc)
         c = c + lanes
+
+
+cdef inline inlined sum_pixels(int wide, int slide, bint listed, const Block* block, Vector* tag) noexcept nogil:
+    cdef Block here = block[0]   # which stores of results cannot change
+    cdef Block* b = &here
+    cdef Py_ssize_t i, done = 0
+    while True:
+        sum_channels(wide, slide, listed, b, tag)
+        done = done + 1
+        if listed or done == b.blocks:
+            return
+        for i in range(b.line_count):
+            b.lines[i] = b.lines[i] + PIXELS * slide * b.steps[i]
+        b.out = b.out + PIXELS * b.out_step
+        if b.add != NULL:
+            b.add = b.add + PIXELS * b.add_step
 
 
 cdef inline outlined pixels_any(const Block* b, Vector* tag) noexcept nogil:
