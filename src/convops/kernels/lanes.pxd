@@ -70,19 +70,27 @@ cdef extern from *:
         __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
     #define CONVOPS_EVEN_8(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
     #define CONVOPS_ODD_8(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+    #define CONVOPS_NEXT_4(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+    #define CONVOPS_NEXT_8(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8)
     #elif CONVOPS_VECTOR == 32
     #define CONVOPS_EVEN_4(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
     #define CONVOPS_ODD_4(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
     #define CONVOPS_EVEN_8(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
     #define CONVOPS_ODD_8(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+    #define CONVOPS_NEXT_4(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8)
+    #define CONVOPS_NEXT_8(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4)
     #else
     #define CONVOPS_EVEN_4(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
     #define CONVOPS_ODD_4(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
     #define CONVOPS_EVEN_8(a, b) __builtin_shufflevector(a, b, 0, 2)
     #define CONVOPS_ODD_8(a, b) __builtin_shufflevector(a, b, 1, 3)
+    #define CONVOPS_NEXT_4(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4)
+    #define CONVOPS_NEXT_8(a, b) __builtin_shufflevector(a, b, 1, 2)
     #endif
     #define convops_even_f32(a, b) CONVOPS_EVEN_4(a, b)
     #define convops_odd_f32(a, b) CONVOPS_ODD_4(a, b)
+    #define convops_next_f32(a, b) CONVOPS_NEXT_4(a, b)
+    #define convops_next_f64(a, b) CONVOPS_NEXT_8(a, b)
     #define convops_even_f64(a, b) CONVOPS_EVEN_8(a, b)
     #define convops_odd_f64(a, b) CONVOPS_ODD_8(a, b)
     /* Keeps a vector in a register, and the order of the code: the compiler would load an operand once per use, sink
@@ -116,6 +124,9 @@ cdef extern from *:
     void store_f64 "convops_store_f64"(char*, f64v, Py_ssize_t) nogil
     f32v even_f32 "convops_even_f32"(f32v, f32v) nogil
     f64v even_f64 "convops_even_f64"(f64v, f64v) nogil
+    # All lanes but the first of one vector, and the first of another.
+    f32v next_f32 "convops_next_f32"(f32v, f32v) nogil
+    f64v next_f64 "convops_next_f64"(f64v, f64v) nogil
     f32v odd_f32 "convops_odd_f32"(f32v, f32v) nogil
     f64v odd_f64 "convops_odd_f64"(f64v, f64v) nogil
     void fetch "convops_fetch"(const char*) nogil

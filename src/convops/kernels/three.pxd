@@ -3,12 +3,12 @@
 # Lines are read where they lie, by masked loads that supply the zeros of the padding.
 from convops.kernels.block cimport Block, end_block, inner_mask
 from convops.kernels.lanes cimport (
-    Mask, begin_chain, even_f32, even_f64, fetch, keep, load_masked, load_weight, odd_f32, odd_f64)
+    Mask, begin_chain, even_f32, even_f64, fetch, keep, load_masked, load_weight, next_f32, next_f64, odd_f32, odd_f64)
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
 
 cdef inline inlined load_three(int stride, const char* x, const Mask* masks, Vector* column) noexcept nogil:
-    """What the three taps of a line need; two vectors of items each where only every second one counts."""
+    """What the three taps of a line need; of three vectors where every second item counts."""
     cdef Vector low
     cdef Vector high
     cdef int item = 4 if Vector is f32v else 8
@@ -23,12 +23,11 @@ cdef inline inlined load_three(int stride, const char* x, const Mask* masks, Vec
         column[0], column[1] = even_f32(low, high), odd_f32(low, high)
     else:
         column[0], column[1] = even_f64(low, high), odd_f64(low, high)
-    load_masked(x + 2 * item, masks[2], &low)
-    load_masked(x + 2 * item + VECTOR_BYTES, masks[3], &high)
+    load_masked(x + 2 * VECTOR_BYTES, masks[2], &high)
     if Vector is f32v:
-        column[2] = even_f32(low, high)
+        column[2] = next_f32(column[0], high)
     else:
-        column[2] = even_f64(low, high)
+        column[2] = next_f64(column[0], high)
 
 
 cdef inline inlined three_into(int r, int line, int lines, const Vector* w, const Vector* column,
@@ -70,9 +69,8 @@ cdef inline void set_three_masks(const Block* b, int stride, int lanes, Mask* ma
         position = b.position + column * lanes * stride
         masks[0] = inner_mask(b, position, lanes)
         masks[1] = inner_mask(b, position + (1 if stride == 1 else lanes), lanes)
-        masks[2] = inner_mask(b, position + 2, lanes)
-        masks[3] = inner_mask(b, position + 2 + lanes, lanes)
-        masks = masks + 4
+        masks[2] = inner_mask(b, position + (2 if stride == 1 else 2 * lanes), lanes)
+        masks = masks + 3
 
 
 cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag) noexcept nogil:
@@ -115,7 +113,7 @@ cdef inline inlined three(int lines, int stride, const Block* block, Vector* tag
             three_line(13, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
             three_line(14, lines, stride, rows, column * stride * item, b.ahead, masks, w, acc)
             end_block(lines, 1, b, column, acc)
-            column, masks = column + lanes, masks + 4
+            column, masks = column + lanes, masks + 3
         for i in range((lines - 1) * stride + 3):
             rows[i] = rows[i] + b.advance[i]
         b.weights, b.out = b.weights + 9 * item, b.out + b.out_channel
