@@ -9,9 +9,10 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.direct_channels import cut_channels, seconds_of_channels
+from convops.backends.direct_depthwise import cut_depthwise, seconds_of_depthwise
 from convops.backends.direct_pixels import cut_pixels, seconds_of_pixels, smallest_halo
 from convops.backends.packed import PackedBackend
-from convops.backends.packed_run import Tiling
+from convops.backends.tiling import Tiling
 from convops.problem.conv import ConvProblem
 
 # A halo copy larger than this is no tile any more.
@@ -34,8 +35,7 @@ class Direct(PackedBackend):
 
     def cut(self, problem: ConvProblem, machine: Machine) -> Tiling:
         cuts = [cut_pixels(problem, machine)]
-        if channels := cut_channels(problem, machine):
-            cuts.append(channels)
+        cuts += filter(None, (cut_channels(problem, machine), cut_depthwise(problem, machine)))
         return min(cuts, key=lambda tiling: _seconds(problem, machine, tiling))
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
@@ -43,6 +43,8 @@ class Direct(PackedBackend):
 
 
 def _seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
+    if tiling.kernel.startswith("depthwise"):
+        return seconds_of_depthwise(problem, machine, tiling)
     if tiling.kernel == "dense":
         return seconds_of_channels(problem, machine, tiling)
     return seconds_of_pixels(problem, machine, tiling)

@@ -8,7 +8,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.packed import TILE_FLOPS
-from convops.backends.packed_run import Tiling, block_channels, packed_rows
+from convops.backends.tiling import Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis

@@ -17,7 +17,7 @@ from convops.backends.packed import (
     row_tiles,
     split_rows,
 )
-from convops.backends.packed_run import Tiling, block_channels
+from convops.backends.tiling import Tiling, block_channels
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 

@@ -22,7 +22,7 @@ from convops.backends.packed import (
     row_tiles,
     split_rows,
 )
-from convops.backends.packed_run import REDUCTION_BLOCK, Tiling
+from convops.backends.tiling import REDUCTION_BLOCK, Tiling
 from convops.problem.conv import ConvProblem
 
 # Tiles into which even a small map is cut.

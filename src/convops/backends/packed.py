@@ -12,7 +12,8 @@ import numpy as np
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
-from convops.backends.packed_run import REDUCTION_BLOCK, PackedRunner, Tiling, block_channels, packed_rows
+from convops.backends.packed_run import PackedRunner
+from convops.backends.tiling import REDUCTION_BLOCK, Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.kernels.express import Express
 from convops.problem import dtypes

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
-from math import ceil, prod
+from math import ceil
 
 import numpy as np
 
 from convops.backends.base import Array
 from convops.backends.express import Count, express
 from convops.backends.finish import cast
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, RANK, kernel_axes
-from convops.backends.packed_weights import Packing
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.packed_weights import packing
 from convops.backends.threads import useful_workers
+from convops.backends.tiling import Tiling, kernel_sizes, skipped_axis, suffix
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
@@ -22,48 +22,6 @@ from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
-
-# Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
-REDUCTION_BLOCK = 288
-
-
-@dataclass(frozen=True, slots=True)
-class Tiling:
-    """How one problem is cut: panels for the micro-kernel, tiles for the threads, items for the scratch."""
-
-    kernel: str  # "direct" and "im2col" have vectors over pixels, "dense" over output channels
-    rows: int  # output channels of a panel
-    columns: int  # pixels of a panel, at most
-    tile_panels: int  # of a tile at most
-    tile_columns: int
-    tile_shape: tuple[int, ...]
-    tiles: int  # of one image, as far as pixels are cut
-    slots: int  # pixels computed per tile, useful or not
-    totals: int  # sums that a tile keeps
-    halo: int  # items that a tile copies at a time
-    listed: int  # offsets of one channel block
-    unit: int = 0  # the last panel's rows are the fewest multiple of it that do
-    line: int = 0  # "dense": a square of results in transposition
-    halo_channels: int = 0
-    halo_gap: int = 0
-    pixels_first: bool = False
-
-    def scratch(self, itemsize: int) -> tuple[int, int, int, int]:
-        """Byte offsets of line, columns and offsets, and the whole size."""
-        line = _aligned(self.totals * itemsize)
-        columns = line + _aligned(self.line * itemsize)
-        # A panel may be read to its end where the last output ends earlier.
-        offsets = columns + _aligned((self.halo + 2 * self.columns) * itemsize)
-        return line, columns, offsets, offsets + _aligned(8 * max(REDUCTION_BLOCK, self.listed))
-
-
-def _aligned(size: int) -> int:
-    return -(-size // 4096) * 4096
-
-
-def block_channels(problem: ConvProblem) -> int:
-    """Channels per reduction block; the order is channel block, taps, channels inside the block."""
-    return max(1, min(problem.group_channels, REDUCTION_BLOCK // prod(problem.window)))
 
 
 class PackedRunner:
@@ -76,7 +34,8 @@ class PackedRunner:
 
     def __init__(self, problem: ConvProblem, tiling: Tiling, seconds: float) -> None:
         self._problem = problem
-        self._parts = tiling.tiles * ceil(problem.group_rows / tiling.rows)
+        sizes = kernel_sizes(problem, tiling)
+        self._parts = tiling.tiles * ceil(sizes["rows"] / sizes["panel_rows"])
         self._tiling = tiling
         self._seconds = seconds
         self._item = np.dtype(problem.dtype).itemsize
@@ -85,7 +44,7 @@ class PackedRunner:
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._launch = self._make_launch(cast=cast_to, policy=policy)
-        self._pack = Packing(problem, packed_rows(problem, tiling), f"pack_weights_{_suffix(problem)}", _sizes(problem, tiling))
+        self._pack = packing(problem, tiling)
 
     def with_weights(self, w: Array, bias: Array | None) -> PackedRunner:
         """A copy with packed weights and scratch memory of its own."""
@@ -124,7 +83,7 @@ class PackedRunner:
         line, columns, offsets, stride = self._scratch
         return Launch(
             getattr(isa, "gemm" if tiling.kernel == "im2col" else tiling.kernel),
-            f"{tiling.kernel}_{_suffix(problem)}",
+            f"{tiling.kernel}_{suffix(problem)}",
             kernel_axes(problem.axes, tiling.tile_shape),
             tiles=tiling.tiles,
             chunk=CHUNK_SECONDS / self._seconds,
@@ -141,13 +100,15 @@ class PackedRunner:
             halo_channels=tiling.halo_channels,
             halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
-            skipped_axis=_skipped_axis(problem) if tiling.kernel == "dense" else -1,
+            skipped_axis=skipped_axis(problem) if tiling.kernel == "dense" else -1,
             zeros=np.zeros(problem.out_channels, problem.dtype),
             **store,
-            **_sizes(problem, tiling),
+            **kernel_sizes(problem, tiling),
         )
 
     def _micro_kernel(self) -> dict[str, int]:
+        if self._tiling.kernel.startswith("depthwise"):
+            return {}
         if self._tiling.kernel != "dense":
             return {"micro": isa.micro.address(self._tiling.rows, self._item)}
         return {"turned": isa.micro_channels.table(self._item)}
@@ -190,35 +151,3 @@ class PackedRunner:
             part = slice(image, image + 1)
             self._run(plain, x[part], sums, workers, None if add is None else add[part])
             cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
-
-
-def _suffix(problem: ConvProblem) -> str:
-    return "f32" if problem.dtype == "float32" else "f64"
-
-
-def _sizes(problem: ConvProblem, tiling: Tiling) -> dict[str, int]:
-    return {
-        "groups": problem.groups,
-        "channels": problem.group_channels,
-        "rows": problem.group_rows,
-        "panel_rows": tiling.rows,
-        "panel_unit": tiling.unit,
-        "panel_columns": tiling.columns,
-        "block_channels": block_channels(problem),
-        "block_steps": REDUCTION_BLOCK,
-    }
-
-
-def packed_rows(problem: ConvProblem, tiling: Tiling) -> int:
-    """Rows of the packed weights, those included that fill the last panels."""
-    return problem.groups * ceil(problem.group_rows / tiling.unit) * tiling.unit
-
-
-def _skipped_axis(problem: ConvProblem) -> int:
-    """The kernels' axis whose zero padding finite weights need not be multiplied with; -1 if there is none."""
-    axes = (None,) * (RANK - len(problem.axes)) + problem.axes
-    for i, axis in enumerate(axes[:-1]):
-        if axis and axis.window > 1:
-            zeros = axis.boundary == ("constant",) * 2 and problem.fill == 0 and not problem.is_stuffed
-            return i if zeros and (axis.inner[0] > 0 or axis.padded > axis.inner[1]) else -1
-    return -1

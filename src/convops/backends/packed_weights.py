@@ -7,6 +7,7 @@ import numpy as np
 from convops.backends.base import Array
 from convops.backends.express import filters, offsets
 from convops.backends.lowering import kernel_axes
+from convops.backends.tiling import Tiling, kernel_sizes, packed_rows, suffix
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
@@ -15,13 +16,13 @@ from convops.problem.geometry import Axis
 
 
 class Packing:
-    """Packs weights of one problem into so many rows; `sizes` are those of the kernel that reads them."""
+    """Packs weights of one problem into so many items; `sizes` are those of the kernel that reads them."""
 
-    def __init__(self, problem: ConvProblem, rows: int, kernel: str, sizes: dict[str, int]) -> None:
+    def __init__(self, problem: ConvProblem, items: int, kernel: str, sizes: dict[str, int]) -> None:
         self._problem = problem
-        self._items = rows * problem.products
+        self._items = items
         window = kernel_axes(tuple(Axis(n, n, 1, 1, (0, 0), 1) for n in problem.window))
-        self._launch = Launch(isa.gemm, kernel, window, tiles=problem.groups, chunk=1.0, **sizes)
+        self._launch = Launch(isa.gemm, kernel, window, tiles=sizes["groups"], chunk=1.0, **sizes)
 
     def __call__(self, w: Array) -> tuple[Array, bool]:
         """A packed copy, and whether all weights are finite."""
@@ -35,3 +36,18 @@ class Packing:
         w = filters(problem.dtype, (problem.out_channels, problem.group_channels, *problem.window))
         bias = offsets(problem.dtype, problem.out_channels) if problem.epilogue.has_bias else None
         return way.pack_with(self._launch, w, bias, self._items * np.dtype(problem.dtype).itemsize)
+
+
+def packing(problem: ConvProblem, tiling: Tiling) -> Packing:
+    """How the kernels of a tiling want their weights.
+
+    In panels; for depthwise kernels the taps of each output together, or the outputs of each tap where they read
+    pixel by pixel.
+    """
+    kernel, sizes = f"pack_weights_{suffix(problem)}", kernel_sizes(problem, tiling)
+    if not tiling.kernel.startswith("depthwise"):
+        return Packing(problem, packed_rows(problem, tiling) * problem.products, kernel, sizes)
+    rows = problem.out_channels
+    sizes |= {"channels": 1, "panel_rows": rows if tiling.pixels_first else 1, "panel_unit": 1}
+    # The last vector may reach over the end.
+    return Packing(problem, rows * problem.products + tiling.columns, kernel, sizes)

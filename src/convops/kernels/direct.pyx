@@ -10,8 +10,9 @@ from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport Real
+from convops.kernels.sweep cimport sweep
 from convops.kernels.tile cimport (
-    Tile, blank_run, gather_run, locate_box, minimum, source, sweep)
+    Tile, blank_run, gather_run, locate_box, minimum, source)
 
 
 # The halo copy of one channel: phases, then positions, of each of the three axes.

@@ -9,9 +9,10 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
+from convops.kernels.sweep cimport sweep
 from convops.kernels.tile cimport (
     Place, Tile, blank_run, ceil_div, gather_run, minimum, next_line, packed_row, panel_count, panel_height, place_of,
-    source, sweep)
+    source)
 
 
 cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t) noexcept nogil:

@@ -1,0 +1,48 @@
+# Which micro-kernel takes a block of depthwise outputs.
+from convops.kernels.block cimport ACROSS, ALONE, Block
+from convops.kernels.simd cimport Vector
+from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked
+from convops.kernels.three cimport three_4, three_4_apart, three_7, three_7_apart
+
+cdef enum Kind:
+    INSIDE                     # every vector lies on the input
+    COPIED                     # every vector lies in the copy, and what follows the last may be read
+    MASKED                     # vectors may reach beyond the input's line
+    SMALL                      # the same for 3x3 windows
+    APART                      # and those with stride 2
+
+
+cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:
+    """How many of the vectors that are left the next micro-kernel takes."""
+    cdef Py_ssize_t least
+    if kind >= MASKED:
+        return 1
+    least = 1 if kind == COPIED else 0
+    if b.lines == 1 and left >= (ALONE // 2 + 1 if least else ALONE):
+        return ALONE
+    if ACROSS == 4 and left >= (3 if least else 4):
+        return 4
+    return 2 if left >= 2 else 1
+
+
+cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexcept nogil:
+    if kind == SMALL:
+        if b.lines > 4:
+            three_7(b, tag)
+        else:
+            three_4(b, tag)
+    elif kind == APART:
+        if b.lines > 4:
+            three_7_apart(b, tag)
+        else:
+            three_4_apart(b, tag)
+    elif kind == MASKED:
+        slide_masked(b, tag)
+    elif vectors == ALONE:
+        alone_8(b, tag)
+    elif vectors == 4:
+        slide_4(b, tag)
+    elif vectors == 2:
+        slide_2(b, tag)
+    else:
+        slide_1(b, tag)

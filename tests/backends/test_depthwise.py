@@ -1,0 +1,181 @@
+"""Convolution of single channels: the bits of im2col for every shape, and no byte read or written beyond an array."""
+
+import ctypes
+import mmap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles.geometry import BOUNDARIES
+from support import DTYPES, digest, poisoned, run_python, same_bits, to_last
+
+import convops
+from convops.backends.base import this_machine
+from convops.backends.direct import Direct
+from convops.backends.direct_depthwise import cut_depthwise
+
+EXTRA = [{}, {"activation": "relu"}, {"activation": "leaky_relu"}]
+
+
+@st.composite
+def calls(draw):
+    """Arrays and keywords of a call of conv whose groups have one channel."""
+    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731
+    alike = lambda high: (draw(st.integers(1, high)),) * rank  # noqa: E731
+    window = draw(st.sampled_from([(3,) * rank, (5,) * rank, each(1, 7 if rank < 3 else 4)]))
+    stride = draw(st.sampled_from([alike(2), each(1, 4)]))
+    dilation = draw(st.sampled_from([(1,) * rank, each(1, 3)]))
+    padding = tuple((draw(st.integers(-1, 4)), draw(st.integers(0, 4))) for _ in range(rank))
+    least = [d * (n - 1) + 2 for n, d in zip(window, dilation, strict=True)]
+    spatial = tuple(max(m, e) for m, e in zip(each(1, 70 if rank < 3 else 20), least, strict=True))
+    groups, rows = draw(st.integers(1, 37)), draw(st.sampled_from([1, 1, 2, 3]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(DTYPES))
+    x = 50 * rng.standard_normal((draw(st.integers(1, 2)), groups, *spatial))
+    x = x.astype(draw(st.sampled_from([dtype, dtype, dtype, "float16", "int8"])))
+    layout = draw(st.sampled_from(["channels_first", "channels_last"]))
+    keywords = {
+        "stride": stride,
+        "dilation": dilation,
+        "padding": padding,
+        "groups": groups,
+        "boundary": draw(st.sampled_from(["constant", *BOUNDARIES])),
+        "fill": draw(st.sampled_from([0, 0, 2])),
+        "layout": layout,
+        **draw(st.sampled_from(EXTRA)),
+    }
+    w = rng.standard_normal((groups * rows, 1, *window)).astype(dtype)
+    bias = draw(st.sampled_from([None, rng.standard_normal(groups * rows).astype(dtype)]))
+    add = draw(st.sampled_from([None, None, rng]))
+    return to_last(x, rank) if layout == "channels_last" else x, w, bias, keywords, add
+
+
+@given(call=calls())
+def test_the_bits_of_im2col(call):
+    x, w, bias, keywords, rng = call
+    expected = convops.conv(x, w, bias, backend="im2col", **keywords)
+    if rng is not None:
+        keywords["add"] = rng.standard_normal(expected.shape).astype(w.dtype)
+        expected = convops.conv(x, w, bias, backend="im2col", **keywords)
+    out = poisoned(expected.shape, expected.dtype)
+    same_bits(convops.conv(x, w, bias, backend="direct", out=out, **keywords), expected)
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("width", [*range(1, 71, 3), 127, 128, 129])
+def test_every_width(width, layout):
+    rng = np.random.default_rng(width)
+    for window, stride in ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (4, 3)):
+        for height in (1, 5, 7, 8, 15):
+            x = rng.standard_normal((1, 19, height, width), np.float32)
+            w = rng.standard_normal((19, 1, window, window), np.float32)
+            x = to_last(x, 2) if layout == "channels_last" else x
+            keywords = {"stride": stride, "padding": window // 2, "groups": 19, "layout": layout}
+            answers = [convops.conv(x, w, backend=b, **keywords) for b in ("direct", "im2col")]
+            assert digest(answers[0]) == digest(answers[1]), (window, stride, height)
+
+
+@pytest.mark.parametrize("window", [(3, 3), (4, 5), (9, 1), (15, 15), (1, 31), (17, 17)])
+@pytest.mark.parametrize("boundary", ["constant", "reflect", "wrap"])
+def test_image_filters(window, boundary):
+    rng = np.random.default_rng(3)
+    image, kernel = rng.standard_normal((67, 301), np.float32), rng.standard_normal(window, np.float32)
+    answers = [convops.correlate(image, kernel, "same", boundary=boundary, backend=b) for b in ("direct", "im2col")]
+    same_bits(*answers)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_values_that_are_not_finite_stay_where_the_definition_puts_them(dtype):
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 21, 23, 37)).astype(dtype), rng.standard_normal((21, 1, 3, 3)).astype(dtype)
+    x[0, 3, 5, 0], x[1, 4, 22, 36], w[7, 0, 1, 2] = np.inf, np.nan, np.inf
+    for layout in ("channels_first", "channels_last"):
+        one = to_last(x, 2) if layout == "channels_last" else x
+        keywords = {"padding": 1, "groups": 21, "layout": layout}
+        answers = [convops.conv(one, w, backend=b, **keywords) for b in ("direct", "im2col")]
+        np.testing.assert_array_equal(*answers)
+
+
+def test_sums_begin_with_positive_zero():
+    x, bias = np.full((1, 5, 9, 9), -0.0, np.float32), np.full(5, -0.0, np.float32)
+    w = np.ones((5, 1, 3, 3), np.float32)
+    for keywords in ({}, {"activation": "relu"}, {"activation": "leaky_relu"}):
+        answers = [convops.conv(x, w, bias, groups=5, backend=b, **keywords) for b in ("direct", "im2col", "reference")]
+        same_bits(*answers[:2])
+        assert not np.signbit(answers).any()
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_depthwise_layers_are_cut_for_it(layout):
+    x, w = np.zeros((1, 64, 28, 28), np.float32), np.zeros((64, 1, 3, 3), np.float32)
+    x = to_last(x, 2) if layout == "channels_last" else x
+    plan = convops.plan("conv", x, w, groups=64, layout=layout, backend="direct")
+    tiling = Direct().cut(plan.problem, this_machine())
+    assert tiling == cut_depthwise(plan.problem, this_machine())
+
+
+class Guarded:
+    """Memory that ends (or begins) where a page begins (or ends) that must not be touched."""
+
+    def __init__(self, size):
+        pages = -(-size // mmap.PAGESIZE)
+        self.memory = mmap.mmap(-1, (pages + 2) * mmap.PAGESIZE)
+        self.begin = mmap.PAGESIZE
+        self.end = (pages + 1) * mmap.PAGESIZE
+        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        for page in (address, address + self.end):
+            assert protect(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+
+    def array(self, shape, dtype, at_end):
+        """An array that touches one of the two pages."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        start = self.end - size if at_end else self.begin
+        return np.frombuffer(self.memory, dtype, int(np.prod(shape)), start).reshape(shape)
+
+
+def check_guarded_calls():
+    """Every path with every operand beside a page that kills whoever touches it."""
+    for layout in ("channels_first", "channels_last"):
+        for size, window, stride, groups in (
+            (7, 3, 1, 5),
+            (20, 3, 2, 17),
+            (33, 5, 1, 33),
+            (50, 5, 2, 19),
+            (40, 4, 3, 3),
+        ):
+            for padding, dtype in ((0, "float32"), (2, "float32"), (1, "float64")):
+                for at_end in (False, True):
+                    call_guarded(layout, size, window, stride, groups, padding, dtype, at_end)
+
+
+def call_guarded(layout, size, window, stride, groups, padding, dtype, at_end):
+    """One of these calls."""
+    shape = (2, groups, size, size) if layout == "channels_first" else (2, size, size, groups)
+    rng = np.random.default_rng(size)
+    plain = [rng.standard_normal(s).astype(dtype) for s in (shape, (groups, 1, window, window), (groups,))]
+    keywords = {"stride": stride, "padding": padding, "groups": groups, "layout": layout}
+    expected = convops.conv(*plain, backend="im2col", **keywords)
+    add = np.ones_like(expected)
+    guarded = [guard(a, at_end) for a in (*plain, add, expected)]
+    out = guarded[-1]
+    for extra in ({}, {"add": guarded[3], "activation": "relu"}):
+        out[...] = 0
+        convops.conv(*guarded[:3], backend="direct", out=out, **keywords, **extra)
+        same_bits(out, np.maximum(expected + add, 0) if extra else expected)
+
+
+def guard(plain, at_end):
+    """A copy beside a forbidden page."""
+    copy = Guarded(plain.nbytes).array(plain.shape, plain.dtype, at_end)
+    copy[...] = plain
+    return copy
+
+
+def test_nothing_beyond_an_array_is_touched():
+    here = Path(__file__).parent
+    script = "import sys; sys.path[:0] = sys.argv[1:]; import test_depthwise; test_depthwise.check_guarded_calls()"
+    run_python(script, str(here), str(here.parent))
