@@ -5,6 +5,9 @@ ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, 
 # The same with vectors over output channels, for pixels `step` bytes apart.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                         const Py_ssize_t* offsets, char* totals, bint first) noexcept nogil
+# `count` lines of vectors through a transform: items `step` bytes apart, results `pitch`, lines `next_x` and `next_to`.
+ctypedef void (*Pass)(int count, const char* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
+                      Py_ssize_t next_to) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil
@@ -89,6 +92,18 @@ cdef struct Args:
     int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
     double norm                # lp pooling: the p
     Py_ssize_t rank            # rank pooling: from the end where negative
+    # Winograd: a block is so many strips (rows of tiles, of all images) by `tile_columns` tiles; sums are kept for so
+    # many row panels. Bytes from one point to the next, where halo and sums begin, weights of plain sums.
+    Py_ssize_t images
+    Py_ssize_t strips
+    Py_ssize_t kept_panels
+    Py_ssize_t pitch_inputs
+    Py_ssize_t pitch_sums
+    Py_ssize_t scratch_halo
+    Py_ssize_t scratch_sums
+    const char* plain_weights
+    Pass input_pass
+    Pass output_pass[2]        # of lines and of columns
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

@@ -8,7 +8,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Turned
+from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Pass, Turned
 
 cdef extern from *:
     """
@@ -46,12 +46,15 @@ cdef class Launch:
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, Py_ssize_t chunk, size_t micro=0, size_t turned=0,
                  bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
-                 constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
+                 constants=(0.0, 0.0), size_t cast=0, int policy=0, passes=(0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
         self.args.turned = <const Turned*> turned
+        self.args.input_pass = <Pass> <void*> <size_t> passes[0]
+        self.args.output_pass[0] = <Pass> <void*> <size_t> passes[1]
+        self.args.output_pass[1] = <Pass> <void*> <size_t> passes[2]
         self.args.divisor = divisor
         self.args.count_padding = count_padding
         self.args.epilogue.cast = <Cast> <void*> cast
@@ -76,7 +79,8 @@ cdef class Launch:
 
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
-                   scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0, norm=0.0, rank=0):
+                   scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0, norm=0.0, rank=0,
+                   strips=1, kept_panels=1, pitch_inputs=0, pitch_sums=0, scratch_halo=0, scratch_sums=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_columns = panel_rows, panel_columns
@@ -86,12 +90,15 @@ cdef class Launch:
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.pooling, a.norm, a.rank = pooling, norm, rank
+        a.strips, a.kept_panels = strips, kept_panels
+        a.pitch_inputs, a.pitch_sums = pitch_inputs, pitch_sums
+        a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
 
-    def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
-                 int workers=1, size_t load=0):
+    def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
+                 add=None, index=None, scratch=None, int workers=1, size_t load=0):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
-        False where a result did not fit its dtype; the caller finds out which.
+        `items` replaces tiles times images where tiles of several images go together. False where a result did not fit its dtype; the caller finds out which.
         """
         cdef Args args = self.args
         cdef list views = []
@@ -106,8 +113,10 @@ cdef class Launch:
             args.weights = _pointer(weights, views, 0)
             args.epilogue.bias = _pointer(bias, views, 0)
             args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
+            args.plain_weights = _pointer(plain_weights, views, 0)
             args.workers = workers
-            self._run(&args, self.tiles * images)
+            args.images = images
+            self._run(&args, items or self.tiles * images)
         finally:
             views.clear()
         return status == 0

@@ -1,0 +1,146 @@
+"""Running Winograd: transformed weights, scratch memory, the launch."""
+
+from __future__ import annotations
+
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.backends.finish import cast
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
+from convops.backends.threads import useful_workers
+from convops.backends.winograd_matrices import weights_matrix
+from convops.backends.winograd_tiles import Blocks
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import ACTIVATIONS
+
+
+class WinogradRunner:
+    """One problem with its transformed weights, callable from many threads."""
+
+    def __init__(
+        self, problem: ConvProblem, blocks: Blocks, w: Array, bias: Array | None, seconds: float
+    ) -> None:
+        self._problem = problem
+        self._blocks = blocks
+        self._seconds = seconds
+        self._points = max(blocks.points)
+        self._weights = transformed(problem, blocks, w)
+        self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
+        self._memory = Workspace()
+        self._scratch = blocks.scratch(problem.group_channels)
+        self._native = dtypes.named(problem.dtype)
+        cast_to = isa.convert.cast_address(problem.types.result, blocks.itemsize)
+        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        self._launch = self._make_launch(cast=cast_to, policy=policy)
+
+    def _make_launch(self, **store: int) -> Launch:
+        problem, blocks = self._problem, self._blocks
+        inputs, sums = blocks.pitches(problem.group_channels)
+        suffix = "f32" if problem.dtype == "float32" else "f64"
+        return Launch(
+            isa.winograd,
+            f"winograd_{suffix}",
+            kernel_axes(problem.axes, blocks.tile),
+            tiles=blocks.strip_items,
+            chunk=int(CHUNK_SECONDS / self._seconds * blocks.strip_items),
+            turned=isa.micro_channels.table(blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize),
+            passes=self._passes(),
+            fill=np.array(problem.fill, problem.dtype).tobytes(),
+            activation=ACTIVATIONS.index(problem.epilogue.activation),
+            constants=problem.epilogue.constants,
+            groups=problem.groups,
+            channels=problem.group_channels,
+            rows=problem.group_rows,
+            panel_rows=blocks.rows,
+            panel_columns=isa.micro_channels.most_pixels(),
+            tile_panels=blocks.tile_panels,
+            tile_columns=blocks.columns,
+            block_channels=blocks.channel_block,
+            pixels_first=problem.arrangement.is_channels_last,
+            strips=blocks.strips,
+            kept_panels=blocks.kept_panels,
+            pitch_inputs=inputs,
+            pitch_sums=sums,
+            **self._scratch,
+            **store,
+        )
+
+    def _passes(self) -> tuple[int, int, int]:
+        tile = (1, *self._blocks.tile)[-2:]
+        item, points = self._blocks.itemsize, self._points
+        back = (isa.winograd_passes.address(points, m, item) if m > 1 else 0 for m in tile)
+        return isa.winograd_passes.address(points, 0, item), *back
+
+    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+        if add is not None:
+            add = add.astype(self._problem.dtype, copy=False)
+        if not self._run(self._launch, x, out, workers, add):
+            self._raise_first_misfit(x, workers, add)
+
+    def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
+        items = self._items(len(x))
+        workers = useful_workers(workers, items, self._seconds * len(x))
+        load = 0
+        if x.dtype != self._native:
+            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._blocks.itemsize)
+        scratch = self._memory.borrow(self._scratch["scratch_stride"] * workers + 64)
+        try:
+            return launch(
+                x,
+                out,
+                images=len(x),
+                items=items,
+                weights=self._weights,
+                bias=self._bias,
+                add=add,
+                scratch=aligned(scratch),
+                workers=workers,
+                load=load,
+            )
+        finally:
+            self._memory.give_back(scratch)
+
+    def _items(self, images: int) -> int:
+        problem, blocks = self._problem, self._blocks
+        counts = [ceil(a.out / t) for a, t in zip(problem.axes, blocks.tile, strict=True)]
+        strips = ceil(images * prod(counts[:-1]) / blocks.strips)
+        parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
+        return strips * ceil(counts[-1] / blocks.columns) * problem.groups * parts
+
+    def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
+        """Compute image by image what the kernel could not store, to say where it stands."""
+        plain = self._make_launch()
+        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
+        for image in range(len(x)):
+            part = slice(image, image + 1)
+            self._run(plain, x[part], sums, workers, None if add is None else add[part])
+            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+
+
+def aligned(memory: Array) -> Array:
+    """From the first whole cache line on."""
+    return memory[-memory.ctypes.data % 64 :]
+
+
+def transformed(problem: ConvProblem, blocks: Blocks, w: Array) -> Array:
+    """G h G^T in float64, rounded once, in the order in which points are multiplied."""
+    u = w.reshape(problem.groups, problem.group_rows, problem.group_channels, *problem.window).astype(np.float64)
+    for axis, points in enumerate(blocks.points):
+        if points > 1:
+            u = np.moveaxis(np.tensordot(u, weights_matrix(points, problem.window[axis]), ((3 + axis,), (1,))), -1, 3 + axis)
+    count = prod(blocks.points)
+    panels = ceil(problem.group_rows / blocks.rows)
+    memory = np.zeros(problem.groups * count * panels * problem.group_channels * blocks.rows + 16, problem.dtype)
+    memory = memory[-memory.ctypes.data % 64 // blocks.itemsize :]
+    size = problem.groups * count * panels * problem.group_channels * blocks.rows
+    packed = memory[:size].reshape(problem.groups, count, panels, problem.group_channels, blocks.rows)
+    u = u.reshape(problem.groups, problem.group_rows, problem.group_channels, count).transpose(0, 3, 2, 1)
+    for p in range(panels):
+        rows = u[..., p * blocks.rows : (p + 1) * blocks.rows]
+        packed[:, :, p, :, : rows.shape[-1]] = rows
+    return packed
