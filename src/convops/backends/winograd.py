@@ -17,7 +17,7 @@ from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 # Channels summed in sequence: the bits depend on it.
-CHANNEL_BLOCK = 32
+CHANNEL_BLOCK = 16
 
 
 @lru_cache(maxsize=256)

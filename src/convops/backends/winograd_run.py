@@ -48,7 +48,7 @@ class WinogradRunner:
             kernel_axes(problem.axes, blocks.tile),
             tiles=blocks.strip_items,
             chunk=int(CHUNK_SECONDS / self._seconds * blocks.strip_items),
-            turned=isa.micro_channels.table(blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize),
+            products=isa.winograd_products.table(blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize),
             passes=self._passes(),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),

@@ -8,6 +8,9 @@ ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const 
 # `count` lines of vectors through a transform: items `step` bytes apart, results `pitch`, lines `next_x` and `next_to`.
 ctypedef void (*Pass)(int count, const char* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
                       Py_ssize_t next_to) noexcept nogil
+# Sums over channel blocks for tiles `step` bytes apart, blocks `next_x`.
+ctypedef void (*Product)(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
+                         const char* weights, char* totals) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil
@@ -102,6 +105,7 @@ cdef struct Args:
     Py_ssize_t scratch_halo
     Py_ssize_t scratch_sums
     const char* plain_weights
+    const Product* products    # for runs of 1, 2, ... tiles
     Pass input_pass
     Pass output_pass[2]        # of lines and of columns
 

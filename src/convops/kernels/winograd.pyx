@@ -173,27 +173,22 @@ cdef void multiply(const Args* a, const Block* b, Py_ssize_t panel, Py_ssize_t c
                    const Real* tag) noexcept nogil:
     """Point by point, some panels of output channels: [panel][point][tile][output channel]."""
     cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), panels = panel_count(a)
-    cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns), k, p, c, steps, run, begin, end
+    cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns), k, p, run, begin, end
     cdef Py_ssize_t step = a.block_channels * sizeof(Real), row = a.panel_rows * sizeof(Real)
-    cdef const Py_ssize_t* offsets = <const Py_ssize_t*> (scratch + a.scratch_offsets)
     cdef const char* weights
     cdef const char* x
     cdef char* sums
     for k in range(points):
+        x = scratch + a.scratch_columns + k * a.pitch_inputs
         for p in range(count):
             weights = a.weights + ((b.group * points + k) * panels + panel + p) * a.channels * row
             sums = scratch + a.scratch_sums + (p * points + k) * a.pitch_sums
-            c = 0
-            while c < a.channels:
-                steps = minimum(a.block_channels, a.channels - c)
-                x = scratch + a.scratch_columns + k * a.pitch_inputs + c * b.tiles * sizeof(Real)
-                begin = 0
-                for run in range(runs):
-                    end = b.tiles * (run + 1) // runs
-                    a.turned[end - begin - 1](steps, x + begin * step, step, weights + c * row, offsets,
-                                              sums + begin * row, c == 0)
-                    begin = end
-                c = c + steps
+            begin = 0
+            for run in range(runs):
+                end = b.tiles * (run + 1) // runs
+                a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step,
+                                            weights, sums + begin * row)
+                begin = end
 
 
 cdef inline void store_pixels(const Args* a, Real* sums, Py_ssize_t channel, Py_ssize_t rows, char* out,
@@ -296,13 +291,9 @@ cdef void item_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
-    cdef Py_ssize_t number, i
-    cdef Py_ssize_t* offsets
+    cdef Py_ssize_t number
     for number in range(a.workers):
         (<Py_ssize_t*> (a.scratch + number * a.scratch_stride))[0] = 0
-        offsets = <Py_ssize_t*> (a.scratch + number * a.scratch_stride + a.scratch_offsets)
-        for i in range(a.block_channels):
-            offsets[i] = i * sizeof(Real)
     for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
         item_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
 
