@@ -10,8 +10,8 @@ from convops.backends.base import Array
 from convops.backends.finish import cast
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
 from convops.backends.threads import useful_workers
-from convops.backends.winograd_matrices import weights_matrix
 from convops.backends.winograd_tiles import Blocks
+from convops.backends.winograd_weights import aligned, plain_weights, transformed_weights
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem import dtypes
@@ -29,7 +29,9 @@ class WinogradRunner:
         self._blocks = blocks
         self._seconds = seconds
         self._points = max(blocks.points)
-        self._weights = transformed(problem, blocks, w)
+        self._weights = transformed_weights(problem, blocks, w)
+        self._w = np.array(w, dtype=problem.dtype)
+        self._plain: Array | None = None
         self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
         self._memory = Workspace()
         self._scratch = blocks.scratch(problem.group_channels)
@@ -63,7 +65,6 @@ class WinogradRunner:
             block_channels=blocks.channel_block,
             pixels_first=problem.arrangement.is_channels_last,
             strips=blocks.strips,
-            kept_panels=blocks.kept_panels,
             pitch_inputs=inputs,
             pitch_sums=sums,
             **self._scratch,
@@ -88,20 +89,17 @@ class WinogradRunner:
         load = 0
         if x.dtype != self._native:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._blocks.itemsize)
+        noted = np.zeros(1, np.intc)
         scratch = self._memory.borrow(self._scratch["scratch_stride"] * workers + 64)
+        fixed = {"images": len(x), "items": items, "workers": workers, "load": load, "scratch": aligned(scratch)}
+        fixed |= {"weights": self._weights, "bias": self._bias, "add": add, "nonfinite": noted}
         try:
-            return launch(
-                x,
-                out,
-                images=len(x),
-                items=items,
-                weights=self._weights,
-                bias=self._bias,
-                add=add,
-                scratch=aligned(scratch),
-                workers=workers,
-                load=load,
-            )
+            fits = launch(x, out, plain_weights=self._plain, **fixed)
+            if not noted[0]:
+                return fits
+            # Rare enough that only the plans which meet NaN, infinity or overflow hold these weights.
+            self._plain = plain_weights(self._problem, self._w)
+            return launch(x, out, plain_weights=self._plain, **fixed)
         finally:
             self._memory.give_back(scratch)
 
@@ -120,27 +118,3 @@ class WinogradRunner:
             part = slice(image, image + 1)
             self._run(plain, x[part], sums, workers, None if add is None else add[part])
             cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
-
-
-def aligned(memory: Array) -> Array:
-    """From the first whole cache line on."""
-    return memory[-memory.ctypes.data % 64 :]
-
-
-def transformed(problem: ConvProblem, blocks: Blocks, w: Array) -> Array:
-    """G h G^T in float64, rounded once, in the order in which points are multiplied."""
-    u = w.reshape(problem.groups, problem.group_rows, problem.group_channels, *problem.window).astype(np.float64)
-    for axis, points in enumerate(blocks.points):
-        if points > 1:
-            u = np.moveaxis(np.tensordot(u, weights_matrix(points, problem.window[axis]), ((3 + axis,), (1,))), -1, 3 + axis)
-    count = prod(blocks.points)
-    panels = ceil(problem.group_rows / blocks.rows)
-    memory = np.zeros(problem.groups * count * panels * problem.group_channels * blocks.rows + 16, problem.dtype)
-    memory = memory[-memory.ctypes.data % 64 // blocks.itemsize :]
-    size = problem.groups * count * panels * problem.group_channels * blocks.rows
-    packed = memory[:size].reshape(problem.groups, count, panels, problem.group_channels, blocks.rows)
-    u = u.reshape(problem.groups, problem.group_rows, problem.group_channels, count).transpose(0, 3, 2, 1)
-    for p in range(panels):
-        rows = u[..., p * blocks.rows : (p + 1) * blocks.rows]
-        packed[:, :, p, :, : rows.shape[-1]] = rows
-    return packed

@@ -17,7 +17,6 @@ from convops.problem.geometry import Axis
 # Work items that should exist even for one small image.
 MIN_ITEMS = 4
 AIM = int(os.environ.get("WINO_AIM", 0))
-KEEP = int(os.environ.get("WINO_KEEP", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,6 @@ class Blocks:
     strips: int
     columns: int
     rows: int  # output channels of a panel
-    kept_panels: int
     tile_panels: int
     strip_items: int  # work items of all images
     channel_block: int
@@ -51,17 +49,14 @@ class Blocks:
         inputs, sums = self.pitches(channels)
         width = _aligned((self.columns - 1) * self.tile[-1] + self.points[-1], lanes)
         halo = 64 + width * lanes * self.itemsize
-        offsets = halo + max(self.points[-2] if len(self.points) > 1 else 1, 1) * width * lanes * self.itemsize
-        columns = offsets + _aligned(8 * self.channel_block, 64)
+        columns = halo + max(self.points[-2] if len(self.points) > 1 else 1, 1) * width * lanes * self.itemsize
         kept = columns + prod(self.points) * inputs
-        whole = kept + self.kept_panels * prod(self.points) * sums
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
-            "scratch_offsets": offsets,
             "scratch_columns": columns,
             "scratch_sums": kept,
-            "scratch_stride": _aligned(whole, 4096) + 64,
+            "scratch_stride": _aligned(kept + prod(self.points) * sums, 4096) + 64,
         }
 
 
@@ -95,14 +90,12 @@ def cut_blocks(problem: ConvProblem, machine: Machine, points: int, channel_bloc
     blocks = ceil(total / strips) * ceil(counts[-1] / columns) * problem.groups
     parts = min(panels, ceil(MIN_ITEMS / blocks))
     tile_panels = ceil(panels / parts)
-    kept = min(tile_panels, KEEP or 1)
     return Blocks(
         per_axis,
         tile,
         strips,
         columns,
         rows,
-        kept,
         tile_panels,
         blocks * ceil(panels / tile_panels),
         channel_block,

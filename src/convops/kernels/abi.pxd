@@ -95,16 +95,17 @@ cdef struct Args:
     int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
     double norm                # lp pooling: the p
     Py_ssize_t rank            # rank pooling: from the end where negative
-    # Winograd: a block is so many strips (rows of tiles, of all images) by `tile_columns` tiles; sums are kept for so
-    # many row panels. Bytes from one point to the next, where halo and sums begin, weights of plain sums.
+    # Winograd: a block is so many strips (rows of tiles, of all images) by `tile_columns` tiles. Bytes from one point
+    # to the next, where halo and sums begin, and where sums that are no numbers are done by the definition: without
+    # these weights they are only noted.
     Py_ssize_t images
     Py_ssize_t strips
-    Py_ssize_t kept_panels
     Py_ssize_t pitch_inputs
     Py_ssize_t pitch_sums
     Py_ssize_t scratch_halo
     Py_ssize_t scratch_sums
     const char* plain_weights
+    int* nonfinite
     const Product* products    # for runs of 1, 2, ... tiles
     Pass input_pass
     Pass output_pass[2]        # of lines and of columns

@@ -30,6 +30,7 @@ class Launch:
         add: Any = None,
         index: Any = None,
         scratch: Any = None,
+        nonfinite: Any = None,
         workers: int = 1,
         load: int = 0,
     ) -> bool: ...

@@ -82,7 +82,7 @@ cdef class Launch:
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
                    scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0, norm=0.0, rank=0,
-                   strips=1, kept_panels=1, pitch_inputs=0, pitch_sums=0, scratch_halo=0, scratch_sums=0):
+                   strips=1, pitch_inputs=0, pitch_sums=0, scratch_halo=0, scratch_sums=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_columns = panel_rows, panel_columns
@@ -92,12 +92,11 @@ cdef class Launch:
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.pooling, a.norm, a.rank = pooling, norm, rank
-        a.strips, a.kept_panels = strips, kept_panels
-        a.pitch_inputs, a.pitch_sums = pitch_inputs, pitch_sums
+        a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
         a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
 
     def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
-                 add=None, index=None, scratch=None, int workers=1, size_t load=0):
+                 add=None, index=None, scratch=None, nonfinite=None, int workers=1, size_t load=0):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
         `items` replaces tiles times images where tiles of several images go together. False where a result did not fit its dtype; the caller finds out which.
@@ -116,6 +115,7 @@ cdef class Launch:
             args.epilogue.bias = _pointer(bias, views, 0)
             args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
             args.plain_weights = _pointer(plain_weights, views, 0)
+            args.nonfinite = <int*> _pointer(nonfinite, views, PyBUF_WRITABLE)
             args.workers = workers
             args.images = images
             self._run(&args, items or self.tiles * images)
