@@ -1,28 +1,28 @@
-"""Winograd's minimal filtering: fewer multiplications for windows of 2 to 5 taps, at the price of a few digits."""
+"""Winograd's minimal filtering: fewer multiplications for short windows, at the price of a few digits."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, prod
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.lowering import RANK
-from convops.backends.winograd_matrices import ROUNDINGS, amplification
+from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
 from convops.backends.winograd_run import WinogradRunner
-from convops.backends.winograd_tiles import Blocks, cut_blocks
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_items
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
-# Channels summed in sequence: the bits depend on it.
-CHANNEL_BLOCK = 16
+# So many weights are looked at for a tighter bound; more of them have channels enough without it.
+FEW_WEIGHTS = 1 << 18
 
 
 @lru_cache(maxsize=256)
 def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
-    return cut_blocks(problem, machine, points, CHANNEL_BLOCK)
+    return cut_blocks(problem, machine, points)
 
 
 class Winograd(Backend):
@@ -35,49 +35,61 @@ class Winograd(Backend):
         self.points = points
 
     def supports(self, problem: ConvProblem) -> str | None:
+        windows = [a.window for a in problem.axes]
         if not dtypes.is_float(problem.dtype):
             return f"transforms float32 and float64, not {problem.dtype}"
-        if len(problem.axes) > RANK:
-            return f"at most {RANK} spatial axes, not {len(problem.axes)}"
-        if problem.channels == 0:
-            return "no input channels"
+        if len(windows) > RANK or any(w > 1 for w in windows[:-2]):
+            return f"a window along the last two of {RANK} spatial axes at most, not {windows}"
         if any(a.stride > 1 or a.dilation > 1 for a in problem.axes):
-            return "stride and dilation must be 1"
-        windows = [a.window for a in problem.axes]
-        if not any(w > 1 for w in windows) or any(not 1 <= w <= self.points - 1 for w in windows):
-            return f"windows of 2 to {self.points - 1} taps, not {'x'.join(map(str, windows))}"
-        if len(windows) == RANK and windows[0] > 1:
-            return "two axes with taps at most, the last ones"
-        return None
+            return "stride or dilation above 1"
+        if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
+            return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
+        return "no input channels" if problem.channels == 0 else None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        blocks = _blocks(problem, machine, self.points)
-        tiles = prod(ceil(a.out / t) for a, t in zip(problem.axes, blocks.tile, strict=True))
-        rows = ceil(problem.group_rows / blocks.rows) * blocks.rows * problem.groups
-        scale = blocks.itemsize / 4
-        multiply = 2 * tiles * prod(blocks.points) * problem.group_channels * rows * scale / machine.rates.multiply_add
-        return multiply * 1.2 + machine.rates.call
+        return seconds_of(problem, machine, _blocks(problem, machine, self.points)) + machine.rates.call
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
+        """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
         blocks = _blocks(problem, machine, self.points)
-        panels = ceil(problem.group_rows / blocks.rows)
-        weights = problem.groups * prod(blocks.points) * panels * blocks.rows * problem.group_channels
-        return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + weights * blocks.itemsize
+        kept = weight_items(problem, blocks) + 3 * problem.products * problem.out_channels
+        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
+        return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + kept * blocks.itemsize + borders
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
-        """Barabasz, Anderson, Soodhalter and Gregg 2018."""
-        factor = 1.0
-        for axis in problem.axes:
-            if axis.window > 1:
-                factor *= float(amplification(self.points, axis.window).max())
-        axes = sum(a.window > 1 for a in problem.axes)
-        length = min(CHANNEL_BLOCK, problem.group_channels) + ceil(problem.group_channels / CHANNEL_BLOCK) - 1
-        depth = axes * sum(ROUNDINGS[self.points]) + length + 1 + problem.epilogue.terms
-        unit = depth * dtypes.unit_roundoff(problem.dtype)
-        return ErrorBound("tile", factor * unit / (1 - unit), result_roundoff(problem))
+        """Barabasz, Anderson, Soodhalter and Gregg 2018, theorem 2: gamma |A^T| [sum |G||h| o |B^T||x|].
+
+        Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
+        """
+        sides = [a.window for a in problem.axes if a.window > 1]
+        unit = dtypes.unit_roundoff(problem.dtype)
+        blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
+        depth = len(sides) * sum(ROUNDINGS[self.points]) + min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
+        # G h G^T in float64: one rounding that shows in float32, all of them in float64.
+        depth += sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
+        gamma = (depth + problem.epilogue.terms) * unit
+        return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
+
+    def _spread(self, problem: ConvProblem, w: Array | None) -> float:
+        """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
+        spread = [amplification(self.points, a.window) if a.window > 1 else np.ones((1, 1)) for a in problem.axes]
+        worst = float(np.prod([s.max() for s in spread]))
+        if w is None or not 0 < w.size <= FEW_WEIGHTS:
+            return worst
+        loud = np.abs(w.astype(np.float64)).sum(axis=1)
+        total = loud.reshape(len(loud), -1).sum(axis=1)
+        if not (np.isfinite(total).all() and (total > 0).any()):
+            return worst
+        for axis, rows in enumerate(spread, 1):
+            loud = np.moveaxis(np.tensordot(loud, rows, ((axis,), (1,))), -1, axis)
+        return min(
+            worst, float((loud.reshape(len(loud), -1).max(axis=1)[total > 0] / total[total > 0]).max()) * (1 + 2**-40)
+        )
 
     def variant(self, problem: Any) -> str:
-        return f"{self.name}[points={self.points} block={CHANNEL_BLOCK}]"
+        sides = [(self.points - a.window + 1, a.window) for a in problem.axes if a.window > 1]
+        filters = "x".join(f"F({m},{r})" for m, r in sides)
+        return f"{self.name}[{filters} points={self.points} block={CHANNEL_BLOCK}]"
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None

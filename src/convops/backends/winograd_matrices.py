@@ -25,6 +25,8 @@ POINTS = {
 }
 # Longest chain of roundings in one pass of `kernels/winograd_passes.pyx`: inputs, sums.
 ROUNDINGS = {4: (1, 2), 6: (3, 3), 8: (3, 4)}
+# Windows for which `kernels/winograd_passes.pyx` has sums: those that leave two outputs, and fewer multiplications.
+WINDOWS = {4: (2, 3), 6: (2, 3, 4, 5), 8: (2, 3, 4, 5)}
 
 Row = tuple[Fraction, ...]
 

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
-
 import numpy as np
 
 from convops.backends.base import Array
 from convops.backends.finish import cast
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, Workspace, kernel_axes
 from convops.backends.threads import useful_workers
-from convops.backends.winograd_tiles import Blocks
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, item_count
 from convops.backends.winograd_weights import aligned, plain_weights, transformed_weights
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
 
 
 class WinogradRunner:
     """One problem with its transformed weights, callable from many threads."""
 
-    def __init__(
-        self, problem: ConvProblem, blocks: Blocks, w: Array, bias: Array | None, seconds: float
-    ) -> None:
+    def __init__(self, problem: ConvProblem, blocks: Blocks, w: Array, bias: Array | None, seconds: float) -> None:
         self._problem = problem
         self._blocks = blocks
         self._seconds = seconds
@@ -48,9 +45,11 @@ class WinogradRunner:
             isa.winograd,
             f"winograd_{suffix}",
             kernel_axes(problem.axes, blocks.tile),
-            tiles=blocks.strip_items,
-            chunk=int(CHUNK_SECONDS / self._seconds * blocks.strip_items),
-            products=isa.winograd_products.table(blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize),
+            tiles=1,
+            chunk=int(CHUNK_SECONDS / self._seconds * item_count(problem, blocks, images(problem)) / images(problem)),
+            products=isa.winograd_products.table(
+                blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize
+            ),
             passes=self._passes(),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),
@@ -62,7 +61,7 @@ class WinogradRunner:
             panel_columns=isa.micro_channels.most_pixels(),
             tile_panels=blocks.tile_panels,
             tile_columns=blocks.columns,
-            block_channels=blocks.channel_block,
+            block_channels=CHANNEL_BLOCK,
             pixels_first=problem.arrangement.is_channels_last,
             strips=blocks.strips,
             pitch_inputs=inputs,
@@ -84,7 +83,7 @@ class WinogradRunner:
             self._raise_first_misfit(x, workers, add)
 
     def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
-        items = self._items(len(x))
+        items = item_count(self._problem, self._blocks, len(x))
         workers = useful_workers(workers, items, self._seconds * len(x))
         load = 0
         if x.dtype != self._native:
@@ -102,13 +101,6 @@ class WinogradRunner:
             return launch(x, out, plain_weights=self._plain, **fixed)
         finally:
             self._memory.give_back(scratch)
-
-    def _items(self, images: int) -> int:
-        problem, blocks = self._problem, self._blocks
-        counts = [ceil(a.out / t) for a, t in zip(problem.axes, blocks.tile, strict=True)]
-        strips = ceil(images * prod(counts[:-1]) / blocks.strips)
-        parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
-        return strips * ceil(counts[-1] / blocks.columns) * problem.groups * parts
 
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
         """Compute image by image what the kernel could not store, to say where it stands."""

@@ -1,8 +1,10 @@
-"""How Winograd's tiles are cut into blocks for the caches and the threads. The bits depend on none of this."""
+"""How Winograd's tiles are cut into blocks for the caches and the threads, and what that costs.
+
+The bits depend on the points and the channel block only.
+"""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -14,9 +16,17 @@ from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
 from convops.problem.geometry import Axis
 
+# Channels summed in sequence. The bits depend on it, so it is no tuning knob; at least a vector of any level.
+CHANNEL_BLOCK = 16
 # Work items that should exist even for one small image.
 MIN_ITEMS = 4
-AIM = int(os.environ.get("WINO_AIM", 0))
+# Tiles of a block: three full runs of the micro-kernel, more where the weights come from main memory each time.
+TILES, MOST_TILES = 42, 84
+# What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
+INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
+EFFICIENCY = 0.85
+# Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
+CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,75 +39,90 @@ class Blocks:
     columns: int
     rows: int  # output channels of a panel
     tile_panels: int
-    strip_items: int  # work items of all images
-    channel_block: int
     itemsize: int
 
-    @property
-    def tiles(self) -> int:
-        """Tiles of a block."""
-        return self.strips * self.columns
-
     def pitches(self, channels: int) -> tuple[int, int]:
-        """Bytes from one point to the next: inputs, sums. An odd number of lines apart, that sets are not crowded."""
-        inputs = ceil(channels / self.channel_block) * self.channel_block * self.tiles * self.itemsize
-        return _odd_lines(inputs), _odd_lines(self.rows * self.tiles * self.itemsize)
+        """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
+        tiles = self.strips * self.columns * self.itemsize
+        return _odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), _odd_lines(self.rows * tiles)
 
     def scratch(self, channels: int) -> dict[str, int]:
-        """Where each part begins, and the whole size."""
+        """Where each part of the scratch memory begins, and its size."""
         lanes = isa.micro_channels.lanes(self.itemsize)
         inputs, sums = self.pitches(channels)
-        width = _aligned((self.columns - 1) * self.tile[-1] + self.points[-1], lanes)
-        halo = 64 + width * lanes * self.itemsize
-        columns = halo + max(self.points[-2] if len(self.points) > 1 else 1, 1) * width * lanes * self.itemsize
-        kept = columns + prod(self.points) * inputs
+        line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
+        halo = 64 + line
+        columns = halo + (1, *self.points)[-2] * line
+        totals = columns + prod(self.points) * inputs
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
             "scratch_columns": columns,
-            "scratch_sums": kept,
-            "scratch_stride": _aligned(kept + prod(self.points) * sums, 4096) + 64,
+            "scratch_sums": totals,
+            "scratch_stride": _multiple(totals + prod(self.points) * sums, 4096) + 64,
         }
+
+
+def _multiple(size: int, of: int) -> int:
+    return -(-size // of) * of
 
 
 def _odd_lines(size: int) -> int:
     return (ceil(size / 64) | 1) * 64
 
 
-def _aligned(size: int, to: int) -> int:
-    return -(-size // to) * to
-
-
-def points_of(axis: Axis, points: int) -> int:
-    """Points of one axis; an axis without taps to share is left alone."""
-    return points if axis.window > 1 else 1
-
-
-def cut_blocks(problem: ConvProblem, machine: Machine, points: int, channel_block: int) -> Blocks:
-    """Blocks whose transformed inputs and sums stay in the second-level cache."""
+def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
+    """Blocks whose transformed inputs and sums mostly stay in the second-level cache."""
     item = np.dtype(problem.dtype).itemsize
-    lanes = isa.micro_channels.lanes(item)
-    per_axis = tuple(points_of(a, points) for a in problem.axes)
-    tile = tuple(p - a.window + 1 for p, a in zip(per_axis, problem.axes, strict=True))
-    counts = [ceil(a.out / t) for a, t in zip(problem.axes, tile, strict=True)]
-    rows = lanes if ceil(problem.group_rows / lanes) * lanes < 0.95 * ceil(problem.group_rows / 2 / lanes) * 2 * lanes else 2 * lanes
+    sides = tuple(points if a.window > 1 else 1 for a in problem.axes)
+    tile = tuple(p - a.window + 1 for p, a in zip(sides, problem.axes, strict=True))
+    rows = _panel_width(problem, isa.micro_channels.lanes(item))
+    weights = prod(sides) * problem.out_channels * problem.group_channels * item
+    most = MOST_TILES if weights > machine.l3 // 2 else TILES
+    lines, columns = _tile_counts(problem.axes, tile)
+    width = ceil(columns / ceil(columns / most))
+    total = images(problem) * lines
+    strips = ceil(total / ceil(total / max(1, most // width)))
+    blocks = ceil(total / strips) * ceil(columns / width) * problem.groups
     panels = ceil(problem.group_rows / rows)
-    aim = AIM or 28
-    total = images(problem) * prod(counts[:-1])
-    columns = ceil(counts[-1] / ceil(counts[-1] / aim))
-    strips = max(1, min(aim // columns, total))
-    strips = ceil(total / ceil(total / strips))
-    blocks = ceil(total / strips) * ceil(counts[-1] / columns) * problem.groups
-    parts = min(panels, ceil(MIN_ITEMS / blocks))
-    tile_panels = ceil(panels / parts)
-    return Blocks(
-        per_axis,
-        tile,
-        strips,
-        columns,
-        rows,
-        tile_panels,
-        blocks * ceil(panels / tile_panels),
-        channel_block,
-        item,
-    )
+    return Blocks(sides, tile, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
+
+
+def _panel_width(problem: ConvProblem, lanes: int) -> int:
+    """Two vectors, or one where that computes clearly fewer channels."""
+    single, double = (_multiple(problem.group_rows, width) for width in (lanes, 2 * lanes))
+    return lanes if single < 0.95 * double else 2 * lanes
+
+
+def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, int]:
+    """Rows of tiles of one image, and tiles in a row."""
+    counts = [ceil(a.out / t) for a, t in zip(axes, tile, strict=True)]
+    return prod(counts[:-1]), counts[-1]
+
+
+def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
+    """Work items of so many images."""
+    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
+    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns) * problem.groups * parts
+
+
+def weight_items(problem: ConvProblem, blocks: Blocks) -> int:
+    """Transformed weights, padded to whole panels."""
+    panels = problem.groups * ceil(problem.group_rows / blocks.rows)
+    return panels * blocks.rows * problem.group_channels * prod(blocks.points)
+
+
+def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
+    """One image on one core: passes, products, weights streaming by, and the store."""
+    tiles = prod(_tile_counts(problem.axes, blocks.tile))
+    lanes = isa.micro_channels.lanes(blocks.itemsize)
+    rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
+    channels = problem.groups * _multiple(problem.group_channels, lanes)
+    work = rows * problem.group_channels / EFFICIENCY + INPUT_PASS * channels + OUTPUT_PASS * rows
+    seconds = 2 * tiles * prod(blocks.points) * work * blocks.itemsize / 4 / machine.rates.multiply_add
+    weights = weight_items(problem, blocks) * blocks.itemsize
+    speed = MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM
+    passed = weights * ceil(tiles / (blocks.strips * blocks.columns)) if weights > machine.l2 // 2 else 0
+    stored = prod(problem.out_spatial) * problem.out_channels * blocks.itemsize
+    return seconds + passed / (speed * machine.rates.copy) + stored / (2 * machine.rates.store)

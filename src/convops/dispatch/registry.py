@@ -24,6 +24,8 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Direct(), EXACT),
     Rewriting(Im2col(), EXACT),
     Rewriting(Winograd("winograd", 6), SMOOTH),
+    Rewriting(Winograd("winograd4", 4), SMOOTH),
+    Rewriting(Winograd("winograd8", 8), SMOOTH),
     Rewriting(Fft(), SMOOTH),
     Reference(),
     PoolWindow(),
