@@ -64,10 +64,11 @@ class Winograd(Backend):
         sides = [a.window for a in problem.axes if a.window > 1]
         unit = dtypes.unit_roundoff(problem.dtype)
         blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
-        depth = len(sides) * sum(ROUNDINGS[self.points]) + min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
+        in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
         # G h G^T in float64: one rounding that shows in float32, all of them in float64.
-        depth += sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
-        gamma = (depth + problem.epilogue.terms) * unit
+        weights = sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
+        passes = len(sides) * sum(ROUNDINGS[self.points])
+        gamma = (weights + passes + in_sequence + problem.epilogue.terms) * unit
         return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
 
     def _spread(self, problem: ConvProblem, w: Array | None) -> float:
@@ -82,9 +83,8 @@ class Winograd(Backend):
             return worst
         for axis, rows in enumerate(spread, 1):
             loud = np.moveaxis(np.tensordot(loud, rows, ((axis,), (1,))), -1, axis)
-        return min(
-            worst, float((loud.reshape(len(loud), -1).max(axis=1)[total > 0] / total[total > 0]).max()) * (1 + 2**-40)
-        )
+        heard = total > 0
+        return min(worst, float((loud.reshape(len(loud), -1).max(axis=1)[heard] / total[heard]).max()) * (1 + 2**-40))
 
     def variant(self, problem: Any) -> str:
         sides = [(self.points - a.window + 1, a.window) for a in problem.axes if a.window > 1]

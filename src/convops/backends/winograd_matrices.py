@@ -44,11 +44,11 @@ def matrices(points: int, window: int) -> Matrices:
     """Those of F(points - window + 1, window)."""
     finite, outputs = POINTS[points], points - window + 1
     others = [tuple(q for q in finite if q != p) for p in finite]
-    inputs = [_from_roots(roots) + (Fraction(0),) for roots in others] + [_from_roots(finite)]
+    inputs = [(*_from_roots(roots), Fraction(0)) for roots in others] + [_from_roots(finite)]
     scales = [_value(row, p) for row, p in zip(inputs, finite, strict=False)]
     weights = [tuple(p**j / scale for j in range(window)) for p, scale in zip(finite, scales, strict=True)]
     last = tuple(Fraction(j == window - 1) for j in range(window))
-    powers = [tuple(p**i for p in finite) + (Fraction(i == outputs - 1),) for i in range(outputs)]
+    powers = [(*(p**i for p in finite), Fraction(i == outputs - 1)) for i in range(outputs)]
     return Matrices(tuple(powers), (*weights, last), tuple(inputs))
 
 

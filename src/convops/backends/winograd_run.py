@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from convops.backends.base import Array
@@ -90,7 +92,13 @@ class WinogradRunner:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._blocks.itemsize)
         noted = np.zeros(1, np.intc)
         scratch = self._memory.borrow(self._scratch["scratch_stride"] * workers + 64)
-        fixed = {"images": len(x), "items": items, "workers": workers, "load": load, "scratch": aligned(scratch)}
+        fixed: dict[str, Any] = {
+            "images": len(x),
+            "items": items,
+            "workers": workers,
+            "load": load,
+            "scratch": aligned(scratch),
+        }
         fixed |= {"weights": self._weights, "bias": self._bias, "add": add, "nonfinite": noted}
         try:
             fits = launch(x, out, plain_weights=self._plain, **fixed)
