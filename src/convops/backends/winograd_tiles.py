@@ -52,7 +52,8 @@ class Blocks:
         inputs, sums = self.pitches(channels)
         line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
         halo = 64 + line
-        columns = halo + (1, *self.points)[-2] * line
+        # Squares of a vector's lanes may end a line behind the last one.
+        columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
         totals = columns + prod(self.points) * inputs
         return {
             "scratch_line": 64,
@@ -91,7 +92,7 @@ def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
 def _panel_width(problem: ConvProblem, lanes: int) -> int:
     """Two vectors, or one where that computes clearly fewer channels."""
     single, double = (_multiple(problem.group_rows, width) for width in (lanes, 2 * lanes))
-    return lanes if single < 0.95 * double else 2 * lanes
+    return lanes if single < 0.9 * double else 2 * lanes
 
 
 def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def transformed_weights(problem: ConvProblem, blocks: Blocks, w: Array) -> Array
     sides = [(p, a.window) for p, a in zip(blocks.points, problem.axes, strict=True)]
     matrices = [weights_matrix(*side) if side[0] > 1 else np.ones((1, 1)) for side in [(1, 1), *sides][-2:]]
     pack(
-        w.astype(problem.dtype, copy=False),
+        np.ascontiguousarray(w, problem.dtype).reshape(len(w), -1, 1),
         packed.view(problem.dtype).reshape(shape),
         weights=np.concatenate([m.ravel() for m in matrices]),
     )

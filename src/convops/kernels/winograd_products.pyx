@@ -8,6 +8,9 @@ Start reading at `multiply`.
 from convops.kernels.abi cimport Product
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void*, int, int) nogil
+
 
 cdef inlined multiply_row(int vectors, bint begin, const char* x, Vector first, Vector second, Vector* a,
                           Vector* b) noexcept nogil:
@@ -35,6 +38,7 @@ cdef inlined add_row(int vectors, bint begin, Vector* t, int row, Vector a, Vect
 
 
 cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step, const char* weights,
+                          Py_ssize_t reach,
                            Vector* a0, Vector* b0, Vector* a1, Vector* b1, Vector* a2, Vector* b2, Vector* a3, Vector*
                            b3, Vector* a4, Vector* b4, Vector* a5, Vector* b5, Vector* a6, Vector* b6, Vector* a7,
                            Vector* b7, Vector* a8, Vector* b8, Vector* a9, Vector* b9, Vector* a10, Vector* b10,
@@ -44,8 +48,10 @@ cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_
     cdef const char* third = x + 8 * step
     cdef const char* fourth = second + 8 * step
     cdef Vector first_column = (<const Vector*> weights)[0], second_column = first_column
+    prefetch(weights + reach, 0, 2)
     if vectors == 2:
         second_column = (<const Vector*> weights)[1]
+        prefetch(weights + reach + VECTOR_BYTES, 0, 2)
     multiply_row(vectors, begin, x, first_column, second_column, a0, b0)
     if rows > 1:
         multiply_row(vectors, begin, x + step, first_column, second_column, a1, b1)
@@ -80,14 +86,15 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t channels, Py_ssize_t blo
     # A variable for each sum: arrays would pass through the stack at both ends of a block.
     cdef Vector a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13
     cdef Vector b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13
-    cdef Py_ssize_t k, c = 0, steps, item = 4 if Vector is f32v else 8
+    # What is read next lies behind these weights: the next point's.
+    cdef Py_ssize_t reach = channels * vectors * VECTOR_BYTES, k, c = 0, steps, item = 4 if Vector is f32v else 8
     while c < channels:
         steps = block if block < channels - c else channels - c
-        multiply_step(rows, vectors, True, x, step, weights,
+        multiply_step(rows, vectors, True, x, step, weights, reach,
                       &a0, &b0, &a1, &b1, &a2, &b2, &a3, &b3, &a4, &b4, &a5, &b5, &a6, &b6, &a7, &b7, &a8, &b8, &a9,
                       &b9, &a10, &b10, &a11, &b11, &a12, &b12, &a13, &b13)
         for k in range(1, steps):
-            multiply_step(rows, vectors, False, x + k * item, step, weights + k * vectors * VECTOR_BYTES,
+            multiply_step(rows, vectors, False, x + k * item, step, weights + k * vectors * VECTOR_BYTES, reach,
                           &a0, &b0, &a1, &b1, &a2, &b2, &a3, &b3, &a4, &b4, &a5, &b5, &a6, &b6, &a7, &b7, &a8, &b8,
                           &a9, &b9, &a10, &b10, &a11, &b11, &a12, &b12, &a13, &b13)
         add_row(vectors, c == 0, t, 0, a0, b0)

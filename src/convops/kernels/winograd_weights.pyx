@@ -1,58 +1,86 @@
 # cython: language_level=3
 """Winograd's transform of the weights, once per plan and in float64, so that it costs a single rounding.
 
-Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. Start reading at `weights_f`.
+Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. Vectors run over output channels.
+Start reading at `weights_f`.
 """
 from cython.parallel cimport prange
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f64v
 from convops.kernels.tile cimport minimum, panel_count
+from convops.kernels.transpose cimport transpose
 from convops.kernels.winograd_blocks cimport points_of
 
 
-cdef inline void combine(const double* factors, const double* terms, Py_ssize_t pitch, Py_ssize_t count,
-                         double* to) noexcept nogil:
-    """A sum of lines of 32, each with its factor."""
-    cdef Py_ssize_t k, r
-    for r in range(32):
-        to[r] = factors[0] * terms[r]
+cdef inline void take(const Args* a, const char* filters, Py_ssize_t first, Py_ssize_t count, Py_ssize_t valid,
+                      Real* taps) noexcept nogil:
+    """`count` items of every filter of a panel, at most a vector, as lines of output channels."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), r, i
+    cdef Real items[16 * 16]
+    for r in range(a.panel_rows // lanes):
+        memset(items, 0, lanes * lanes * sizeof(Real))
+        for i in range(minimum(lanes, valid - r * lanes)):
+            memcpy(items + i * lanes, filters + (r * lanes + i) * a.x.batch + first * sizeof(Real),
+                   count * sizeof(Real))
+        transpose(items, lanes, taps + r * lanes, a.panel_rows)
+
+
+cdef inline void widen(const Real* lines, Py_ssize_t pitch, Py_ssize_t count, double* taps) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // 8, k, r
+    for k in range(count):
+        for r in range(lanes):
+            taps[k * lanes + r] = lines[k * pitch + r]
+
+
+cdef inline f64v combine(const double* factors, const double* terms, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
+    cdef f64v total = factors[0] * (<const f64v*> terms)[0]
+    cdef Py_ssize_t k
     for k in range(1, count):
-        for r in range(32):
-            to[r] = to[r] + factors[k] * terms[k * pitch + r]
+        total = total + factors[k] * (<const f64v*> (terms + k * pitch))[0]
+    return total
+
+
+cdef inline void spread(const Args* a, const double* taps, double* half, Real* to) noexcept nogil:
+    """G h G^T of one channel and as many output channels as a vector of doubles has lanes."""
+    cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), lanes = VECTOR_BYTES // 8, i, j, r
+    cdef Py_ssize_t rows = a.axis[1].window, columns = a.axis[2].window
+    cdef const double* of_lines = <const double*> a.weights
+    cdef const double* of_columns = of_lines + high * rows
+    cdef double whole[8]
+    for i in range(high):
+        for j in range(columns):
+            (<f64v*> (half + j * lanes))[0] = combine(of_lines + i * rows, taps + j * lanes, columns * lanes, rows)
+        for j in range(wide):
+            (<f64v*> whole)[0] = combine(of_columns + j * columns, half, lanes, columns)
+            for r in range(lanes):
+                to[r] = <Real> whole[r]
+            to = to + a.channels * a.panel_rows
 
 
 cdef void weights_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
-    """G h G^T of a panel in float64, rounded once: [point][channel][output channel]. Here x holds the weights.
+    """A panel: [point][channel][output channel]. Here x holds the weights, a filter's items side by side.
 
     `weights` holds the two matrices G, for lines and for columns.
     """
-    cdef double taps[25 * 32]
-    cdef double half[40 * 32]
-    cdef double whole[32]
-    cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), panels = panel_count(a)
-    cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first), c, i, j, r
-    cdef const double* lines = <const double*> a.weights
-    cdef const double* columns = lines + high * a.axis[1].window
+    cdef Py_ssize_t lanes = VECTOR_BYTES // 8, window = a.axis[1].window * a.axis[2].window, panels = panel_count(a)
+    cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first), c, k, r
     cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
-    cdef Real* to = <Real*> a.out.data + number * high * wide * a.channels * a.panel_rows
-    memset(taps, 0, sizeof(taps))
+    cdef Real* to = <Real*> a.out.data + (
+        number * points_of(&a.axis[1]) * points_of(&a.axis[2]) * a.channels * a.panel_rows)
+    cdef Real lines[41 * 32]
+    cdef double taps[25 * 8]
+    cdef double half[5 * 8]
     for c in range(a.channels):
-        for r in range(valid):
-            for i in range(a.axis[1].window):
-                for j in range(a.axis[2].window):
-                    taps[(i * a.axis[2].window + j) * 32 + r] = (<const Real*> (
-                        filters + r * a.x.batch + c * a.x.channel + i * a.x.step[1] + j * a.x.step[2]))[0]
-        for i in range(high):
-            for j in range(a.axis[2].window):
-                combine(lines + i * a.axis[1].window, taps + j * 32, a.axis[2].window * 32, a.axis[1].window,
-                        half + (i * a.axis[2].window + j) * 32)
-        for i in range(high):
-            for j in range(wide):
-                combine(columns + j * a.axis[2].window, half + i * a.axis[2].window * 32, 32, a.axis[2].window, whole)
-                for r in range(a.panel_rows):
-                    to[((i * wide + j) * a.channels + c) * a.panel_rows + r] = <Real> whole[r]
+        k = 0
+        while k < window:
+            take(a, filters, c * window + k, minimum(window - k, VECTOR_BYTES // <Py_ssize_t> sizeof(Real)), valid,
+                 lines + k * a.panel_rows)
+            k = k + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
+        for r in range(a.panel_rows // lanes):
+            widen(lines + r * lanes, a.panel_rows, window, taps)
+            spread(a, taps, half, to + c * a.panel_rows + r * lanes)
 
 
 cdef inline void run_weights(const Args* a, const Real* tag) noexcept nogil:
