@@ -13,18 +13,30 @@ from convops.kernels.tile cimport minimum, panel_count
 from convops.kernels.transpose cimport transpose
 from convops.kernels.winograd_blocks cimport points_of
 
+cdef enum:
+    CHANNELS = 16                  # whose weights are transposed together
 
-cdef inline void take(const Args* a, const char* filters, Py_ssize_t first, Py_ssize_t count, Py_ssize_t valid,
-                      Real* taps) noexcept nogil:
-    """`count` items of every filter of a panel, at most a vector, as lines of output channels."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), r, i
-    cdef Real items[16 * 16]
+
+cdef inline void take(const Args* a, const char* filters, Py_ssize_t first, Py_ssize_t end, Py_ssize_t valid,
+                      Real* lines) noexcept nogil:
+    """Items [first, end) of every filter of a panel, as lines of output channels."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), f, r, i
+    cdef Real square[16 * 16]
+    cdef const Real* rows
     for r in range(a.panel_rows // lanes):
-        memset(items, 0, lanes * lanes * sizeof(Real))
-        for i in range(minimum(lanes, valid - r * lanes)):
-            memcpy(items + i * lanes, filters + (r * lanes + i) * a.x.batch + first * sizeof(Real),
-                   count * sizeof(Real))
-        transpose(items, lanes, taps + r * lanes, a.panel_rows)
+        f = first
+        while f < end:
+            rows = <const Real*> (filters + r * lanes * a.x.batch) + f
+            if (r + 1) * lanes > valid or f + lanes > end:
+                memset(square, 0, sizeof(square))
+                for i in range(minimum(lanes, valid - r * lanes)):
+                    memcpy(square + i * lanes, <const char*> rows + i * a.x.batch,
+                           minimum(lanes, end - f) * sizeof(Real))
+                transpose(square, lanes, lines + (f - first) * a.panel_rows + r * lanes, a.panel_rows)
+            else:
+                transpose(rows, a.x.batch // <Py_ssize_t> sizeof(Real),
+                          lines + (f - first) * a.panel_rows + r * lanes, a.panel_rows)
+            f = f + lanes
 
 
 cdef inline void widen(const Real* lines, Py_ssize_t pitch, Py_ssize_t count, double* taps) noexcept nogil:
@@ -35,10 +47,16 @@ cdef inline void widen(const Real* lines, Py_ssize_t pitch, Py_ssize_t count, do
 
 
 cdef inline f64v combine(const double* factors, const double* terms, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
+    """The sum of two to five terms, or one alone."""
     cdef f64v total = factors[0] * (<const f64v*> terms)[0]
-    cdef Py_ssize_t k
-    for k in range(1, count):
-        total = total + factors[k] * (<const f64v*> (terms + k * pitch))[0]
+    if count > 1:
+        total = total + factors[1] * (<const f64v*> (terms + pitch))[0]
+    if count > 2:
+        total = total + factors[2] * (<const f64v*> (terms + 2 * pitch))[0]
+    if count > 3:
+        total = total + factors[3] * (<const f64v*> (terms + 3 * pitch))[0]
+    if count > 4:
+        total = total + factors[4] * (<const f64v*> (terms + 4 * pitch))[0]
     return total
 
 
@@ -56,7 +74,7 @@ cdef inline void spread(const Args* a, const double* taps, double* half, Real* t
             (<f64v*> whole)[0] = combine(of_columns + j * columns, half, lanes, columns)
             for r in range(lanes):
                 to[r] = <Real> whole[r]
-            to = to + a.channels * a.panel_rows
+            to = to + a.panel_rows
 
 
 cdef void weights_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
@@ -65,22 +83,24 @@ cdef void weights_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept 
     `weights` holds the two matrices G, for lines and for columns.
     """
     cdef Py_ssize_t lanes = VECTOR_BYTES // 8, window = a.axis[1].window * a.axis[2].window, panels = panel_count(a)
-    cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first), c, k, r
+    cdef Py_ssize_t first = number % panels * a.panel_rows, c, r, end
     cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
-    cdef Real* to = <Real*> a.out.data + (
-        number * points_of(&a.axis[1]) * points_of(&a.axis[2]) * a.channels * a.panel_rows)
-    cdef Real lines[41 * 32]
+    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2])
+    cdef Real* to = <Real*> a.out.data + number * points * a.channels * a.panel_rows
+    cdef Real lines[(CHANNELS * 25 + 16) * 32]
     cdef double taps[25 * 8]
     cdef double half[5 * 8]
+    cdef Real whole[64 * 32]
     for c in range(a.channels):
-        k = 0
-        while k < window:
-            take(a, filters, c * window + k, minimum(window - k, VECTOR_BYTES // <Py_ssize_t> sizeof(Real)), valid,
-                 lines + k * a.panel_rows)
-            k = k + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
+        if c % CHANNELS == 0:
+            end = minimum(c + CHANNELS, a.channels)
+            take(a, filters, c * window, end * window, minimum(a.panel_rows, a.rows - first), lines)
         for r in range(a.panel_rows // lanes):
-            widen(lines + r * lanes, a.panel_rows, window, taps)
-            spread(a, taps, half, to + c * a.panel_rows + r * lanes)
+            widen(lines + c % CHANNELS * window * a.panel_rows + r * lanes, a.panel_rows, window, taps)
+            spread(a, taps, half, whole + r * lanes)
+        # Points lie far apart and crowd the cache: each is written once, in whole lines.
+        for r in range(points):
+            memcpy(to + (r * a.channels + c) * a.panel_rows, whole + r * a.panel_rows, a.panel_rows * sizeof(Real))
 
 
 cdef inline void run_weights(const Args* a, const Real* tag) noexcept nogil:
