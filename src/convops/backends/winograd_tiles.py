@@ -115,15 +115,16 @@ def weight_items(problem: ConvProblem, blocks: Blocks) -> int:
 
 
 def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
-    """One image on one core: passes, products, weights streaming by, and the store."""
+    """One image on one core: passes, products while weights are fetched ahead, and the store."""
     tiles = prod(_tile_counts(problem.axes, blocks.tile))
     lanes = isa.micro_channels.lanes(blocks.itemsize)
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
-    work = rows * problem.group_channels / EFFICIENCY + INPUT_PASS * channels + OUTPUT_PASS * rows
-    seconds = 2 * tiles * prod(blocks.points) * work * blocks.itemsize / 4 / machine.rates.multiply_add
+    of_points = 2 * tiles * prod(blocks.points) * blocks.itemsize / 4 / machine.rates.multiply_add
+    products = of_points * rows * problem.group_channels / EFFICIENCY
+    passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
     weights = weight_items(problem, blocks) * blocks.itemsize
-    speed = MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM
-    passed = weights * ceil(tiles / (blocks.strips * blocks.columns)) if weights > machine.l2 // 2 else 0
+    speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
+    fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0
     stored = prod(problem.out_spatial) * problem.out_channels * blocks.itemsize
-    return seconds + passed / (speed * machine.rates.copy) + stored / (2 * machine.rates.store)
+    return passes + max(products, fetched) + stored / (2 * machine.rates.store)

@@ -37,6 +37,20 @@ cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize
         to = to + lanes
 
 
+cdef inline void copy_vectors(const Args* a, Real* to, const char* line, Py_ssize_t d, Py_ssize_t h,
+                              Py_ssize_t position, Py_ssize_t count) noexcept nogil:
+    """The same where every pixel holds a whole vector of channels side by side."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j
+    cdef Py_ssize_t begin = minimum(count, a.axis[2].inner_begin - position if a.axis[2].inner_begin > position else 0)
+    cdef Py_ssize_t end = minimum(count, a.axis[2].inner_end - position)
+    if d < 0 or h < 0 or a.axis[2].spacing > 1 or end < begin:
+        begin = end = 0
+    copy_pixels(a, to, line, d, h, position, lanes, begin)
+    for j in range(begin, end):
+        memcpy(to + j * lanes, line + (position + j - a.axis[2].shift) * a.x.step[2], VECTOR_BYTES)
+    copy_pixels(a, to + end * lanes, line, d, h, position + end, lanes, count - end)
+
+
 cdef inline void copy_lines(const Args* a, Real* to, Real* rows, const char* line, Py_ssize_t position,
                             Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
     """The same where channels lie apart, by way of `rows`."""
@@ -105,7 +119,9 @@ cdef inline void copy_halo(const Args* a, const Block* b, const Strip* s, Real* 
     for i in range(points_of(&a.axis[1])):
         h = source(&a.axis[1], s.h + i)
         line = image + d * a.x.step[0] + h * a.x.step[1]
-        if d < 0 or h < 0 or a.x.channel == sizeof(Real) or (a.load != NULL and a.pixels_first):
+        if a.load == NULL and a.x.channel == sizeof(Real) and channels == lanes:
+            copy_vectors(a, to + i * pitch, line, d, h, s.w, width)
+        elif d < 0 or h < 0 or a.x.channel == sizeof(Real) or (a.load != NULL and a.pixels_first):
             copy_pixels(a, to + i * pitch, line, d, h, s.w, channels, width)
         elif is_straight(a, line, s.w, channels, width, end, to):
             transpose_line(a, to + i * pitch, line, d, h, s.w, width)

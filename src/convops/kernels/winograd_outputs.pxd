@@ -1,5 +1,5 @@
 # From the points of a panel's sums to the output, through the epilogue. Start reading at `store_panel`.
-from convops.kernels.abi cimport Args
+from convops.kernels.abi cimport NONE, Args, Epilogue
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.tile cimport ceil_div, finish, minimum
 from convops.kernels.transpose cimport transpose
@@ -7,31 +7,43 @@ from convops.kernels.winograd_blocks cimport Block, Strip, points_of, strip_of
 from convops.kernels.winograd_repair cimport all_finite, repair_line
 
 
+cdef inline Real bias_of(const Args* a, Py_ssize_t channel, const Real* tag) noexcept nogil:
+    """Never -0.0, as sums begin from +0.0 and transforms may end in -0.0."""
+    return (<const Real*> a.epilogue.bias)[channel] + <Real> 0 if a.epilogue.bias != NULL else <Real> 0
+
+
 cdef inline void store_pixels(const Args* a, Real* sums, Py_ssize_t channel, Py_ssize_t rows, char* out,
                               const char* add, Py_ssize_t count) noexcept nogil:
     """A line of pixels through the epilogue, where the channels of a pixel lie side by side."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i, j
-    cdef const Real* bias = <const Real*> a.epilogue.bias
+    cdef const Epilogue* e = &a.epilogue
+    cdef Real bias[16]
+    cdef bint plain = (rows == lanes and a.out.channel == sizeof(Real) and add == NULL and e.activation == NONE
+                       and e.cast == NULL)
+    for i in range(rows):
+        bias[i] = bias_of(a, channel + i, sums)
     for j in range(count):
-        if bias != NULL:
+        if plain:
+            for i in range(lanes):
+                (<Real*> out)[i] = sums[i] + bias[i]
+        else:
             for i in range(rows):
-                sums[i] = sums[i] + bias[channel + i]
-        finish(&a.epilogue, sums, <Real> 0, out, a.out.channel, add, a.epilogue.add.channel, rows)
+                sums[i] = sums[i] + bias[i]
+            finish(e, sums, <Real> 0, out, a.out.channel, add, e.add.channel, rows)
         sums, out = sums + lanes, out + a.out.step[2]
         if add != NULL:
-            add = add + a.epilogue.add.step[2]
+            add = add + e.add.step[2]
 
 
 cdef inline void store_channels(const Args* a, const Real* sums, Real* columns, Py_ssize_t channel, Py_ssize_t rows,
                                 char* out, const char* add, Py_ssize_t count) noexcept nogil:
     """The same channel by channel, transposed."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), pitch = ceil_div(count, lanes) * lanes, i
-    cdef const Real* bias = <const Real*> a.epilogue.bias
     for i in range(pitch // lanes):
         transpose(sums + i * lanes * lanes, lanes, columns + i * lanes, pitch)
     for i in range(rows):
-        finish(&a.epilogue, columns + i * pitch, bias[channel + i] if bias != NULL else <Real> 0, out,
-               a.out.step[2], add, a.epilogue.add.step[2], count)
+        finish(&a.epilogue, columns + i * pitch, bias_of(a, channel + i, sums), out, a.out.step[2], add,
+               a.epilogue.add.step[2], count)
         out = out + a.out.channel
         if add != NULL:
             add = add + a.epilogue.add.channel
@@ -65,7 +77,9 @@ cdef inline void transform_outputs(const Args* a, const Block* b, const char* su
         sums, lines = sums + a.panel_rows * sizeof(Real), lines + a.axis[2].tile * VECTOR_BYTES
 
 
-cdef inline void store_panel(const Args* a, const Block* b, Py_ssize_t panel, char* scratch, const Real* tag) noexcept nogil:
+cdef inline void store_panel(const Args* a, const Block* b, Py_ssize_t panel, char* scratch,
+                             const Real* tag) noexcept nogil:
+    """All strips of a finished panel, one vector of output channels after the other."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), width = b.columns * a.axis[2].tile, v = 0, rows, channel, i, j
     cdef Py_ssize_t pitch = ceil_div(width, lanes) * lanes * VECTOR_BYTES
     cdef Py_ssize_t count = minimum(width, a.axis[2].out - b.column * a.axis[2].tile)
