@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, s
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
-# Up to so many channels, by points, the actual weights decide: more have products enough for any weights under
-# accuracy "standard", and other points stand on one side of it whatever the weights.
-LOOKED_AT = {4: 0, 6: 96, 8: 0}
+# Up to so many products per output, by points and whether windows pass 3x3, the actual weights decide about accuracy
+# "standard". Beyond, the bound stands on one side of it whatever they are, and a look at them would only cost time.
+LOOKED_AT = {(4, False): 0, (6, False): 900, (6, True): 900, (8, False): 0, (8, True): 5500}
 
 
 @lru_cache(maxsize=256)
@@ -76,7 +76,7 @@ class Winograd(Backend):
         """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
         spread = [amplification(self.points, a.window) if a.window > 1 else np.ones((1, 1)) for a in problem.axes]
         worst = float(np.prod([s.max() for s in spread]))
-        if w is None or not w.size or problem.group_channels > LOOKED_AT[self.points]:
+        if w is None or not w.size or problem.products > LOOKED_AT[self.points, prod(problem.window) > 9]:
             return worst
         loud = _channel_sum(np.abs(w.astype(problem.dtype, copy=False))).astype(np.float64)
         total = loud.reshape(len(loud), -1).sum(axis=1)

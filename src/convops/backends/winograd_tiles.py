@@ -25,6 +25,8 @@ TILES, MOST_TILES = 42, 84
 # What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
 INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
 EFFICIENCY = 0.85
+# Planes of 64 points fill the second-level cache with fewer tiles.
+MANY_POINTS = 1.18
 # Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
 CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 
@@ -121,6 +123,8 @@ def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
     of_points = 2 * tiles * prod(blocks.points) * blocks.itemsize / 4 / machine.rates.multiply_add
+    if prod(blocks.points) > 36:
+        of_points *= MANY_POINTS
     products = of_points * rows * problem.group_channels / EFFICIENCY
     passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
     weights = weight_items(problem, blocks) * blocks.itemsize

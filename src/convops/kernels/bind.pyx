@@ -99,7 +99,8 @@ cdef class Launch:
                  add=None, index=None, scratch=None, nonfinite=None, int workers=1, size_t load=0):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
-        `items` replaces tiles times images where tiles of several images go together. False where a result did not fit its dtype; the caller finds out which.
+        `items` replaces tiles times images where tiles of several images go together. False where a result did not
+        fit its dtype; the caller finds out which.
         """
         cdef Args args = self.args
         cdef list views = []

@@ -18,13 +18,13 @@ from convops.kernels.winograd_outputs cimport store_panel
 
 cdef void multiply(const Args* a, const Block* b, Py_ssize_t panel, char* scratch, const Real* tag) noexcept nogil:
     """A panel of output channels, point by point: [point][tile][output channel]."""
-    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), k, run, begin, end
+    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), _, run, begin, end
     cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns)
     cdef Py_ssize_t step = a.block_channels * sizeof(Real), row = a.panel_rows * sizeof(Real)
     cdef const char* weights = a.weights + (b.group * panel_count(a) + panel) * points * a.channels * row
     cdef const char* x = scratch + a.scratch_columns
     cdef char* sums = scratch + a.scratch_sums
-    for k in range(points):
+    for _ in range(points):
         begin = 0
         for run in range(runs):
             end = b.tiles * (run + 1) // runs

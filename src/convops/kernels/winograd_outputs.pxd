@@ -15,14 +15,14 @@ cdef inline Real bias_of(const Args* a, Py_ssize_t channel, const Real* tag) noe
 cdef inline void store_pixels(const Args* a, Real* sums, Py_ssize_t channel, Py_ssize_t rows, char* out,
                               const char* add, Py_ssize_t count) noexcept nogil:
     """A line of pixels through the epilogue, where the channels of a pixel lie side by side."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i, j
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i, _
     cdef const Epilogue* e = &a.epilogue
     cdef Real bias[16]
     cdef bint plain = (rows == lanes and a.out.channel == sizeof(Real) and add == NULL and e.activation == NONE
                        and e.cast == NULL)
     for i in range(rows):
         bias[i] = bias_of(a, channel + i, sums)
-    for j in range(count):
+    for _ in range(count):
         if plain:
             for i in range(lanes):
                 (<Real*> out)[i] = sums[i] + bias[i]
@@ -65,8 +65,8 @@ cdef inline void transform_outputs(const Args* a, const Block* b, const char* su
                                    const Real* tag) noexcept nogil:
     """From the points of a strip's tiles to its lines, for one vector of channels."""
     cdef char[64 * VECTOR_BYTES] half
-    cdef Py_ssize_t wide = points_of(&a.axis[2]), t
-    for t in range(b.columns):
+    cdef Py_ssize_t wide = points_of(&a.axis[2]), _
+    for _ in range(b.columns):
         if a.axis[2].window == 1:
             a.output_pass[0](1, sums, a.pitch_sums, 0, lines, pitch, 0)
         elif a.axis[1].window == 1:

@@ -73,8 +73,8 @@ cdef inlined input_lines(int points, int count, const Vector* x, Py_ssize_t step
     """`count` lines; items of a line lie `step` bytes apart, transformed ones `pitch`."""
     cdef Vector d[8]
     cdef Vector r[8]
-    cdef int i, line
-    for line in range(count):
+    cdef int i, _
+    for _ in range(count):
         for i in range(points):
             d[i] = (<const Vector*> (<const char*> x + i * step))[0]
         input_line(points, d, r)
@@ -87,8 +87,8 @@ cdef inlined output_lines(int points, int outputs, int count, const Vector* x, P
                           char* to, Py_ssize_t pitch, Py_ssize_t next_to) noexcept nogil:
     cdef Vector s[8]
     cdef Vector y[8]
-    cdef int i, line
-    for line in range(count):
+    cdef int i, _
+    for _ in range(count):
         for i in range(points):
             s[i] = (<const Vector*> (<const char*> x + i * step))[0]
         output_line(points, outputs, s, y)

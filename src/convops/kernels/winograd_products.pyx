@@ -12,8 +12,7 @@ cdef extern from *:
     void prefetch "__builtin_prefetch"(const void*, int, int) nogil
 
 
-cdef inlined multiply_row(int vectors, bint begin, const char* x, Vector first, Vector second, Vector* a,
-                          Vector* b) noexcept nogil:
+cdef inlined multiply_row(bint begin, const char* x, Vector first, Vector second, Vector* a, Vector* b) noexcept nogil:
     cdef Vector p, q
     if Vector is f32v:
         p, q = (<const float*> x)[0] * first, (<const float*> x)[0] * second
@@ -27,58 +26,53 @@ cdef inlined multiply_row(int vectors, bint begin, const char* x, Vector first, 
 
 cdef inlined add_row(int vectors, bint begin, Vector* t, int row, Vector a, Vector b) noexcept nogil:
     t = t + row * vectors
-    if begin:
-        t[0] = a
-        if vectors == 2:
-            t[1] = b
-    else:
-        t[0] = t[0] + a
-        if vectors == 2:
-            t[1] = t[1] + b
+    t[0] = a if begin else t[0] + a
+    if vectors == 2:
+        t[1] = b if begin else t[1] + b
 
 
 cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step, const char* weights,
-                          Py_ssize_t reach,
-                           Vector* a0, Vector* b0, Vector* a1, Vector* b1, Vector* a2, Vector* b2, Vector* a3, Vector*
-                           b3, Vector* a4, Vector* b4, Vector* a5, Vector* b5, Vector* a6, Vector* b6, Vector* a7,
-                           Vector* b7, Vector* a8, Vector* b8, Vector* a9, Vector* b9, Vector* a10, Vector* b10,
-                           Vector* a11, Vector* b11, Vector* a12, Vector* b12, Vector* a13, Vector* b13) noexcept nogil:
+                           Py_ssize_t reach, Vector* a0, Vector* b0, Vector* a1, Vector* b1, Vector* a2, Vector* b2,
+                           Vector* a3, Vector* b3, Vector* a4, Vector* b4, Vector* a5, Vector* b5, Vector* a6,
+                           Vector* b6, Vector* a7, Vector* b7, Vector* a8, Vector* b8, Vector* a9, Vector* b9,
+                           Vector* a10, Vector* b10, Vector* a11, Vector* b11, Vector* a12, Vector* b12, Vector* a13,
+                           Vector* b13) noexcept nogil:
     # Four bases and the scaled index of an address reach 14 tiles without a register for each.
     cdef const char* second = x + 4 * step
-    cdef const char* third = x + 8 * step
-    cdef const char* fourth = second + 8 * step
+    cdef const char* third = second + 4 * step
+    cdef const char* fourth = third + 4 * step
     cdef Vector first_column = (<const Vector*> weights)[0], second_column = first_column
     prefetch(weights + reach, 0, 2)
     if vectors == 2:
         second_column = (<const Vector*> weights)[1]
         prefetch(weights + reach + VECTOR_BYTES, 0, 2)
-    multiply_row(vectors, begin, x, first_column, second_column, a0, b0)
+    multiply_row(begin, x, first_column, second_column, a0, b0)
     if rows > 1:
-        multiply_row(vectors, begin, x + step, first_column, second_column, a1, b1)
+        multiply_row(begin, x + step, first_column, second_column, a1, b1)
     if rows > 2:
-        multiply_row(vectors, begin, x + 2 * step, first_column, second_column, a2, b2)
+        multiply_row(begin, x + 2 * step, first_column, second_column, a2, b2)
     if rows > 3:
-        multiply_row(vectors, begin, x + 3 * step, first_column, second_column, a3, b3)
+        multiply_row(begin, x + 3 * step, first_column, second_column, a3, b3)
     if rows > 4:
-        multiply_row(vectors, begin, second, first_column, second_column, a4, b4)
+        multiply_row(begin, second, first_column, second_column, a4, b4)
     if rows > 5:
-        multiply_row(vectors, begin, second + step, first_column, second_column, a5, b5)
+        multiply_row(begin, second + step, first_column, second_column, a5, b5)
     if rows > 6:
-        multiply_row(vectors, begin, second + 2 * step, first_column, second_column, a6, b6)
+        multiply_row(begin, second + 2 * step, first_column, second_column, a6, b6)
     if rows > 7:
-        multiply_row(vectors, begin, second + 3 * step, first_column, second_column, a7, b7)
+        multiply_row(begin, second + 3 * step, first_column, second_column, a7, b7)
     if rows > 8:
-        multiply_row(vectors, begin, third, first_column, second_column, a8, b8)
+        multiply_row(begin, third, first_column, second_column, a8, b8)
     if rows > 9:
-        multiply_row(vectors, begin, third + step, first_column, second_column, a9, b9)
+        multiply_row(begin, third + step, first_column, second_column, a9, b9)
     if rows > 10:
-        multiply_row(vectors, begin, third + 2 * step, first_column, second_column, a10, b10)
+        multiply_row(begin, third + 2 * step, first_column, second_column, a10, b10)
     if rows > 11:
-        multiply_row(vectors, begin, third + 3 * step, first_column, second_column, a11, b11)
+        multiply_row(begin, third + 3 * step, first_column, second_column, a11, b11)
     if rows > 12:
-        multiply_row(vectors, begin, fourth, first_column, second_column, a12, b12)
+        multiply_row(begin, fourth, first_column, second_column, a12, b12)
     if rows > 13:
-        multiply_row(vectors, begin, fourth + step, first_column, second_column, a13, b13)
+        multiply_row(begin, fourth + step, first_column, second_column, a13, b13)
 
 
 cdef inlined multiply(int rows, int vectors, Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step,
@@ -174,27 +168,27 @@ cdef outlined products_9x1(Py_ssize_t channels, Py_ssize_t block, const char* x,
 
 
 cdef outlined products_10x1(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(10, 1, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_11x1(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(11, 1, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_12x1(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(12, 1, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_13x1(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(13, 1, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_14x1(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(14, 1, channels, block, x, step, next_x, weights, t)
 
 
@@ -244,27 +238,27 @@ cdef outlined products_9x2(Py_ssize_t channels, Py_ssize_t block, const char* x,
 
 
 cdef outlined products_10x2(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(10, 2, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_11x2(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(11, 2, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_12x2(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(12, 2, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_13x2(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(13, 2, channels, block, x, step, next_x, weights, t)
 
 
 cdef outlined products_14x2(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
-                           const char* weights, Vector* t) noexcept nogil:
+                            const char* weights, Vector* t) noexcept nogil:
     multiply(14, 2, channels, block, x, step, next_x, weights, t)
 
 

@@ -50,7 +50,7 @@ cdef inline Real item_of(const Args* a, const char* channel, Py_ssize_t d, Py_ss
 
 
 cdef inline void plain_sums(const Args* a, const Block* b, const Strip* s, Py_ssize_t row, Py_ssize_t h, Py_ssize_t w,
-                     Real* sums) noexcept nogil:
+                            Real* sums) noexcept nogil:
     """One pixel by the definition, for a vector of output channels."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), c, i, j, k
     cdef const Real* weights = <const Real*> a.plain_weights + (
@@ -69,7 +69,7 @@ cdef inline void plain_sums(const Args* a, const Block* b, const Strip* s, Py_ss
 
 
 cdef inline void repair_line(const Args* a, const Block* b, const Strip* s, Py_ssize_t row, Py_ssize_t h, Real* line,
-                      Py_ssize_t count) noexcept nogil:
+                             Py_ssize_t count) noexcept nogil:
     """Sums that are no numbers again, by the definition: a transform spreads NaN, infinity and overflow over its tile.
 
     Where they belong they are never missing, as every term of the definition is a part of some point.
