@@ -37,9 +37,12 @@ class WinogradRunner:
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, blocks.itemsize)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
-        self._launch = self._make_launch(cast=cast_to, policy=policy)
+        self._store = {"cast": cast_to, "policy": policy}
+        per_image = item_count(problem, blocks, images(problem)) / images(problem)
+        self._chunk = int(CHUNK_SECONDS / seconds * per_image)
+        self._launch = self._make_launch(self._chunk, **self._store)
 
-    def _make_launch(self, **store: int) -> Launch:
+    def _make_launch(self, chunk: int, **store: int) -> Launch:
         problem, blocks = self._problem, self._blocks
         inputs, sums = blocks.pitches(problem.group_channels)
         suffix = "f32" if problem.dtype == "float32" else "f64"
@@ -48,7 +51,7 @@ class WinogradRunner:
             f"winograd_{suffix}",
             kernel_axes(problem.axes, blocks.tile),
             tiles=1,
-            chunk=int(CHUNK_SECONDS / self._seconds * item_count(problem, blocks, images(problem)) / images(problem)),
+            chunk=chunk,
             products=isa.winograd_products.table(
                 blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize
             ),
@@ -81,10 +84,10 @@ class WinogradRunner:
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:
             add = add.astype(self._problem.dtype, copy=False)
-        if not self._run(self._launch, x, out, workers, add):
+        if not self._run(x, out, workers, add, self._store):
             self._raise_first_misfit(x, workers, add)
 
-    def _run(self, launch: Launch, x: Array, out: Array, workers: int, add: Array | None) -> bool:
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None, store: dict[str, int]) -> bool:
         items = item_count(self._problem, self._blocks, len(x))
         workers = useful_workers(workers, items, self._seconds * len(x))
         load = 0
@@ -100,21 +103,23 @@ class WinogradRunner:
             "scratch": aligned(scratch),
         }
         fixed |= {"weights": self._weights, "bias": self._bias, "add": add, "nonfinite": noted}
+        launch = self._launch if store else self._make_launch(self._chunk)
         try:
-            fits = launch(x, out, plain_weights=self._plain, **fixed)
+            fits = launch(x, out, **fixed)
             if not noted[0]:
                 return fits
-            # Rare enough that only the plans which meet NaN, infinity or overflow hold these weights.
-            self._plain = plain_weights(self._problem, self._w)
-            return launch(x, out, plain_weights=self._plain, **fixed)
+            # Rare enough that only the plans which meet NaN, infinity or overflow hold these weights; and so slow
+            # that signals are looked for after every item.
+            if self._plain is None:
+                self._plain = plain_weights(self._problem, self._w)
+            return self._make_launch(1, **store)(x, out, plain_weights=self._plain, **fixed)
         finally:
             self._memory.give_back(scratch)
 
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
         """Compute image by image what the kernel could not store, to say where it stands."""
-        plain = self._make_launch()
         sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
         for image in range(len(x)):
             part = slice(image, image + 1)
-            self._run(plain, x[part], sums, workers, None if add is None else add[part])
+            self._run(x[part], sums, workers, None if add is None else add[part], {})
             cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
