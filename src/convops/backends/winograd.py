@@ -48,7 +48,8 @@ class Winograd(Backend):
         return "no input channels" if problem.channels == 0 else None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        return seconds_of(problem, machine, _blocks(problem, machine, self.points)) + machine.rates.call
+        """What a call takes beside its work is twice that of direct convolution, which tiny problems are left to."""
+        return seconds_of(problem, machine, _blocks(problem, machine, self.points)) + 2 * machine.rates.call
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
