@@ -59,7 +59,7 @@ class Winograd(Backend):
         return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + kept * blocks.itemsize + borders
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
-        """Barabasz, Anderson, Soodhalter and Gregg 2018, theorem 2: gamma |A^T| [sum |G||h| o |B^T||x|].
+        """Barabasz, Anderson, Soodhalter and Gregg (arXiv 1803.10986): gamma |A^T| [sum |G||h| o |B^T||x|].
 
         Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
         """
