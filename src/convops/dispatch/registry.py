@@ -15,6 +15,7 @@ from convops.backends.rewrites.complex import ComplexParts
 from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
+from convops.backends.winograd import Winograd
 
 EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexParts(), Phases())
@@ -22,6 +23,9 @@ SMOOTH = (ComplexParts(), Phases())
 BACKENDS: tuple[Backend, ...] = (
     Rewriting(Direct(), EXACT),
     Rewriting(Im2col(), EXACT),
+    Rewriting(Winograd("winograd", 6), SMOOTH),
+    Rewriting(Winograd("winograd4", 4), SMOOTH),
+    Rewriting(Winograd("winograd8", 8), SMOOTH),
     Rewriting(Fft(), SMOOTH),
     Reference(),
     PoolWindow(),

@@ -10,12 +10,19 @@ cdef struct Finish:
 
 # Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels; the last sums may be finished.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
-                       char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch, const Finish* finish) noexcept nogil
+                       char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch,
+                       const Finish* finish) noexcept nogil
 # One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart; the last sums
 # may be finished.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                         const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs,
                         const Finish* finish) noexcept nogil
+# `count` lines of vectors through a transform: items `step` bytes apart, results `pitch`, lines `next_x` and `next_to`.
+ctypedef void (*Pass)(int count, const char* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
+                      Py_ssize_t next_to) noexcept nogil
+# Sums over channel blocks for tiles `step` bytes apart, blocks `next_x`.
+ctypedef void (*Product)(Py_ssize_t channels, Py_ssize_t block, const char* x, Py_ssize_t step, Py_ssize_t next_x,
+                         const char* weights, char* totals) noexcept nogil
 # Items of any dtype to the kernel's reals and back; `step` counts bytes of the user's array, `pitch` reals.
 ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t pitch,
                       Py_ssize_t count) noexcept nogil
@@ -105,6 +112,20 @@ cdef struct Args:
     int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
     double norm                # lp pooling: the p
     Py_ssize_t rank            # rank pooling: from the end where negative
+    # Winograd: a block is so many strips (rows of tiles, of all images) by `tile_columns` tiles. Bytes from one point
+    # to the next, where halo and sums begin, and where sums that are no numbers are done by the definition: without
+    # these weights they are only noted.
+    Py_ssize_t images
+    Py_ssize_t strips
+    Py_ssize_t pitch_inputs
+    Py_ssize_t pitch_sums
+    Py_ssize_t scratch_halo
+    Py_ssize_t scratch_sums
+    const char* plain_weights
+    int* nonfinite
+    const Product* products    # for runs of 1, 2, ... tiles
+    Pass input_pass
+    Pass output_pass[2]        # of lines and of columns
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

@@ -11,4 +11,4 @@ cdef class Launch:
     cdef object keep
 
     cdef _set_axis(self, Axis* to, axis)
-    cdef _run(self, Args* args, Py_ssize_t images)
+    cdef _run(self, Args* args, Py_ssize_t images, Py_ssize_t items=*)

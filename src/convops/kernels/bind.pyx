@@ -9,7 +9,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Turned
+from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Pass, Product, Turned
 
 cdef extern from *:
     """
@@ -46,14 +46,19 @@ cdef class Launch:
     between two looks at signals. `zeros` stand for a bias that is not given.
     """
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, size_t micro=0, size_t turned=0,
-                 bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
-                 constants=(0.0, 0.0), size_t cast=0, int policy=0, **sizes):
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, size_t micro=0,
+                 size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
+                 constants=(0.0, 0.0), size_t cast=0, int policy=0, size_t products=0, passes=(0, 0, 0),
+                 **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
         self.args.turned = <const Turned*> turned
+        self.args.products = <const Product*> products
+        self.args.input_pass = <Pass> <void*> <size_t> passes[0]
+        self.args.output_pass[0] = <Pass> <void*> <size_t> passes[1]
+        self.args.output_pass[1] = <Pass> <void*> <size_t> passes[2]
         self.args.divisor = divisor
         self.args.count_padding = count_padding
         self.args.epilogue.cast = <Cast> <void*> cast
@@ -78,8 +83,9 @@ cdef class Launch:
         return axis.border
 
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_unit=1, panel_columns=1, tile_panels=1,
-                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False, skipped_axis=-1,
-                   scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0, norm=0.0, rank=0):
+                   tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
+                   skipped_axis=-1, scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0,
+                   norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0, scratch_halo=0, scratch_sums=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_unit, a.panel_columns = panel_rows, panel_unit, panel_columns
@@ -90,13 +96,15 @@ cdef class Launch:
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.pooling, a.norm, a.rank = pooling, norm, rank
+        a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
+        a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
 
-    def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, scratch=None,
-                 int workers=1, size_t load=0, bint skips=False):
+    def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
+                 add=None, index=None, scratch=None, nonfinite=None, int workers=1, size_t load=0, bint skips=False):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
-        `skips` says that products with zero padding change no sum. The answer is False where a result did not fit its
-        dtype; the caller finds out which.
+        `items` replaces the tiles of all images where tiles of several images go together; `skips` says that products
+        with zero padding change no sum. False where a result did not fit its dtype; the caller finds out which.
         """
         cdef Args args = self.args
         cdef list views = []
@@ -114,17 +122,21 @@ cdef class Launch:
             if not skips:
                 args.skipped_axis = -1
             args.scratch = _pointer(scratch, views, PyBUF_WRITABLE)
+            args.plain_weights = _pointer(plain_weights, views, 0)
+            args.nonfinite = <int*> _pointer(nonfinite, views, PyBUF_WRITABLE)
             args.workers = workers
-            self._run(&args, images)
+            args.images = images
+            self._run(&args, images, items)
         finally:
             views.clear()
         return status == 0
 
-    cdef _run(self, Args* args, Py_ssize_t images):
-        cdef Py_ssize_t begin = 0, tiles = self.tiles, chunk
-        tiles = tiles * _split_panels(args, tiles * images)
-        chunk = max(1, <Py_ssize_t> (self.chunk * tiles))
-        tiles = tiles * images
+    cdef _run(self, Args* args, Py_ssize_t images, Py_ssize_t items=0):
+        cdef Py_ssize_t begin = 0, tiles = items, chunk
+        if not items:
+            tiles = self.tiles * images
+            tiles = tiles * _split_panels(args, tiles)
+        chunk = max(1, <Py_ssize_t> (self.chunk * tiles / images))
         while begin < tiles:
             args.tile_begin = begin
             begin = min(begin + chunk * args.workers, tiles)

@@ -1,0 +1,116 @@
+"""Winograd's minimal filtering: fewer multiplications for short windows, at the price of a few digits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.lowering import RANK
+from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
+from convops.backends.winograd_run import WinogradRunner
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_items
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+
+# Up to so many products per output, by points and whether windows pass 3x3, the actual weights decide about accuracy
+# "standard". Beyond, the bound stands on one side of it whatever they are, and a look at them would only cost time.
+LOOKED_AT = {(4, False): 0, (6, False): 900, (6, True): 900, (8, False): 0, (8, True): 5500}
+
+
+@lru_cache(maxsize=256)
+def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
+    return cut_blocks(problem, machine, points)
+
+
+class Winograd(Backend):
+    """F(m, r) with m + r - 1 = `points` along every axis that has taps."""
+
+    kind = "conv"
+
+    def __init__(self, name: str, points: int) -> None:
+        self.name = name
+        self.points = points
+
+    def supports(self, problem: ConvProblem) -> str | None:
+        windows = [a.window for a in problem.axes]
+        if not dtypes.is_float(problem.dtype):
+            return f"transforms float32 and float64, not {problem.dtype}"
+        if len(windows) > RANK or any(w > 1 for w in windows[:-2]):
+            return f"a window along the last two of {RANK} spatial axes at most, not {windows}"
+        if any(a.stride > 1 or a.dilation > 1 for a in problem.axes):
+            return "stride or dilation above 1"
+        if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
+            return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
+        return "no input channels" if problem.channels == 0 else None
+
+    def cost(self, problem: ConvProblem, machine: Machine) -> float:
+        """What a call takes beside its work is twice that of direct convolution, which tiny problems are left to."""
+        one = replace(problem, batch=(1,))
+        return seconds_of(one, machine, _blocks(one, machine, self.points)) + 2 * machine.rates.call
+
+    def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
+        """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
+        blocks = _blocks(problem, machine, self.points)
+        kept = weight_items(problem, blocks) + 3 * problem.products * problem.out_channels
+        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
+        return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + kept * blocks.itemsize + borders
+
+    def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
+        """Barabasz, Anderson, Soodhalter and Gregg (arXiv 1803.10986): gamma |A^T| [sum |G||h| o |B^T||x|].
+
+        Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
+        """
+        sides = [a.window for a in problem.axes if a.window > 1]
+        unit = dtypes.unit_roundoff(problem.dtype)
+        blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
+        in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
+        # G h G^T in float64: one rounding that shows in float32, all of them in float64.
+        weights = sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
+        passes = len(sides) * sum(ROUNDINGS[self.points])
+        gamma = (weights + passes + in_sequence + problem.epilogue.terms) * unit
+        return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
+
+    def weighs(self, problem: ConvProblem) -> bool:
+        return problem.products <= LOOKED_AT[self.points, prod(problem.window) > 9]
+
+    def _spread(self, problem: ConvProblem, w: Array | None) -> float:
+        """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
+        spread = [amplification(self.points, a.window) if a.window > 1 else np.ones((1, 1)) for a in problem.axes]
+        worst = float(np.prod([s.max() for s in spread]))
+        if w is None or not w.size or not self.weighs(problem):
+            return worst
+        loud = _channel_sum(np.abs(w.astype(problem.dtype, copy=False))).astype(np.float64)
+        total = loud.reshape(len(loud), -1).sum(axis=1)
+        heard = total > 0
+        if not (np.isfinite(total).all() and heard.any()):
+            return worst
+        for axis, rows in enumerate(spread, 1):
+            loud = np.moveaxis(np.tensordot(loud, rows, ((axis,), (1,))), -1, axis)
+        largest = float((loud.reshape(len(loud), -1).max(axis=1)[heard] / total[heard]).max())
+        return min(worst, largest * (1 + 2**-16))
+
+    def variant(self, problem: Any) -> str:
+        sides = [(self.points - a.window + 1, a.window) for a in problem.axes if a.window > 1]
+        filters = "x".join(f"F({m},{r})" for m, r in sides)
+        return f"{self.name}[{filters} points={self.points} block={CHANNEL_BLOCK}]"
+
+    def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
+        assert w is not None
+        blocks = _blocks(problem, machine, self.points)
+        return WinogradRunner(problem, blocks, w, bias, self.cost(problem, machine))
+
+
+def _channel_sum(loud: Array) -> Array:
+    """The sum over axis 1 by halves, whose few roundings in any type the bound has room for."""
+    while loud.shape[1] > 1:
+        half = loud.shape[1] // 2
+        rest = loud[:, 2 * half :]
+        loud = loud[:, :half] + loud[:, half : 2 * half]
+        if rest.shape[1]:
+            loud[:, :1] += rest
+    return loud[:, 0]

@@ -1,0 +1,89 @@
+"""The matrices of Winograd's minimal filtering from its points of evaluation, in exact rational arithmetic.
+
+With points p_1 .. p_{t-1} and infinity, m outputs of a correlation with r taps are Y = A^T [(G h) o (B^T x)] for
+t = m + r - 1 inputs x: the Toom-Cook construction (Winograd 1980; Lavin and Gray 2016), here with all divisions in G,
+which is applied to weights only, once and in float64.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+
+HALF = Fraction(1, 2)
+# Finite points of evaluation by number of points. Those of 6 keep more digits than 0, 1, -1, 2, -2 (Barabasz,
+# Anderson, Soodhalter and Gregg 2018).
+POINTS = {
+    4: (Fraction(0), Fraction(1), Fraction(-1)),
+    6: (Fraction(0), Fraction(1), Fraction(-1), HALF, Fraction(-2)),
+    8: (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), HALF, -HALF),
+}
+# Longest chain of roundings in one pass of `kernels/winograd_passes.pyx`: inputs, sums.
+ROUNDINGS = {4: (1, 2), 6: (3, 3), 8: (3, 4)}
+# Windows for which `kernels/winograd_passes.pyx` has sums: those that leave two outputs, and fewer multiplications.
+WINDOWS = {4: (2, 3), 6: (2, 3, 4, 5), 8: (2, 3, 4, 5)}
+
+Row = tuple[Fraction, ...]
+
+
+class Matrices(NamedTuple):
+    """A^T (m, t), G (t, r) and B^T (t, t) as rows."""
+
+    outputs: tuple[Row, ...]
+    weights: tuple[Row, ...]
+    inputs: tuple[Row, ...]
+
+
+@cache
+def matrices(points: int, window: int) -> Matrices:
+    """Those of F(points - window + 1, window)."""
+    finite, outputs = POINTS[points], points - window + 1
+    others = [tuple(q for q in finite if q != p) for p in finite]
+    inputs = [(*_from_roots(roots), Fraction(0)) for roots in others] + [_from_roots(finite)]
+    scales = [_value(row, p) for row, p in zip(inputs, finite, strict=False)]
+    weights = [tuple(p**j / scale for j in range(window)) for p, scale in zip(finite, scales, strict=True)]
+    last = tuple(Fraction(j == window - 1) for j in range(window))
+    powers = [(*(p**i for p in finite), Fraction(i == outputs - 1)) for i in range(outputs)]
+    return Matrices(tuple(powers), (*weights, last), tuple(inputs))
+
+
+def _from_roots(roots: Row) -> Row:
+    """Coefficients of the product of (x - root), the constant first."""
+    row: Row = (Fraction(1),)
+    for root in roots:
+        row = tuple(a - root * b for a, b in zip((Fraction(0), *row), (*row, Fraction(0)), strict=True))
+    return row
+
+
+def _value(row: Row, p: Fraction) -> Fraction:
+    return sum((c * p**i for i, c in enumerate(row)), Fraction(0))
+
+
+@cache
+def weights_matrix(points: int, window: int) -> Array:
+    """G in float64."""
+    return np.array([[float(v) for v in row] for row in matrices(points, window).weights])
+
+
+@cache
+def amplification(points: int, window: int) -> Array:
+    """|A^T| diag(|B^T| 1) |G|: how much each tap counts in the error of each output, (outputs, window).
+
+    The error of one output is at most its number of roundings times u max|x| times the sum of |h_j| times these.
+    """
+    parts = matrices(points, window)
+    reach = [sum(map(abs, row)) for row in parts.inputs]
+    return np.array(
+        [
+            [
+                float(sum(abs(a) * b * abs(g[j]) for a, b, g in zip(row, reach, parts.weights, strict=True)))
+                for j in range(window)
+            ]
+            for row in parts.outputs
+        ]
+    )

@@ -1,0 +1,135 @@
+"""How Winograd's tiles are cut into blocks for the caches and the threads, and what that costs.
+
+The bits depend on the points and the channel block only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.base import Machine
+from convops.kernels import isa
+from convops.problem.conv import ConvProblem
+from convops.problem.counts import images
+from convops.problem.geometry import Axis
+
+# Channels summed in sequence. The bits depend on it, so it is no tuning knob; at least a vector of any level.
+CHANNEL_BLOCK = 16
+# Work items that should exist even for one small image.
+MIN_ITEMS = 4
+# Tiles of a block: three full runs of the micro-kernel, more where the weights come from main memory each time.
+TILES, MOST_TILES = 42, 84
+# What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
+INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
+EFFICIENCY = 0.85
+# Planes of 64 points fill the second-level cache with fewer tiles.
+MANY_POINTS = 1.18
+# Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
+CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """One problem cut into work items: strips (rows of tiles) by columns of tiles by panels of output channels."""
+
+    points: tuple[int, ...]  # per axis
+    tile: tuple[int, ...]  # outputs per tile
+    strips: int
+    columns: int
+    rows: int  # output channels of a panel
+    tile_panels: int
+    itemsize: int
+
+    def pitches(self, channels: int) -> tuple[int, int]:
+        """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
+        tiles = self.strips * self.columns * self.itemsize
+        return _odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), _odd_lines(self.rows * tiles)
+
+    def scratch(self, channels: int) -> dict[str, int]:
+        """Where each part of the scratch memory begins, and its size."""
+        lanes = isa.micro_channels.lanes(self.itemsize)
+        inputs, sums = self.pitches(channels)
+        line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
+        halo = 64 + line
+        # Squares of a vector's lanes may end a line behind the last one.
+        columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
+        totals = columns + prod(self.points) * inputs
+        return {
+            "scratch_line": 64,
+            "scratch_halo": halo,
+            "scratch_columns": columns,
+            "scratch_sums": totals,
+            "scratch_stride": _multiple(totals + prod(self.points) * sums, 4096) + 64,
+        }
+
+
+def _multiple(size: int, of: int) -> int:
+    return -(-size // of) * of
+
+
+def _odd_lines(size: int) -> int:
+    return (ceil(size / 64) | 1) * 64
+
+
+def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
+    """Blocks whose transformed inputs and sums mostly stay in the second-level cache."""
+    item = np.dtype(problem.dtype).itemsize
+    sides = tuple(points if a.window > 1 else 1 for a in problem.axes)
+    tile = tuple(p - a.window + 1 for p, a in zip(sides, problem.axes, strict=True))
+    rows = _panel_width(problem, isa.micro_channels.lanes(item))
+    weights = prod(sides) * problem.out_channels * problem.group_channels * item
+    most = MOST_TILES if weights > machine.l3 // 2 else TILES
+    lines, columns = _tile_counts(problem.axes, tile)
+    # Whole rows are read and written in longer runs, which is worth a third more tiles.
+    width = ceil(columns / ceil(columns / (most + most // 3)))
+    total = images(problem) * lines
+    strips = ceil(total / ceil(total / max(1, most // width)))
+    blocks = ceil(total / strips) * ceil(columns / width) * problem.groups
+    panels = ceil(problem.group_rows / rows)
+    return Blocks(sides, tile, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
+
+
+def _panel_width(problem: ConvProblem, lanes: int) -> int:
+    """Two vectors, or one where that computes clearly fewer channels."""
+    single, double = (_multiple(problem.group_rows, width) for width in (lanes, 2 * lanes))
+    return lanes if single < 0.9 * double else 2 * lanes
+
+
+def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, int]:
+    """Rows of tiles of one image, and tiles in a row."""
+    counts = [ceil(a.out / t) for a, t in zip(axes, tile, strict=True)]
+    return prod(counts[:-1]), counts[-1]
+
+
+def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
+    """Work items of so many images."""
+    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
+    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns) * problem.groups * parts
+
+
+def weight_items(problem: ConvProblem, blocks: Blocks) -> int:
+    """Transformed weights, padded to whole panels."""
+    panels = problem.groups * ceil(problem.group_rows / blocks.rows)
+    return panels * blocks.rows * problem.group_channels * prod(blocks.points)
+
+
+def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
+    """One image on one core: passes, products while weights are fetched ahead, and the store."""
+    tiles = prod(_tile_counts(problem.axes, blocks.tile))
+    lanes = isa.micro_channels.lanes(blocks.itemsize)
+    rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
+    channels = problem.groups * _multiple(problem.group_channels, lanes)
+    of_points = 2 * tiles * prod(blocks.points) * blocks.itemsize / 4 / machine.rates.multiply_add
+    if prod(blocks.points) > 36:
+        of_points *= MANY_POINTS
+    products = of_points * rows * problem.group_channels / EFFICIENCY
+    passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
+    weights = weight_items(problem, blocks) * blocks.itemsize
+    speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
+    fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0
+    stored = prod(problem.out_spatial) * problem.out_channels * blocks.itemsize
+    return passes + max(products, fetched) + stored / (2 * machine.rates.store)

@@ -1,0 +1,63 @@
+# cython: language_level=3
+"""Winograd's minimal filtering: tiles become points, points are multiplied channel by channel, sums become tiles.
+
+Called by `backends/winograd.py` through `bind.pyx`; hands lines of vectors to the passes of `winograd_passes.pyx` and
+runs of tiles to the micro-kernels of `micro_channels.pyx`. Vectors run over channels throughout, so that tiles may
+lie anywhere; where the channels of a pixel are no neighbours, lines are transposed on the way in and out. A strip is a
+row of tiles; work is cut into blocks of strips times panels of output channels. Start reading at `item_f`.
+"""
+from cython.parallel cimport prange, threadid
+
+from convops.kernels.abi cimport Args
+from convops.kernels.simd cimport Real
+from convops.kernels.tile cimport ceil_div, panel_count
+from convops.kernels.winograd_blocks cimport Block, locate, points_of
+from convops.kernels.winograd_inputs cimport transform_inputs
+from convops.kernels.winograd_outputs cimport store_panel
+
+
+cdef void multiply(const Args* a, const Block* b, Py_ssize_t panel, char* scratch, const Real* tag) noexcept nogil:
+    """A panel of output channels, point by point: [point][tile][output channel]."""
+    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), _, run, begin, end
+    cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns)
+    cdef Py_ssize_t step = a.block_channels * sizeof(Real), row = a.panel_rows * sizeof(Real)
+    cdef const char* weights = a.weights + (b.group * panel_count(a) + panel) * points * a.channels * row
+    cdef const char* x = scratch + a.scratch_columns
+    cdef char* sums = scratch + a.scratch_sums
+    for _ in range(points):
+        begin = 0
+        for run in range(runs):
+            end = b.tiles * (run + 1) // runs
+            a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step, weights,
+                                        sums + begin * row)
+            begin = end
+        weights, x, sums = weights + a.channels * row, x + a.pitch_inputs, sums + a.pitch_sums
+
+
+cdef void item_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+    cdef Block b
+    cdef Py_ssize_t input = locate(a, number, &b), p
+    cdef Py_ssize_t* held = <Py_ssize_t*> scratch
+    # Items of the same input follow one another: mostly, its transform is at hand.
+    if held[0] != input + 1:
+        transform_inputs(a, &b, scratch, tag)
+        held[0] = input + 1
+    for p in range(b.panel_begin, b.panel_end):
+        multiply(a, &b, p, scratch, tag)
+        store_panel(a, &b, p, scratch, tag)
+
+
+cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in range(a.workers):
+        (<Py_ssize_t*> (a.scratch + number * a.scratch_stride))[0] = 0
+    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
+        item_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+
+
+cdef api void winograd_f32(const Args* a) noexcept nogil:
+    run(a, <const float*> NULL)
+
+
+cdef api void winograd_f64(const Args* a) noexcept nogil:
+    run(a, <const double*> NULL)
