@@ -15,6 +15,7 @@ from convops.backends.rewrites.complex import ComplexParts
 from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
+from convops.backends.weight_grad import WeightGrad
 
 EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexParts(), Phases())
@@ -23,6 +24,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Direct(), EXACT),
     Rewriting(Im2col(), EXACT),
     Rewriting(Fft(), SMOOTH),
+    Rewriting(WeightGrad(), EXACT),
     Reference(),
     PoolWindow(),
     PoolGather(),
