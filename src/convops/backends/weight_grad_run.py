@@ -24,6 +24,9 @@ from convops.problem.epilogue import ACTIVATIONS
 # channels lie together do so earlier, as there are more of them.
 CROWDED_CHANNELS = 2048
 CROWDED_PIXELS = 512
+# Shared by all plans: what a plain call leaves is what the next one needs, and fresh memory costs as much as the sums
+# of a small layer.
+MEMORY = Workspace()
 
 
 class Reading(NamedTuple):
@@ -87,7 +90,6 @@ class WeightRunner:
         self._problem = problem
         self._grad = grad.astype(problem.dtype, copy=False).swapaxes(0, 1)
         self._cut = cut
-        self._memory = Workspace()
         self._native = dtypes.named(problem.dtype)
         self._launches: dict[tuple[int, Cut, int, bool], Launch] = {}
 
@@ -106,7 +108,7 @@ class WeightRunner:
         load = 0
         if x.dtype != self._native:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, cut.item)
-        scratch = self._memory.borrow(cut.scratch_bytes * workers)
+        scratch = MEMORY.borrow(cut.scratch_bytes * workers)
         try:
             return self._launch(len(x), cut, workers, cast)(
                 x.swapaxes(0, 1),
@@ -118,7 +120,7 @@ class WeightRunner:
                 load=load,
             )
         finally:
-            self._memory.give_back(scratch)
+            MEMORY.give_back(scratch)
 
     def _launch(self, channels: int, cut: Cut, workers: int, cast: bool) -> Launch:
         key = channels, cut, workers, cast

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -51,6 +51,14 @@ class ConvProblem(Shapes):
     exchanged: bool = False
 
     kind = "conv"
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Backends remember answers by problem and look them up many times per call."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
     @property
     def x_dtype(self) -> str:
