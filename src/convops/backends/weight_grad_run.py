@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -88,10 +89,19 @@ class WeightRunner:
 
     def __init__(self, problem: ConvProblem, grad: Array, cut: Callable[[int, int, Reading], Cut]) -> None:
         self._problem = problem
-        self._grad = grad.astype(problem.dtype, copy=False).swapaxes(0, 1)
         self._cut = cut
         self._native = dtypes.named(problem.dtype)
         self._launches: dict[tuple[int, Cut, int, bool], Launch] = {}
+        self._take(grad)
+
+    def _take(self, grad: Array) -> None:
+        self._grad = grad.astype(self._native, copy=False).swapaxes(0, 1)
+
+    def over(self, grad: Array) -> WeightRunner:
+        """The same for another gradient of this shape; what is launched does not depend on its values."""
+        runner = copy(self)
+        runner._take(grad)
+        return runner
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         """Arrays are canonical: x (input channels, images, *spatial), out (input channels, rows, *taps)."""

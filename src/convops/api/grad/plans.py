@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from convops.api.arguments import describe, given
+import numpy as np
+
+from convops.api.arguments import describe, given, is_plain
 from convops.api.grad import problems
 from convops.api.grad.folded import FoldedPlan
 from convops.api.grad.requests import Asked, GradientPlan, WeightPlan, by_row
@@ -12,6 +15,7 @@ from convops.api.shapes import channels_in, shape_of, window_of
 from convops.api.transpose import transposed_filters
 from convops.backends.base import Array
 from convops.backends.fold import Fold
+from convops.backends.threads import worker_count
 from convops.dispatch.plan import Plan
 from convops.problem.arguments import choice
 from convops.problem.arrangement import LAYOUTS, Shape
@@ -66,9 +70,29 @@ def _input_plan(asked: Asked, forward: ConvProblem, w: Array) -> Plan:
     return FoldedPlan(asked.request(problem, filters, w, copies=copies), forward.axes, folds)
 
 
-def plan_conv_weight(
-    x: Any,
-    grad_out: Any,
+def plan_conv_weight(x: Any, grad_out: Any, window: Any, *, out: Any = None, **options: Any) -> Plan:
+    """The Plan behind `conv_weight`, to be called with x."""
+    described, grad = describe("x", x), given("grad_out", grad_out)
+    arguments = (described, grad.shape, grad.dtype, window, *options.items())
+    if is_plain(arguments):
+        template = _template(arguments, worker_count(options.get("workers")))
+        if template is not None:
+            return template.over(grad)
+    return _weight_plan(described, grad, window, out=out, **options)
+
+
+@lru_cache(maxsize=256)
+def _template(arguments: tuple[Any, ...], workers: int) -> WeightPlan | None:
+    """A plan that serves every gradient of this shape; None where what is prepared depends on its values."""
+    described, shape, dtype, window, *options = arguments
+    some = np.broadcast_to(np.zeros((), dtype), shape)
+    plan = _weight_plan(described, some, window, **dict(options))
+    return plan if plan.is_template else None
+
+
+def _weight_plan(
+    described: tuple[Shape, np.dtype[Any]],
+    grad: Array,
     window: Any,
     *,
     stride: Any = 1,
@@ -80,10 +104,8 @@ def plan_conv_weight(
     fill: float = 0,
     layout: str = "channels_first",
     **common: Any,
-) -> Plan:
-    """The Plan behind `conv_weight`, to be called with x."""
-    shape, dtype = describe("x", x)
-    grad = given("grad_out", grad_out)
+) -> WeightPlan:
+    shape, dtype = described
     asked = Asked("grad.conv_weight", {"x": dtype, "grad_out": grad.dtype}, **common)
     taps = window_of(window, len(shape))
     channels, rows = _channel_pair({"x": shape, "grad_out": grad.shape}, len(taps), groups, layout)

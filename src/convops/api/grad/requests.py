@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -12,6 +13,7 @@ from convops.api.arguments import operand, types_of, wishes
 from convops.api.sums import check_widen, widest
 from convops.backends.base import Array
 from convops.backends.rewrites.ranges import sum_range
+from convops.backends.weight_grad_run import WeightRunner
 from convops.dispatch.arrays import check_out
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
@@ -80,6 +82,18 @@ class WeightPlan(GradientPlan):
         assert request.w is not None
         super().__init__(request, bool(request.w.size) and 0 not in shape)
         self._name, self._shape, self._forward, self._conjugate = name, shape, forward, conjugate
+
+    @property
+    def is_template(self) -> bool:
+        """Whether nothing was prepared from the values of the gradient."""
+        return isinstance(self._run, WeightRunner)
+
+    def over(self, grad: Array) -> WeightPlan:
+        """The same plan for another gradient of the same shape and dtype."""
+        assert isinstance(self._run, WeightRunner)
+        plan = copy(self)
+        plan._operands, plan._run = (grad,), self._run.over(by_row(grad, self._forward))
+        return plan
 
     def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """As `Plan`."""
