@@ -88,7 +88,7 @@ class WeightRunner:
     """One problem with the gradient of its result, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, grad: Array, cut: Callable[[int, int, Reading], Cut]) -> None:
-        self._problem = problem
+        self.problem = problem
         self._cut = cut
         self._native = dtypes.named(problem.dtype)
         self._launches: dict[tuple[int, Cut, int, bool], Launch] = {}
@@ -112,7 +112,7 @@ class WeightRunner:
 
     def _run(self, x: Array, out: Array, workers: int, add: Array | None, cast: bool) -> bool:
         reading = reading_of(x, self._native)
-        workers = useful_workers(workers, len(x) * self._problem.out_channels, self._cut(len(x), 1, reading).seconds)
+        workers = useful_workers(workers, len(x) * self.problem.out_channels, self._cut(len(x), 1, reading).seconds)
         cut = self._cut(len(x), workers, reading)
         workers = min(workers, cut.tiles)
         load = 0
@@ -139,7 +139,7 @@ class WeightRunner:
         return self._launches[key]
 
     def _make_launch(self, channels: int, cut: Cut, workers: int, cast: bool) -> Launch:
-        problem = self._problem
+        problem = self.problem
         line, grads, halo, offsets = cut.places
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         return Launch(
@@ -178,7 +178,7 @@ class WeightRunner:
 
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
         """Compute again what the kernel could not store, to say where it stands."""
-        problem = self._problem
+        problem = self.problem
         sums = np.empty((len(x), problem.out_channels, *problem.out_spatial), self._native)
         self._run(x, sums, workers, add, cast=False)
         try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache
 
 from convops.backends.base import Array, Backend, Machine
 from convops.dispatch import accuracy as classes
@@ -25,24 +24,18 @@ class Wishes:
     workers: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One backend's answers for one problem.
 
-    `refusal` says why it cannot solve the problem; `bound` why its error bound does not fit the accuracy, which takes
-    a look at all weights and is asked only of a backend that might be chosen.
+    `refusal` says why it cannot solve the problem, `objection` why its error bound does not fit the accuracy.
     """
 
     backend: Backend
     refusal: str | None
+    objection: str | None = None
     seconds: float = 0.0
     workspace: int = 0
-    bound: Callable[[], str | None] | None = None
-
-    @cached_property
-    def objection(self) -> str | None:
-        """Why the accuracy class forbids this backend; None where it does not."""
-        return self.bound() if self.bound else None
 
     @property
     def reason(self) -> str | None:
@@ -58,18 +51,14 @@ def candidates(problem: Problem, w: Array | None, machine: Machine, wishes: Wish
 def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, wishes: Wishes) -> Candidate:
     """The four questions."""
     refusal, workspace, seconds = _facts(backend, problem, machine)
+    objection = None
     if refusal or problem.is_empty:
         return Candidate(backend, refusal)
     if workspace > wishes.max_workspace:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={wishes.max_workspace}"
-    if not isinstance(problem, ConvProblem):
-        return Candidate(backend, refusal, seconds, workspace)
-    bound = partial(_objection, backend, problem, w, wishes.accuracy)
-    return Candidate(backend, refusal, seconds, workspace, bound)
-
-
-def _objection(backend: Backend, problem: ConvProblem, w: Array | None, accuracy: str | float) -> str | None:
-    return classes.objection(problem, backend.error_bound(problem, w), accuracy)
+    if isinstance(problem, ConvProblem):
+        objection = classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
+    return Candidate(backend, refusal, objection, seconds, workspace)
 
 
 @lru_cache(maxsize=1024)
@@ -98,9 +87,9 @@ def choose(problem: Problem, answers: tuple[Candidate, ...], name: str) -> Backe
 
 def _cheapest(answers: tuple[Candidate, ...]) -> Backend:
     """The argmin of the predicted time; the reference only where nothing else applies."""
-    able = (c for c in answers if c.refusal is None)
-    for candidate in sorted(able, key=lambda c: (c.backend.name == "reference", c.seconds)):
-        if candidate.objection is None:
-            return candidate.backend
-    reasons = "; ".join(f"{c.backend.name}: {c.reason}" for c in answers)
-    raise ValueError(f"no backend applies under accuracy and max_workspace: {reasons}")
+    able = [c for c in answers if c.reason is None]
+    if not able:
+        reasons = "; ".join(f"{c.backend.name}: {c.reason}" for c in answers)
+        raise ValueError(f"no backend applies under accuracy and max_workspace: {reasons}")
+    fast = [c for c in able if c.backend.name != "reference"] or able
+    return min(fast, key=lambda c: c.seconds).backend

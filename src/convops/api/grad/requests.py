@@ -85,8 +85,8 @@ class WeightPlan(GradientPlan):
 
     @property
     def is_template(self) -> bool:
-        """Whether nothing was prepared from the values of the gradient."""
-        return isinstance(self._run, WeightRunner)
+        """Whether nothing was prepared from the values of the gradient: rewrites look at them."""
+        return isinstance(self._run, WeightRunner) and self._run.problem == self.problem
 
     def over(self, grad: Array) -> WeightPlan:
         """The same plan for another gradient of the same shape and dtype."""
