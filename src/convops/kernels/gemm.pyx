@@ -7,6 +7,7 @@ output pixels (in C order over all spatial axes) times a range of output channel
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport Args
+from convops.kernels.pack cimport pack_block
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
     Place, Tile, blank_run, ceil_div, gather_run, minimum, next_line, panel_count, place_of, source, sweep)
@@ -88,28 +89,15 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 
 cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
-    """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights.
-
-    Row by row, so that reading runs along memory; what is written to and fro stays in the first-level cache.
-    """
-    cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, channels, panels = panel_count(a)
+    """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights."""
+    cdef Py_ssize_t c = 0, channels, panels = panel_count(a)
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     cdef Py_ssize_t first = number % panels * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first)
     cdef const char* filters = a.x.data + (number // panels * a.rows + first) * a.x.batch
-    cdef const char* item
     to = to + number * taps * a.channels * a.panel_rows
     while c < a.channels:
         channels = minimum(a.block_channels, a.channels - c)
-        for i in range(a.panel_rows):
-            for k in range(channels):
-                item = filters + i * a.x.batch + (c + k) * a.x.channel
-                tap = k * a.panel_rows + i
-                for kd in range(a.axis[0].window):
-                    for kh in range(a.axis[1].window):
-                        for kw in range(a.axis[2].window):
-                            to[tap] = (<const Real*> (item + kd * a.x.step[0] + kh * a.x.step[1]
-                                                      + kw * a.x.step[2]))[0] if i < valid else <Real> 0
-                            tap = tap + channels * a.panel_rows
+        pack_block(a, filters + c * a.x.channel, channels, a.panel_rows, valid, to)
         to = to + taps * channels * a.panel_rows
         c = c + channels
 
