@@ -21,6 +21,10 @@ from convops.problem.conv import ConvProblem, Types
 from convops.problem.epilogue import Epilogue, parse_policy
 
 
+# Positions of an axis whose index map may be kept between calls.
+MOST_LISTED = 4096
+
+
 class Asked:
     """The keywords that all gradients share; `operands` are named, the one the plan is called with first."""
 
@@ -86,7 +90,8 @@ class WeightPlan(GradientPlan):
     @property
     def is_template(self) -> bool:
         """Whether nothing was prepared from the values of the gradient: rewrites look at them."""
-        return isinstance(self._run, WeightRunner) and self._run.problem == self.problem
+        listed = sum(a.padded for a in self._forward.axes if a.boundary != ("constant", "constant"))
+        return isinstance(self._run, WeightRunner) and self._run.problem == self.problem and listed <= MOST_LISTED
 
     def over(self, grad: Array) -> WeightPlan:
         """The same plan for another gradient of the same shape and dtype."""
