@@ -12,11 +12,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from gradients import Gradient
 from libraries.base import Call, Candidate, Task, Unsuitable
 from results import Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 
 OURS = "convops"
+GRADIENTS = ("torch",)  # libraries that offer them
 TOLERANCE = 1e-4  # largest difference relative to the largest result, far above any float32 rounding here
 
 
@@ -49,7 +51,8 @@ def _candidates(
 ) -> Iterator[tuple[str, Candidate]]:
     yield from ((OURS, candidate) for candidate in ours.candidates(task, **choice))
     for library, module in peers.items():
-        offered = list(module.candidates(task)) or [Candidate("-", partial(_nothing, task))]
+        able = library in GRADIENTS or not isinstance(task.layer, Gradient)
+        offered = (list(module.candidates(task)) if able else []) or [Candidate("-", partial(_nothing, task))]
         yield from ((library, candidate) for candidate in offered)
 
 

@@ -6,6 +6,7 @@ knows, and `networks.py` holds the layers of the networks.
 
 from __future__ import annotations
 
+from gradients import gradients
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
 from workload import Layer
 
@@ -107,3 +108,4 @@ SUITES: dict[str, tuple[Layer, ...]] = {
 }
 SUITES["all"] = tuple(layer for suite in tuple(SUITES.values()) for layer in suite)
 SUITES["quick"] = tuple(layer for layer in SUITES["all"] if f"{layer.suite}/{layer.name}" in _QUICK)
+SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

@@ -77,8 +77,16 @@ def _fold(axis: Axis) -> Fold | None:
     return fold if fold and fold.maps_borders else None
 
 
-def plan_conv_weight(x: Any, grad_out: Any, window: Any, *, out: Any = None, **options: Any) -> Plan:
-    """The Plan behind `conv_weight`, to be called with x."""
+def plan_conv_weight(x: Any, grad_out: Any, window: Any, **options: Any) -> Plan:
+    """The Plan behind `conv_weight`, to be called with x; it keeps a copy of grad_out."""
+    grad = given("grad_out", grad_out).copy(order="K")
+    plan = conv_weight_once(x, grad, window, **options)
+    plan.workspace_bytes += grad.nbytes
+    return plan
+
+
+def conv_weight_once(x: Any, grad_out: Any, window: Any, *, out: Any = None, **options: Any) -> Plan:
+    """The same for a single call, during which nobody changes grad_out."""
     described, grad = describe("x", x), given("grad_out", grad_out)
     arguments = (described, grad.shape, grad.dtype, window, *options.items())
     if is_plain(arguments):
