@@ -34,7 +34,7 @@ def is_plain(value: Any) -> bool:
     """Whether equal values mean the same argument, so that what was made of it may be remembered."""
     if type(value) is tuple:
         return all(map(is_plain, value))
-    return type(value) in (int, str, float, type(None)) or isinstance(value, np.dtype)
+    return type(value) in (int, str, type(None)) or isinstance(value, np.dtype)
 
 
 def given(name: str, value: Any) -> Array:

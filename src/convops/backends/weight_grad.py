@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.lowering import CHUNK_SECONDS, RANK
 from convops.backends.weight_grad_run import Cut, Reading, WeightRunner
 from convops.kernels import isa
@@ -52,7 +52,8 @@ class WeightGrad(Backend):
             return f"at most {RANK} spatial axes, not {len(problem.axes)}"
         if problem.channels == 0 or problem.epilogue.has_bias:
             return "no images" if problem.channels == 0 else "gradients have no bias"
-        return None
+        needed = self.workspace(problem, this_machine(), 1)
+        return f"needs {needed >> 20} MiB of scratch memory per worker" if needed > MAX_SCRATCH else None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         """Of one input channel, as all share what is prepared."""
