@@ -23,13 +23,15 @@ from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
 # Pixels whose products are summed before they join the total, at most. The bits depend on it, so it is no tuning knob.
-PIXEL_BLOCK = 256
+PIXEL_BLOCK = 400
 # Bytes that one worker may use.
 MAX_SCRATCH = 16 << 20
 # Channels fewer than this are copied together with their neighbours along a line.
 FEW_CHANNELS = 14
 # Distances of pixels whose channels lie together that are multiples of this crowd few sets of the first-level cache.
 CROWDED = 512
+# Panels of one vector are this much slower than those of two, or the work they save.
+SINGLE = 0.8
 # Tiles per worker where there are several, so that none waits long for the last.
 TILES_PER_WORKER = 4
 # Blocks are longer than those of most convolutions, so that the loop's beginning and end weigh less.
@@ -97,7 +99,7 @@ def cut(problem: ConvProblem, channels: int, workers: int, reading: Reading, mac
     """The cheapest way to cut so many input channels that keeps a tile in the second-level cache."""
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     single, double = (ceil(problem.group_rows / width) * width for width in (lanes, 2 * lanes))
-    width = lanes if single < 0.95 * double else 2 * lanes
+    width = lanes if single < SINGLE * double else 2 * lanes
     panels = ceil(problem.group_rows / width)
     least = TILES_PER_WORKER * workers if workers > 1 else 1
     cuts = []
@@ -123,6 +125,7 @@ def _describe(
     if copies:
         budget = machine.l2 * 3 // 8 // item
         packed, halo = _packed_blocks(problem, block, columns + gap, budget)
+    read = problem.channels * (channels * prod(problem.spatial) + problem.group_rows * prod(problem.window))
     tiles = problem.groups * ceil(ceil(problem.group_rows / width) / panels) * ceil(channels / columns)
     rows = ceil(problem.group_rows / width) * width
     work = 2 * problem.groups * rows * channels * problem.products * _taps(problem) * item / 4
@@ -143,6 +146,7 @@ def _describe(
         copies=copies,
         gap=gap,
         pixels_first=pixels_first,
+        looks_ahead=read * item > machine.l3 // 2,
         item=item,
         totals=panels * width * columns * _taps(problem),
         grads=panels * width * prod(block),
@@ -157,8 +161,8 @@ def _taps(problem: ConvProblem) -> int:
 
 
 def _needs_copy(problem: ConvProblem) -> bool:
-    """Whether a position that a window reaches is no item of x in the sums' own dtype."""
-    if problem.types.x != problem.dtype or problem.is_stuffed:
+    """Whether a position that a window reaches is no item of x in the sums' own dtype, or pixels lie apart."""
+    if problem.types.x != problem.dtype or problem.is_stuffed or problem.axes[-1].dilation > 1:
         return True
     return any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes)
 

@@ -58,6 +58,7 @@ class Cut:
     copies: bool
     gap: int
     pixels_first: bool
+    looks_ahead: bool
     item: int
     totals: int
     grads: int
@@ -169,6 +170,7 @@ class WeightRunner:
             sum_images=problem.group_channels,
             pack_blocks=cut.packed_blocks,
             segments=cut.segments,
+            look_ahead=cut.looks_ahead,
             scratch_stride=cut.scratch_bytes,
             scratch_line=line,
             scratch_columns=grads,

@@ -77,7 +77,7 @@ cdef class Launch:
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_columns=1, tile_panels=1,
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
                    scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, scratch_halo=0,
-                   sum_images=1, pack_blocks=1, segments=1, pooling=0, norm=0.0, rank=0):
+                   sum_images=1, pack_blocks=1, segments=1, look_ahead=False, pooling=0, norm=0.0, rank=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_columns = panel_rows, panel_columns
@@ -87,7 +87,7 @@ cdef class Launch:
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.scratch_halo, a.images, a.pack_blocks, a.segments = scratch_halo, sum_images, pack_blocks, segments
-        a.pooling, a.norm, a.rank = pooling, norm, rank
+        a.pooling, a.norm, a.rank, a.look_ahead = pooling, norm, rank, look_ahead
 
     def __call__(self, x, out, *, Py_ssize_t images=1, weights=None, bias=None, add=None, index=None, grad=None,
                  scratch=None, int workers=1, size_t load=0):

@@ -54,7 +54,7 @@ cdef inline outlined turn_part(const Vector* rows, const Py_ssize_t* places, int
 
 
 cdef inline void turn_in(const Real* rows, const Py_ssize_t* places, Real* to, Py_ssize_t pitch) noexcept nogil:
-    """to[j][i] = the item j of row i, for as many rows and items as a vector has lanes; `places`, `pitch` in bytes."""
+    """to[j][i] = the item j of row i, for as many rows and items as a vector has lanes; distances in bytes."""
     if Real is float:
         turn_whole(<const f32v*> rows, places, <f32v*> to, pitch)
     else:
