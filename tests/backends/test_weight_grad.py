@@ -169,7 +169,7 @@ def test_equal_looking_arguments_are_not_taken_for_each_other():
 
 def test_errors_stay_below_their_bound():
     rng = np.random.default_rng(2)
-    shape, window, rows, geometry = PROBLEMS["tiles"]
+    shape, window, _, geometry = PROBLEMS["tiles"]
     x = rng.uniform(0, 1, shape).astype(np.float32)
     y = np.abs(arrays("tiles")[1]) / np.float32(7)
     plan = convops.plan("grad.conv_weight", x, y, window, backend="weight_grad", **geometry)

@@ -26,8 +26,8 @@ from convops.problem.geometry import Axis
 PIXEL_BLOCK = 400
 # Bytes that one worker may use.
 MAX_SCRATCH = 16 << 20
-# Channels fewer than this are copied together with their neighbours along a line.
-FEW_CHANNELS = 14
+# As few channels are copied pixel by pixel, so that those of neighbouring taps fill the micro-kernel's rows together.
+FEW_CHANNELS = 48
 # Distances of pixels whose channels lie together that are multiples of this crowd few sets of the first-level cache.
 CROWDED = 512
 # Panels of one vector are this much slower than those of two, or the work they save.
@@ -117,15 +117,17 @@ def _describe(
     """One way to cut, with what it costs."""
     item = np.dtype(problem.dtype).itemsize
     images, *pixels = block = block_shape(problem)
-    few = columns < FEW_CHANNELS
+    few = columns == channels <= FEW_CHANNELS and problem.axes[-1].out > 1 == problem.axes[-1].stride
     pixels_first = reading.together or few
-    copies = few or reading.copies or _needs_copy(problem)
+    read = problem.channels * (channels * prod(problem.spatial) + problem.group_rows * prod(problem.window)) * item
+    far = read > machine.l3 // 2
+    # Pixels that lie apart use half of what they bring into the cache, or less.
+    copies = few or reading.copies or _needs_copy(problem) or (far and problem.axes[-1].dilation > 1)
     gap = 64 // item if pixels_first and not few and columns * item % CROWDED == 0 else 0
     packed, halo = 1, 0
     if copies:
         budget = machine.l2 * 3 // 8 // item
         packed, halo = _packed_blocks(problem, block, columns + gap, budget)
-    read = problem.channels * (channels * prod(problem.spatial) + problem.group_rows * prod(problem.window))
     tiles = problem.groups * ceil(ceil(problem.group_rows / width) / panels) * ceil(channels / columns)
     rows = ceil(problem.group_rows / width) * width
     work = 2 * problem.groups * rows * channels * problem.products * _taps(problem) * item / 4
@@ -146,7 +148,7 @@ def _describe(
         copies=copies,
         gap=gap,
         pixels_first=pixels_first,
-        looks_ahead=read * item > machine.l3 // 2,
+        looks_ahead=far,
         item=item,
         totals=panels * width * columns * _taps(problem),
         grads=panels * width * prod(block),
@@ -161,8 +163,8 @@ def _taps(problem: ConvProblem) -> int:
 
 
 def _needs_copy(problem: ConvProblem) -> bool:
-    """Whether a position that a window reaches is no item of x in the sums' own dtype, or pixels lie apart."""
-    if problem.types.x != problem.dtype or problem.is_stuffed or problem.axes[-1].dilation > 1:
+    """Whether a position that a window reaches is no item of x in the sums' own dtype."""
+    if problem.types.x != problem.dtype or problem.is_stuffed:
         return True
     return any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes)
 
@@ -183,7 +185,8 @@ def _packed_blocks(problem: ConvProblem, block: tuple[int, ...], channels: int, 
         one = sides[0] * prod(_reach(a, n) for a, n in zip(problem.axes, sides[1:], strict=True))
         return channels * (one + 32)
 
-    count, most = 1, ceil(lengths[cut] / block[cut])
+    # With a single tap no two blocks share what is copied.
+    count, most = 1, ceil(lengths[cut] / block[cut]) if _taps(problem) > 1 else 1
     while count < most and items(count + 1) <= budget:
         count += 1
     return count, items(count)

@@ -20,7 +20,6 @@ from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 
-
 # Channels whose distance is a multiple of so many bytes meet in too few sets of the first-level cache; pixels whose
 # channels lie together do so earlier, as there are more of them.
 CROWDED_CHANNELS = 2048

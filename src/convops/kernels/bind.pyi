@@ -27,6 +27,7 @@ class Launch:
         bias: Any = None,
         add: Any = None,
         index: Any = None,
+        grad: Any = None,
         scratch: Any = None,
         workers: int = 1,
         load: int = 0,

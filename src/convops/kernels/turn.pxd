@@ -21,7 +21,8 @@ cdef inline inlined turn(Vector* a) noexcept nogil:
         half = 2 * half
 
 
-cdef inline outlined turn_whole(const Vector* rows, const Py_ssize_t* places, Vector* to, Py_ssize_t pitch) noexcept nogil:
+cdef inline outlined turn_whole(const Vector* rows, const Py_ssize_t* places, Vector* to,
+                                Py_ssize_t pitch) noexcept nogil:
     cdef Vector a[16]
     cdef int i, lanes = LANES if Vector is f32v else LANES // 2
     for i in range(lanes):
@@ -32,7 +33,7 @@ cdef inline outlined turn_whole(const Vector* rows, const Py_ssize_t* places, Ve
 
 
 cdef inline outlined turn_part(const Vector* rows, const Py_ssize_t* places, int count, Vector* to, Py_ssize_t pitch,
-                        int columns) noexcept nogil:
+                               int columns) noexcept nogil:
     """The same for `count` rows, of which so many columns are written; a sum of -0.0 becomes +0.0."""
     cdef Vector a[16]
     cdef Vector last
@@ -54,7 +55,7 @@ cdef inline outlined turn_part(const Vector* rows, const Py_ssize_t* places, int
 
 
 cdef inline void turn_in(const Real* rows, const Py_ssize_t* places, Real* to, Py_ssize_t pitch) noexcept nogil:
-    """to[j][i] = the item j of row i, for as many rows and items as a vector has lanes; distances in bytes."""
+    """to[j][i] = item j of row i, for as many rows and items as a vector has lanes; distances in bytes."""
     if Real is float:
         turn_whole(<const f32v*> rows, places, <f32v*> to, pitch)
     else:

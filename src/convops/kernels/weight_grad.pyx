@@ -103,7 +103,6 @@ cdef inline void sum_box(const Args* a, const Part* part, const Box* box, const 
     cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets)
     cdef Real* grads = <Real*> (scratch + a.scratch_columns)
     cdef Box block = box[0]
-    cdef int axis
     while done < box.extent[box.cut]:
         block.origin[box.cut] = box.origin[box.cut] + done
         block.extent[box.cut] = minimum(size, box.extent[box.cut] - done)

@@ -20,7 +20,6 @@ from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
 from convops.problem.epilogue import Epilogue, parse_policy
 
-
 # Positions of an axis whose index map may be kept between calls.
 MOST_LISTED = 4096
 
