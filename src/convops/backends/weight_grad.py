@@ -16,7 +16,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.lowering import CHUNK_SECONDS, RANK
-from convops.backends.weight_grad_run import Cut, Reading, WeightRunner
+from convops.backends.weight_grad_run import Copy, Cut, Reading, WeightRunner
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -70,10 +70,7 @@ class WeightGrad(Backend):
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Blocks of b products summed in sequence: b + K/b roundings (Jeannerod and Rump 2013, theorem 3.1)."""
-        images, *pixels = block_shape(problem)
-        blocks = ceil(problem.group_channels / images)
-        blocks *= prod(ceil(n / b) for n, b in zip(problem.window, pixels, strict=True))
-        depth = min(images * prod(pixels), problem.products) + blocks - 1 + problem.epilogue.terms
+        depth = min(prod(block_shape(problem)), problem.products) + _blocks(problem) - 1 + problem.epilogue.terms
         return ErrorBound("terms", depth * dtypes.unit_roundoff(problem.dtype), result_roundoff(problem))
 
     def variant(self, problem: Any) -> str:
@@ -115,47 +112,55 @@ def _describe(
     problem: ConvProblem, channels: int, width: int, panels: int, columns: int, reading: Reading, machine: Machine
 ) -> Cut:
     """One way to cut, with what it costs."""
-    item = np.dtype(problem.dtype).itemsize
-    images, *pixels = block = block_shape(problem)
-    few = columns == channels <= FEW_CHANNELS and problem.axes[-1].out > 1 == problem.axes[-1].stride
-    pixels_first = reading.together or few
-    read = problem.channels * (channels * prod(problem.spatial) + problem.group_rows * prod(problem.window)) * item
-    far = read > machine.l3 // 2
-    # Pixels that lie apart use half of what they bring into the cache, or less.
-    copies = few or reading.copies or _needs_copy(problem) or (far and problem.axes[-1].dilation > 1)
-    gap = 64 // item if pixels_first and not few and columns * item % CROWDED == 0 else 0
-    packed, halo = 1, 0
-    if copies:
-        budget = machine.l2 * 3 // 8 // item
-        packed, halo = _packed_blocks(problem, block, columns + gap, budget)
-    tiles = problem.groups * ceil(ceil(problem.group_rows / width) / panels) * ceil(channels / columns)
-    rows = ceil(problem.group_rows / width) * width
-    work = 2 * problem.groups * rows * channels * problem.products * _taps(problem) * item / 4
-    moved = problem.groups * rows * problem.products * ceil(channels / columns) * item
-    boxes = ceil(problem.group_channels / images) * prod(
-        ceil(n / b) for n, b in zip(problem.window, pixels, strict=True)
-    )
-    moved += halo * item * ceil(boxes / packed) * tiles
-    seconds = work / (LONG_SUMS * machine.rates.multiply_add) + moved / machine.rates.copy + machine.rates.call
+    item, block = np.dtype(problem.dtype).itemsize, block_shape(problem)
+    height = ceil(problem.group_rows / width)
+    copy = _copy(problem, channels, columns, reading, machine)
+    tiles = problem.groups * ceil(height / panels) * ceil(channels / columns)
+    boxes = ceil(_blocks(problem) / copy.blocks)
+    work = 2 * problem.groups * height * width * channels * problem.products * _taps(problem) * item / 4
+    moved = problem.groups * height * width * problem.products * ceil(channels / columns)
+    moved += copy.items * boxes * tiles
+    seconds = work / (LONG_SUMS * machine.rates.multiply_add) + moved * item / machine.rates.copy + machine.rates.call
     return Cut(
         width=width,
         tile_panels=panels,
         tile_channels=columns,
         block=block,
-        packed_blocks=packed,
-        segments=max(1, min(ceil(boxes / packed), ceil(seconds / tiles / CHUNK_SECONDS))),
+        copy=copy,
+        segments=max(1, min(boxes, ceil(seconds / tiles / CHUNK_SECONDS))),
         tiles=tiles,
-        copies=copies,
-        gap=gap,
-        pixels_first=pixels_first,
-        looks_ahead=far,
+        looks_ahead=_is_far(problem, channels, machine),
         item=item,
         totals=panels * width * columns * _taps(problem),
         grads=panels * width * prod(block),
-        halo=halo,
         line=columns * _taps(problem),
         seconds=seconds,
     )
+
+
+def _copy(problem: ConvProblem, channels: int, columns: int, reading: Reading, machine: Machine) -> Copy:
+    """How `columns` channels of x are copied, if they are."""
+    item, last = np.dtype(problem.dtype).itemsize, problem.axes[-1]
+    few = columns == channels <= FEW_CHANNELS and last.out > 1 == last.stride
+    pixels_first = reading.together or few
+    # Pixels that lie apart use half of what they bring into the cache, or less.
+    wasteful = last.dilation > 1 and _is_far(problem, channels, machine)
+    if not (few or reading.copies or wasteful or _needs_copy(problem)):
+        return Copy(False, pixels_first)
+    gap = 64 // item if pixels_first and not few and columns * item % CROWDED == 0 else 0
+    blocks, items = _packed_blocks(problem, columns + gap, machine.l2 * 3 // 8 // item)
+    return Copy(True, pixels_first, gap, blocks, items)
+
+
+def _is_far(problem: ConvProblem, channels: int, machine: Machine) -> bool:
+    """Whether the operands come from memory, rather than from a cache."""
+    read = problem.channels * (channels * prod(problem.spatial) + problem.group_rows * prod(problem.window))
+    return read * np.dtype(problem.dtype).itemsize > machine.l3 // 2
+
+
+def _blocks(problem: ConvProblem) -> int:
+    lengths = (problem.group_channels, *problem.window)
+    return prod(ceil(n / b) for n, b in zip(lengths, block_shape(problem), strict=True))
 
 
 def _taps(problem: ConvProblem) -> int:
@@ -175,9 +180,9 @@ def _reach(axis: Axis, pixels: int) -> int:
     return (pixels - 1) * apart + (axis.out - 1) * axis.stride + 1
 
 
-def _packed_blocks(problem: ConvProblem, block: tuple[int, ...], channels: int, budget: int) -> tuple[int, int]:
+def _packed_blocks(problem: ConvProblem, channels: int, budget: int) -> tuple[int, int]:
     """Reduction blocks whose x is copied together, and the items of the copy."""
-    lengths = (problem.group_channels, *problem.window)
+    block, lengths = block_shape(problem), (problem.group_channels, *problem.window)
     cut = max((i for i in range(1, len(block)) if block[i] < lengths[i]), default=0)
 
     def items(count: int) -> int:

@@ -44,6 +44,17 @@ def reading_of(x: Array, native: np.dtype[Any]) -> Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """What is copied of x: whether anything is, in which order, so many blocks at once."""
+
+    exists: bool
+    pixels_first: bool
+    gap: int = 0  # items between pixels whose channels lie together
+    blocks: int = 1
+    items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """How one problem is cut, and the items that a worker keeps."""
 
@@ -51,17 +62,13 @@ class Cut:
     tile_panels: int
     tile_channels: int
     block: tuple[int, ...]  # images and pixels per axis that are summed before they join the total
-    packed_blocks: int
+    copy: Copy
     segments: int  # parts of a tile between which signals are answered
     tiles: int
-    copies: bool
-    gap: int
-    pixels_first: bool
     looks_ahead: bool
     item: int
     totals: int
     grads: int
-    halo: int
     line: int
     seconds: float
 
@@ -71,7 +78,7 @@ class Cut:
         line = _aligned(self.totals * self.item)
         grads = line + _aligned(self.line * self.item)
         halo = grads + _aligned(self.grads * self.item)
-        return line, grads, halo, halo + _aligned(self.halo * self.item)
+        return line, grads, halo, halo + _aligned(self.copy.items * self.item)
 
     @property
     def scratch_bytes(self) -> int:
@@ -163,11 +170,11 @@ class WeightRunner:
             tile_columns=cut.tile_channels,
             block_channels=cut.block[0],
             block_steps=int(np.prod(cut.block)),
-            halo_channels=int(cut.copies),
-            halo_gap=cut.gap,
-            pixels_first=cut.pixels_first,
+            halo_channels=int(cut.copy.exists),
+            halo_gap=cut.copy.gap,
+            pixels_first=cut.copy.pixels_first,
             sum_images=problem.group_channels,
-            pack_blocks=cut.packed_blocks,
+            pack_blocks=cut.copy.blocks,
             segments=cut.segments,
             look_ahead=cut.looks_ahead,
             scratch_stride=cut.scratch_bytes,
