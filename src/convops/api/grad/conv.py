@@ -133,7 +133,7 @@ def conv_weight(
     layout : {"channels_first", "channels_last"}
         Of x and `grad_out`; the result is always (K, C / groups, *window).
     out, dtype, backend, accuracy, overflow, workers, max_workspace
-        See `conv`.
+        See `conv`; here ``"weight_grad"`` is one of the backends.
 
     Returns
     -------
