@@ -120,8 +120,11 @@ cdef inline void pack_block(const Args* a, const char* filters, Py_ssize_t chann
         together = together and (a.axis[i].window == 1 or a.x.step[i] == next)
         next = next * a.axis[i].window
         reach = (a.axis[i].window - 1) * a.x.step[i]
-        low, high = low + (reach if reach < 0 else 0), high + (reach if reach > 0 else 0)
+        # Taps further apart than those of the axes behind lie at different places.
         aligned = aligned and reach % <Py_ssize_t> sizeof(Real) == 0
+        if a.axis[i].window > 1:
+            aligned = aligned and (a.x.step[i] > high - low or -a.x.step[i] > high - low)
+        low, high = low + (reach if reach < 0 else 0), high + (reach if reach > 0 else 0)
     together = together and (channels == 1 or a.x.channel == next)
     reach = high - low + VECTOR_BYTES
     if height > 1 and together and next * channels >= VECTOR_BYTES:
