@@ -12,10 +12,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from gradients import Gradient
 from libraries.base import Call, Candidate, Task, Unsuitable
 from results import OURS, Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 
+GRADIENTS = ("torch",)  # libraries that offer them
 TOLERANCE = 1e-4  # largest difference relative to the largest result, far above any float32 rounding here
 
 
@@ -48,7 +50,8 @@ def _candidates(
 ) -> Iterator[tuple[str, Candidate]]:
     yield from ((OURS, candidate) for candidate in ours.candidates(task, **choice))
     for library, module in peers.items():
-        offered = list(module.candidates(task)) or [Candidate("-", partial(_nothing, task))]
+        able = library in GRADIENTS or not isinstance(task.layer, Gradient)
+        offered = (list(module.candidates(task)) if able else []) or [Candidate("-", partial(_nothing, task))]
         yield from ((library, candidate) for candidate in offered)
 
 

@@ -6,12 +6,16 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from gradients import Gradient
 from workload import POOLS, Layer
 
 
 def operands(layer: Layer, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
     """Return seeded normal data and weights, scaled so that outputs stay near 1; no weights for a pool."""
     generator = np.random.default_rng(seed)
+    if isinstance(layer, Gradient):
+        first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
+        return first, second
     x = generator.standard_normal(layer.input_shape, dtype=layer.dtype)
     if layer.operation in POOLS:
         return x, None
@@ -24,7 +28,7 @@ def operands(layer: Layer, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None
 
 def arguments(layer: Layer) -> dict[str, Any]:
     """Return the keywords that convops needs beside the two operands."""
-    if layer.operation == "conv":
+    if layer.operation == "conv" or isinstance(layer, Gradient):
         names = ("stride", "padding", "dilation", "groups", "boundary")
     elif layer.operation in POOLS:
         names = ("stride", "padding", "dilation")
@@ -38,6 +42,8 @@ def arguments(layer: Layer) -> dict[str, Any]:
     return keywords
 
 
-def second_operand(layer: Layer, w: np.ndarray | None) -> np.ndarray | tuple[int, ...]:
-    """Return what convops takes after x: the weights, or the window of a pool."""
-    return layer.window if w is None else w
+def operands_after(layer: Layer, w: np.ndarray | None) -> tuple[Any, ...]:
+    """Return what convops takes after x: the weights, or the window of a pool; for a gradient a shape, too."""
+    if isinstance(layer, Gradient):
+        return w, layer.last_argument
+    return (layer.window if w is None else w,)

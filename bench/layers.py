@@ -6,6 +6,7 @@ knows; `networks.py` and `kinds.py` hold the layers of networks. "layers" and "m
 
 from __future__ import annotations
 
+from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
 from workload import Layer
@@ -124,3 +125,4 @@ SUITES["all"] = _together(SUITES)
 SUITES["layers"] = _together(_LAYERS)
 SUITES["more"] = _together(_MORE)
 SUITES["quick"] = tuple(layer for layer in SUITES["all"] if f"{layer.suite}/{layer.name}" in _QUICK)
+SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

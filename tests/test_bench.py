@@ -18,7 +18,7 @@ import roofline
 import spread
 from ceiling import SIZES, Ceiling
 from drawn import CHANNELS, FLOPS, LARGEST_BYTES, MAPS, STRIDES, WINDOWS, draw_layers, draw_mixed
-from inputs import arguments, operands, second_operand
+from inputs import arguments, operands, operands_after
 from layers import SUITES
 from results import Comparison, Outcome
 from workload import POOLS, Layer
@@ -50,7 +50,7 @@ SMALL = [layer for layer in (*EVERY.values(), *MIXED) if prod(layer.weight_shape
 @pytest.mark.parametrize("layer", SMALL, ids=lambda layer: layer.label)
 def test_convops_accepts_a_layer(layer):
     x, w = operands(layer)
-    plan = convops.plan(layer.operation, x, second_operand(layer, w), **arguments(layer))
+    plan = convops.plan(layer.operation, x, *operands_after(layer, w), **arguments(layer))
     assert plan.output_shape == layer.output_shape
 
 

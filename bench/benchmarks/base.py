@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from inputs import arguments, operands, second_operand
+from inputs import arguments, operands, operands_after
 from layers import SUITES
 
 import convops
@@ -24,7 +24,7 @@ class LayerBenchmark:
     def setup(self, label: str) -> None:
         layer = LAYERS[label]
         x, w = operands(layer)
-        self.operands = (x, second_operand(layer, w))
+        self.operands = (x, *operands_after(layer, w))
         self.keywords = arguments(layer) | {"workers": 1}
         self.function = getattr(convops, layer.operation)
         self.plan = convops.plan(layer.operation, *self.operands, **self.keywords)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from inputs import arguments, second_operand
+from inputs import arguments, operands_after
 from workload import POOLS
 
 import convops
@@ -37,7 +38,7 @@ def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
 
 
 def _plain_call(task: Task, choice: dict[str, Any]) -> Call:
-    function = getattr(convops, task.layer.operation)
+    function = attrgetter(task.layer.operation)(convops)
     return partial(function, *_operands(task), **_keywords(task, choice))
 
 
@@ -66,8 +67,8 @@ def _call_last(task: Task, choice: dict[str, Any]) -> Call:
     return lambda: convops.conv(x, task.w, **keywords).transpose(axes)
 
 
-def _operands(task: Task) -> tuple[np.ndarray, Any]:
-    return task.x, second_operand(task.layer, task.w)
+def _operands(task: Task) -> tuple[Any, ...]:
+    return task.x, *operands_after(task.layer, task.w)
 
 
 def _keywords(task: Task, choice: dict[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
+from gradients import Gradient
 from workload import POOLS
 
 from .base import Call, Candidate, Task, is_dense, layer_form, network_form, refuse_slow
@@ -24,7 +26,10 @@ def candidates(task: Task) -> Iterator[Candidate]:
     torch.set_num_threads(task.threads)
     layer, rank = task.layer, max(2, len(task.layer.window))
     layouts = {"contiguous": torch.contiguous_format, "channels_last": CHANNELS_LAST[rank]}
-    if layer.operation in POOLS:
+    if isinstance(layer, Gradient):
+        for name, layout in layouts.items():
+            yield Candidate(name, partial(_gradient, task, layout))
+    elif layer.operation in POOLS:
         for name, layout in layouts.items():
             yield Candidate(name, partial(_pool, task, layout))
     elif layer.operation == "convolve":
@@ -86,3 +91,23 @@ def _pool(task: Task, layout: torch.memory_format) -> Call:
     if layer.operation == "max_pool":
         return partial(functional.max_pool2d, x, *geometry)
     return partial(functional.avg_pool2d, x, *geometry, count_include_pad=layer.count_include_pad)
+
+
+def _gradient(task: Task, layout: torch.memory_format) -> Call:
+    """Use the operator that autograd calls, with a mask for one gradient."""
+    layer = task.layer
+    arrays = (
+        (task.x, _unused(layer.input_shape), task.w)
+        if layer.of_input
+        else (task.w, task.x, _unused(layer.weight_shape))
+    )
+    tensors = [torch.from_numpy(a).contiguous(memory_format=layout) for a in arrays]
+    mask = [layer.of_input, not layer.of_input, False]
+    geometry = ([layer.stride] * 2, [layer.padding] * 2, [layer.dilation] * 2, False, [0] * 2, layer.groups)
+    operator = torch.ops.aten.convolution_backward
+    return lambda: next(g for g in operator(*tensors, None, *geometry, mask) if g is not None)
+
+
+def _unused(shape: tuple[int, ...]) -> np.ndarray:
+    """What only lends its shape."""
+    return np.zeros(shape, np.float32)

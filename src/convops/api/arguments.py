@@ -30,6 +30,13 @@ def is_described(value: Any) -> bool:
     return pair and isinstance(value[1], (str, type, np.dtype))
 
 
+def is_plain(value: Any) -> bool:
+    """Whether equal values mean the same argument, so that what was made of it may be remembered."""
+    if type(value) is tuple:
+        return all(map(is_plain, value))
+    return type(value) in (int, str, type(None)) or isinstance(value, np.dtype)
+
+
 def given(name: str, value: Any) -> Array:
     """An array-like as an array; ragged lists and strings are refused by name."""
     try:

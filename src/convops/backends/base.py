@@ -47,12 +47,14 @@ class Backend(ABC):
     error_bound(...)     a-priori bound, from the geometry and the actual weights
 
     prepare(problem, w, bias) copies what it needs from the weights and returns a runner that may be called
-    many times and from several threads at once. The arithmetic of a variant depends on nothing but the problem
+    many times and from several threads at once. (What stands for the weights of an exchanged problem may be kept as
+    it is: whoever plans hands over an array that stays.) The arithmetic of a variant depends on nothing but the problem
     and the level: not on the number of workers, the batch or the memory layout.
     """
 
     name: str
     kind: str
+    prepares = True  # whether `prepare` rearranges the weights
 
     @abstractmethod
     def supports(self, problem: Any) -> str | None:

@@ -72,6 +72,7 @@ cdef struct Args:
     Operand x
     Operand out
     Operand index              # where a maximum came from (pooling)
+    Operand grad               # of a scalar in the result of a convolution (weight gradients)
     Axis axis[3]
     Epilogue epilogue
     const char* weights        # packed: group, row panel, step, row
@@ -109,6 +110,13 @@ cdef struct Args:
     Py_ssize_t scratch_line
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
+    # Weight gradients: images that sums run over, reduction blocks whose x is copied together, parts into which the
+    # work of a tile is cut, whether what comes next is asked for, and where in the scratch the copy of x begins.
+    Py_ssize_t sum_images
+    Py_ssize_t pack_blocks
+    Py_ssize_t segments
+    bint look_ahead
+    Py_ssize_t scratch_halo
     int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
     double norm                # lp pooling: the p
     Py_ssize_t rank            # rank pooling: from the end where negative
@@ -119,7 +127,6 @@ cdef struct Args:
     Py_ssize_t strips
     Py_ssize_t pitch_inputs
     Py_ssize_t pitch_sums
-    Py_ssize_t scratch_halo
     Py_ssize_t scratch_sums
     const char* plain_weights
     int* nonfinite

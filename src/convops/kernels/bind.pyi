@@ -30,6 +30,7 @@ class Launch:
         bias: Any = None,
         add: Any = None,
         index: Any = None,
+        grad: Any = None,
         scratch: Any = None,
         nonfinite: Any = None,
         workers: int = 1,

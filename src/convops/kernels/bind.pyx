@@ -84,8 +84,9 @@ cdef class Launch:
 
     def _set_sizes(self, *, groups=1, channels=1, rows=1, panel_rows=1, panel_unit=1, panel_columns=1, tile_panels=1,
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
-                   skipped_axis=-1, scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0, pooling=0,
-                   norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0, scratch_halo=0, scratch_sums=0):
+                   skipped_axis=-1, scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0,
+                   scratch_halo=0, scratch_sums=0, sum_images=1, pack_blocks=1, segments=1, look_ahead=False,
+                   pooling=0, norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_unit, a.panel_columns = panel_rows, panel_unit, panel_columns
@@ -95,12 +96,14 @@ cdef class Launch:
         a.skipped_axis = skipped_axis
         a.scratch_stride, a.scratch_line = scratch_stride, scratch_line
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
+        a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
+        a.sum_images, a.pack_blocks, a.segments, a.look_ahead = sum_images, pack_blocks, segments, look_ahead
         a.pooling, a.norm, a.rank = pooling, norm, rank
         a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
-        a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
 
     def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
-                 add=None, index=None, scratch=None, nonfinite=None, int workers=1, size_t load=0, bint skips=False):
+                 add=None, index=None, grad=None, scratch=None, nonfinite=None, int workers=1, size_t load=0,
+                 bint skips=False):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
         `items` replaces the tiles of all images where tiles of several images go together; `skips` says that products
@@ -116,6 +119,7 @@ cdef class Launch:
             _operand(&args.out, out, views, PyBUF_WRITABLE)
             _operand(&args.epilogue.add, add, views, 0)
             _operand(&args.index, index, views, PyBUF_WRITABLE)
+            _operand(&args.grad, grad, views, 0)
             args.weights = _pointer(weights, views, 0)
             if bias is not None:
                 args.epilogue.bias = _pointer(bias, views, 0)

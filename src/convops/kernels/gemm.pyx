@@ -8,6 +8,7 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
+from convops.kernels.pack cimport pack_block
 from convops.kernels.simd cimport Real
 from convops.kernels.sweep cimport sweep
 from convops.kernels.tile cimport (
@@ -109,27 +110,16 @@ cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
     """Panel `number` of the weights, in the order in which `multiply` reads it. Here x holds the weights.
 
     The status becomes 1 where one is not finite.
-    Row by row, so that reading runs along memory; what is written to and fro stays in the first-level cache.
     """
-    cdef Py_ssize_t c = 0, tap, k, i, kd, kh, kw, channels, panels = panel_count(a)
+    cdef Py_ssize_t c = 0, channels, panels = panel_count(a)
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     cdef Py_ssize_t group = number // panels, panel = number % panels, height = panel_height(a, panel)
     cdef Py_ssize_t first = panel * a.panel_rows, valid = minimum(height, a.rows - first)
     cdef const char* filters = a.x.data + (group * a.rows + first) * a.x.batch
-    cdef const char* item
     to = to + packed_row(a, group, panel) * taps * a.channels
     while c < a.channels:
         channels = minimum(a.block_channels, a.channels - c)
-        for i in range(height):
-            for k in range(channels):
-                item = filters + i * a.x.batch + (c + k) * a.x.channel
-                tap = k * height + i
-                for kd in range(a.axis[0].window):
-                    for kh in range(a.axis[1].window):
-                        for kw in range(a.axis[2].window):
-                            to[tap] = (<const Real*> (item + kd * a.x.step[0] + kh * a.x.step[1]
-                                                      + kw * a.x.step[2]))[0] if i < valid else <Real> 0
-                            tap = tap + channels * height
+        pack_block(a, filters + c * a.x.channel, channels, height, valid, to)
         to = to + taps * channels * height
         c = c + channels
     if not is_finite(to - taps * a.channels * height, taps * a.channels * height):

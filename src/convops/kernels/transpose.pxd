@@ -1,30 +1,18 @@
-# Squares of vectors, transposed in registers.
+# Blocks of any size, transposed in registers square by square.
 from libc.string cimport memcpy
 
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, high_f32, high_f64, low_f32, low_f64
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v
 from convops.kernels.tile cimport minimum
-
-cdef enum:
-    LANES = VECTOR_BYTES // 4      # of float32
+from convops.kernels.turn cimport LANES, turn
 
 
 cdef inline void transpose_vectors(const char* rows, Py_ssize_t pitch, char* columns, Py_ssize_t column_pitch,
                                    const Vector* tag) noexcept nogil:
-    """In each round neighbours move together, until columns are vectors."""
     cdef Vector a[16]
-    cdef Vector b[16]
-    cdef int i, lanes = LANES if Vector is f32v else LANES // 2, half = 1
+    cdef int i, lanes = LANES if Vector is f32v else LANES // 2
     for i in range(lanes):
         a[i] = (<const Vector*> (rows + i * pitch))[0]
-    while half < lanes:
-        for i in range(lanes // 2):
-            if Vector is f32v:
-                b[2 * i], b[2 * i + 1] = low_f32(a[i], a[i + LANES // 2]), high_f32(a[i], a[i + LANES // 2])
-            else:
-                b[2 * i], b[2 * i + 1] = low_f64(a[i], a[i + LANES // 4]), high_f64(a[i], a[i + LANES // 4])
-        for i in range(lanes):
-            a[i] = b[i]
-        half = 2 * half
+    turn(a)
     for i in range(lanes):
         (<Vector*> (columns + i * column_pitch))[0] = a[i]
 

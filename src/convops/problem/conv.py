@@ -33,7 +33,9 @@ class ConvProblem(Shapes):
 
     x stands for the stuffed and padded input. The signal face is the same problem with one channel; it hands over
     a flipped kernel where that is meant. In an `adjoint` problem (a transposed convolution) padding and stuffed
-    zeros are no terms of the sum at all, where otherwise they are zeros that infinite weights turn into NaN.
+    zeros are no terms of the sum at all, where otherwise they are zeros that infinite weights turn into NaN. In an
+    `exchanged` one (the gradient of a convolution in its filters) batch and channels have changed places, taps and
+    outputs too: its batch counts input channels, its channels images, its window output pixels.
     """
 
     batch: Shape
@@ -46,6 +48,7 @@ class ConvProblem(Shapes):
     fill: Any = 0  # a number of the sums' kind
     epilogue: Epilogue = PLAIN
     adjoint: bool = False
+    exchanged: bool = False
 
     kind = "conv"
     __hash__ = Shapes.__hash__  # a dataclass would compute it anew each time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convops.api.arguments import given
-from convops.api.grad.plans import plan_conv_input, plan_conv_weight
+from convops.api.grad.plans import conv_weight_once, plan_conv_input
 from convops.backends.base import Array
 
 
@@ -133,7 +133,7 @@ def conv_weight(
     layout : {"channels_first", "channels_last"}
         Of x and `grad_out`; the result is always (K, C / groups, *window).
     out, dtype, backend, accuracy, overflow, workers, max_workspace
-        See `conv`.
+        See `conv`; here ``"weight_grad"`` is one of the backends.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def conv_weight(
     >>> convops.grad.conv_weight(np.array([[1.0, 2.0, 3.0, 4.0]]), np.array([[1.0, 10.0]]), (3,))
     array([[[21., 32., 43.]]])
     """
-    plan = plan_conv_weight(
+    plan = conv_weight_once(
         given("x", x),
         grad_out,
         window,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from convops.api.arguments import describe, given
+import numpy as np
+
+from convops.api.arguments import describe, given, is_plain
 from convops.api.grad import problems
 from convops.api.grad.folded import FoldedPlan
 from convops.api.grad.requests import Asked, GradientPlan, WeightPlan, by_row
@@ -12,95 +15,104 @@ from convops.api.shapes import channels_in, shape_of, window_of
 from convops.api.transpose import transposed_filters
 from convops.backends.base import Array
 from convops.backends.fold import Fold
+from convops.backends.threads import worker_count
 from convops.dispatch.plan import Plan
 from convops.problem.arguments import choice
 from convops.problem.arrangement import LAYOUTS, Shape
 from convops.problem.conv import ConvProblem, conv_problem
+from convops.problem.geometry import Axis
 from convops.problem.transpose import transpose_problem
 
+# The geometry of the forward operations, with its defaults.
+TRANSPOSED = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+CONV = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "input_dilation": 1,
+    "boundary": "constant",
+    "groups": 1,
+    "layout": "channels_first",
+}
 
-def plan_conv_input(
-    grad_out: Any,
-    w: Any,
-    input_shape: Any,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-    input_dilation: Any = 1,
-    boundary: Any = "constant",
-    layout: str = "channels_first",
-    **common: Any,
-) -> Plan:
+
+def plan_conv_input(grad_out: Any, w: Any, input_shape: Any, *, out: Any = None, **options: Any) -> Plan:
     """The Plan behind `conv_input`, to be called with grad_out."""
-    shape, dtype = describe("grad_out", grad_out)
-    w, size = given("w", w), shape_of("input_shape", input_shape)
-    asked = Asked("grad.conv_input", {"grad_out": dtype, "w": w.dtype}, **common)
-    groups = _check_filters("input_shape", size, w.shape, 1, groups, choice("layout", layout, LAYOUTS))
-    forward = conv_problem(
-        size,
-        w.shape,
-        asked.types,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        input_dilation=input_dilation,
-        boundary=boundary,
-        fill=0,
-        layout=layout,
-        epilogue=asked.epilogue,
-    )
-    problems.check_result("grad_out", shape, forward)
-    return _input_plan(asked, forward, w)
-
-
-def _input_plan(asked: Asked, forward: ConvProblem, w: Array) -> Plan:
-    problem = problems.input_problem(forward, asked.types, asked.epilogue)
+    described, w = describe("grad_out", grad_out), given("w", w)
+    arguments = (described, w.shape, w.dtype, input_shape, out is not None, *options.items())
+    asked, forward, problem = (_input_problem if is_plain(arguments) else _input_problem.__wrapped__)(*arguments)
     filters = transposed_filters(_conjugate(w), forward.groups)
-    folds = tuple(one if one.maps_borders else None for one in map(Fold, forward.axes))
+    folds = tuple(map(_fold, forward.axes))
     if forward.is_empty or problem.is_empty or not any(folds):
         return GradientPlan(asked.request(problem, filters, w), bool(w.size) and not forward.is_empty)
     copies = FoldedPlan.most_copies(folds)
     return FoldedPlan(asked.request(problem, filters, w, copies=copies), forward.axes, folds)
 
 
-def plan_conv_weight(
-    x: Any,
-    grad_out: Any,
-    window: Any,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-    input_dilation: Any = 1,
-    boundary: Any = "constant",
-    fill: float = 0,
-    layout: str = "channels_first",
-    **common: Any,
-) -> Plan:
-    """The Plan behind `conv_weight`, to be called with x."""
-    shape, dtype = describe("x", x)
-    grad = given("grad_out", grad_out)
-    asked = Asked("grad.conv_weight", {"x": dtype, "grad_out": grad.dtype}, **common)
-    taps = window_of(window, len(shape))
-    channels, rows = _channel_pair({"x": shape, "grad_out": grad.shape}, len(taps), groups, layout)
+@lru_cache(maxsize=256)
+def _input_problem(
+    described: tuple[Shape, np.dtype[Any]],
+    w_shape: Shape,
+    w_dtype: np.dtype[Any],
+    input_shape: Any,
+    has_out: bool,
+    *options: tuple[str, Any],
+) -> tuple[Asked, ConvProblem, ConvProblem]:
+    """The forward problem and that of its input gradient, the same for all filters of a shape."""
+    geometry, common = _split(dict(options), CONV)
+    (shape, dtype), size = described, shape_of("input_shape", input_shape)
+    groups, layout = geometry.pop("groups"), choice("layout", geometry.pop("layout"), LAYOUTS)
+    asked = Asked("grad.conv_input", {"grad_out": dtype, "w": w_dtype}, out=has_out or None, **common)
+    groups = _check_filters("input_shape", size, w_shape, 1, groups, layout)
     forward = conv_problem(
-        shape,
-        (rows, channels // groups, *taps),
-        asked.types,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        input_dilation=input_dilation,
-        boundary=boundary,
-        fill=fill,
-        layout=layout,
-        epilogue=asked.epilogue,
+        size, w_shape, asked.types, groups=groups, fill=0, layout=layout, epilogue=asked.epilogue, **geometry
     )
+    problems.check_result("grad_out", shape, forward)
+    return asked, forward, problems.input_problem(forward, asked.types, asked.epilogue)
+
+
+def _fold(axis: Axis) -> Fold | None:
+    """How an axis folds back what its boundary repeats, if it repeats anything."""
+    fold = None if axis.boundary == ("constant", "constant") else Fold(axis)
+    return fold if fold and fold.maps_borders else None
+
+
+def plan_conv_weight(x: Any, grad_out: Any, window: Any, **options: Any) -> Plan:
+    """The Plan behind `conv_weight`, to be called with x; it keeps a copy of grad_out."""
+    grad = given("grad_out", grad_out).copy(order="K")
+    plan = conv_weight_once(x, grad, window, **options)
+    plan.workspace_bytes += grad.nbytes
+    return plan
+
+
+def conv_weight_once(x: Any, grad_out: Any, window: Any, *, out: Any = None, **options: Any) -> Plan:
+    """The same for a single call, during which nobody changes grad_out."""
+    described, grad = describe("x", x), given("grad_out", grad_out)
+    arguments = (described, grad.shape, grad.dtype, window, *options.items())
+    if is_plain(arguments):
+        template = _template(arguments, worker_count(options.get("workers")))
+        if template is not None:
+            return template.over(grad)
+    return _weight_plan(described, grad, window, out=out, **options)
+
+
+@lru_cache(maxsize=256)
+def _template(arguments: tuple[Any, ...], workers: int) -> WeightPlan | None:
+    """A plan that serves every gradient of this shape; None where what is prepared depends on its values."""
+    described, shape, dtype, window, *options = arguments
+    some = np.broadcast_to(np.zeros((), dtype), shape)
+    plan = _weight_plan(described, some, window, **dict(options))
+    return plan if plan.is_template else None
+
+
+def _weight_plan(described: tuple[Shape, np.dtype[Any]], grad: Array, window: Any, **options: Any) -> WeightPlan:
+    geometry, common = _split(options, CONV | {"fill": 0})
+    shape, dtype = described
+    asked = Asked("grad.conv_weight", {"x": dtype, "grad_out": grad.dtype}, **common)
+    taps, groups = window_of(window, len(shape)), geometry["groups"]
+    channels, rows = _channel_pair({"x": shape, "grad_out": grad.shape}, len(taps), groups, geometry["layout"])
+    w_shape = (rows, channels // groups, *taps)
+    forward = conv_problem(shape, w_shape, asked.types, epilogue=asked.epilogue, **geometry)
     problems.check_result("grad_out", grad.shape, forward)
     # sum of grad conj(x) = conj(sum of conj(grad) x): x stays as it is.
     filters = by_row(_conjugate(grad) if dtype.kind == "c" else grad, forward)
@@ -112,7 +124,7 @@ def plan_conv_transpose_input(
     grad_out: Any, w: Any, input_shape: Any, *, groups: int = 1, layout: str = "channels_first", **options: Any
 ) -> Plan:
     """The Plan behind `conv_transpose_input`, to be called with grad_out."""
-    geometry, common = _split(options)
+    geometry, common = _split(options, TRANSPOSED)
     shape, dtype = describe("grad_out", grad_out)
     w, size = given("w", w), shape_of("input_shape", input_shape)
     asked = Asked("grad.conv_transpose_input", {"grad_out": dtype, "w": w.dtype}, **common)
@@ -129,7 +141,7 @@ def plan_conv_transpose_weight(
     x: Any, grad_out: Any, window: Any, *, groups: int = 1, layout: str = "channels_first", **options: Any
 ) -> Plan:
     """The Plan behind `conv_transpose_weight`, to be called with grad_out: the samples of x are its filters."""
-    geometry, common = _split(options)
+    geometry, common = _split(options, TRANSPOSED)
     x = given("x", x)
     shape, dtype = describe("grad_out", grad_out)
     asked = Asked("grad.conv_transpose_weight", {"grad_out": dtype, "x": x.dtype}, **common)
@@ -150,11 +162,10 @@ def plan_conv_transpose_weight(
     return WeightPlan(asked.request(problem, filters, x), "grad_out", shape, forward)
 
 
-def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The geometry of a transposed convolution with its defaults, and the other keywords."""
-    geometry = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
-    chosen = {name: options.get(name, default) for name, default in geometry.items()}
-    return chosen, {name: value for name, value in options.items() if name not in geometry}
+def _split(options: dict[str, Any], defaults: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The geometry of the forward operation with its defaults, and the other keywords."""
+    chosen = {name: options.get(name, default) for name, default in defaults.items()}
+    return chosen, {name: value for name, value in options.items() if name not in defaults}
 
 
 def _conjugate(values: Array) -> Array:

@@ -133,6 +133,7 @@ def _weights(
         forward.fill,
         epilogue,
         adjoint,
+        exchanged=True,
     )
     check_size(problem.out_shape, 16)
     return problem

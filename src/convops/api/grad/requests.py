@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -12,11 +13,15 @@ from convops.api.arguments import operand, types_of, wishes
 from convops.api.sums import check_widen, widest
 from convops.backends.base import Array
 from convops.backends.rewrites.ranges import sum_range
+from convops.backends.weight_grad_run import WeightRunner
 from convops.dispatch.arrays import check_out
 from convops.dispatch.plan import Plan, Request
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
 from convops.problem.epilogue import Epilogue, parse_policy
+
+# Positions of an axis whose index map may be kept between calls.
+MOST_LISTED = 4096
 
 
 class Asked:
@@ -81,6 +86,19 @@ class WeightPlan(GradientPlan):
         assert request.w is not None
         super().__init__(request, bool(request.w.size) and 0 not in shape)
         self._name, self._shape, self._forward, self._conjugate = name, shape, forward, conjugate
+
+    @property
+    def is_template(self) -> bool:
+        """Whether nothing was prepared from the values of the gradient: rewrites look at them."""
+        listed = sum(a.padded for a in self._forward.axes if a.boundary != ("constant", "constant"))
+        return isinstance(self._run, WeightRunner) and self._run.problem == self.problem and listed <= MOST_LISTED
+
+    def over(self, grad: Array) -> WeightPlan:
+        """The same plan for another gradient of the same shape and dtype."""
+        assert isinstance(self._run, WeightRunner)
+        plan = copy(self)
+        plan._operands, plan._run = (grad,), self._run.over(by_row(grad, self._forward))
+        return plan
 
     def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """As `Plan`."""

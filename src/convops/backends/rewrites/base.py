@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
@@ -68,8 +69,15 @@ class Rewriting(Backend):
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         rewrite = self._rewrite(problem)
         if rewrite is None:
-            return self.inner.cost(problem, machine)
+            return self.inner.cost(problem, machine) + self._preparing(problem, machine)
         return sum(part.times * self.cost(part.problem, machine) for part in rewrite.parts(problem))
+
+    def _preparing(self, problem: ConvProblem, machine: Machine) -> float:
+        """The filters of a weight gradient are new in every call; one image bears its share of what they cost."""
+        if not (problem.exchanged and self.inner.prepares):
+            return 0.0
+        items = problem.out_channels * problem.products / max(1, prod(problem.batch))
+        return items * dtypes.named(problem.dtype).itemsize / machine.rates.gather
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         rewrite = self._rewrite(problem)

@@ -45,17 +45,34 @@ class Phases(Rewrite):
         return problem.is_stuffed and _outside_is_zero(problem) and _count(problem) <= MAX_PHASES
 
     def parts(self, problem: ConvProblem) -> list[Part]:
-        if _count(problem) > MAX_PHASES:
-            return [Part(replace(problem, adjoint=False))]
-        return [Part(_sub_problem(problem, phases)) for phases in _combinations(problem)]
+        return _parts(problem)
 
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
-        if not np.isfinite(w).all():
+        if not _is_finite(w):
             # Infinite weights turn zeros into NaN, except in a transposed convolution, where they do not exist.
             return Reference().prepare(problem, w, bias, this_machine())
         if _count(problem) > MAX_PHASES:
             return solve(replace(problem, adjoint=False), w, bias)
+        if not problem.is_stuffed:
+            return solve(_parts(problem)[0].problem, w, bias)
         return _PhaseRunner(problem, w, bias, solve)
+
+
+@lru_cache(maxsize=256)
+def _parts(problem: ConvProblem) -> list[Part]:
+    """The convolutions over samples, one per combination of phases."""
+    if _count(problem) > MAX_PHASES:
+        return [Part(replace(problem, adjoint=False))]
+    return [Part(_sub_problem(problem, phases)) for phases in _combinations(problem)]
+
+
+def _is_finite(w: Array) -> bool:
+    """Asked along memory: filters of a transposed convolution are a view with flipped and exchanged axes."""
+    if dtypes.is_integer(dtypes.name_of(w.dtype)):
+        return True
+    order = sorted(range(w.ndim), key=lambda axis: -abs(w.strides[axis]))
+    forward: Any = tuple(slice(None, None, -1 if w.strides[axis] < 0 else 1) for axis in order)
+    return bool(np.isfinite(w.transpose(order)[forward]).all())
 
 
 class _PhaseRunner:
@@ -65,39 +82,65 @@ class _PhaseRunner:
         self._problem = problem
         self._bias = None if bias is None else np.array(bias)
         self._runners: list[tuple[tuple[Phase, ...], Runner]] = []
-        touched = np.zeros(problem.out_spatial, bool)
-        for phases in _combinations(problem):
+        for phases, part in zip(_combinations(problem), _parts(problem), strict=True):
             taps: Any = (slice(None), slice(None), *(phase.taps for phase in phases))
-            self._runners.append((phases, solve(_sub_problem(problem, phases), w[taps], bias)))
-            touched[tuple(phase.outputs for phase in phases)] = True
-        self._untouched = np.nonzero(~touched)
+            self._runners.append((phases, solve(part.problem, w[taps], bias)))
+        self._gaps = _gaps(problem)
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         misfits = Misfits()
+        if self._gaps:
+            self._store_empty_sums(out, add, misfits)
         for phases, runner in self._runners:
             where: Any = (slice(None), slice(None), *(phase.outputs for phase in phases))
             with misfits.placed(partial(_placed, phases)):
                 runner(x, out[where], workers, **({} if add is None else {"add": add[where]}))
-        if len(self._untouched[0]):
-            self._store_empty_sums(out, add, misfits)
         misfits.report()
 
     def _store_empty_sums(self, out: Array, add: Array | None, misfits: Misfits) -> None:
+        """Everywhere, where nothing is added: one store along memory is faster than many into the gaps."""
         kind = np.int64 if self._problem.dtype == dtypes.INTEGER else self._problem.dtype
-        places = self._untouched
-        for image, row in product(range(len(out)), range(self._problem.out_channels)):
-            rows = slice(row, row + 1)
-            where: Any = (image, row, *places)
-            with misfits.placed(lambda at: (*at[:2], *(int(place[at[2]]) for place in places))):
-                part = None if add is None else add[where][None]
-                out[where] = finish(
-                    self._problem, np.zeros((1, len(places[0])), kind), self._bias, part, rows, (image, row, 0)
-                )[0]
+        if add is None:
+            unit = (1,) * (out.ndim - 2)
+            first = tuple(gap.start for gap in self._gaps[0])
+            with misfits.placed(lambda at: (*at[:2], *first)):
+                sums, rows = np.zeros((out.shape[1], *unit), kind), slice(0, out.shape[1])
+                out[...] = finish(self._problem, sums, self._bias, None, rows, (0,) * (out.ndim))
+            return
+        for image, row, gap in product(range(len(out)), range(out.shape[1]), self._gaps):
+            where: Any = (image, slice(row, row + 1), *gap)
+            with misfits.placed(partial(_spread, gap)):
+                sums = np.zeros(add[where].shape, kind)
+                origin = (image, row) + (0,) * (out.ndim - 2)
+                out[where] = finish(self._problem, sums, self._bias, add[where], slice(row, row + 1), origin)
+
+
+def _gaps(problem: ConvProblem) -> list[tuple[slice, ...]]:
+    """Outputs without terms, as strided boxes in the order of their first items."""
+    met = [{phase.outputs.start for phase in _phases(axis)} for axis in problem.axes]
+    every = [_starts(axis) for axis in problem.axes]
+    return [
+        tuple(slice(start, axis.out, _period(axis)) for start, axis in zip(starts, problem.axes, strict=True))
+        for starts in product(*every)
+        if not all(start in own for start, own in zip(starts, met, strict=True))
+    ]
+
+
+def _period(axis: Axis) -> int:
+    """Outputs so far apart meet the same taps."""
+    return axis.input_dilation // gcd(axis.stride, axis.input_dilation)
+
+
+def _starts(axis: Axis) -> range:
+    return range(min(_period(axis), axis.out))
+
+
+def _spread(gap: tuple[slice, ...], at: tuple[int, ...]) -> tuple[int, ...]:
+    return (*at[:2], *(part.start + i * part.step for part, i in zip(gap, at[2:], strict=True)))
 
 
 def _placed(phases: tuple[Phase, ...], at: tuple[int, ...]) -> tuple[int, ...]:
-    spatial = (p.outputs.start + i * p.outputs.step for p, i in zip(phases, at[2:], strict=True))
-    return (*at[:2], *spatial)
+    return _spread(tuple(phase.outputs for phase in phases), at)
 
 
 def _outside_is_zero(problem: ConvProblem) -> bool:
@@ -121,10 +164,10 @@ def _phases(axis: Axis) -> list[Phase]:
     u = axis.input_dilation
     if u == 1:
         return [Phase(slice(0, axis.out, 1), slice(0, axis.window, 1), axis)]
-    step, common = u // gcd(axis.stride, u), gcd(axis.dilation, u)
+    step, common = _period(axis), gcd(axis.dilation, u)
     apart = u // common
     phases = []
-    for first in range(min(step, axis.out)):
+    for first in _starts(axis):
         position = first * axis.stride - axis.pad[0]
         if position % common:
             continue
