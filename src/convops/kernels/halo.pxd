@@ -53,17 +53,17 @@ cdef inline void copy_pixel(const Args* a, Real* to, const char* pixel, Py_ssize
             to[c] = (<const Real*> (pixel + c * a.x.channel))[0]
 
 
-cdef inline void copy_pixel_run(const Args* a, Real* to, const char* source, Py_ssize_t step, Py_ssize_t channels,
+cdef inline void copy_pixel_run(const Args* a, Real* to, const char* pixels, Py_ssize_t step, Py_ssize_t channels,
                                 Py_ssize_t count) noexcept nogil:
     """Pixels `step` bytes apart: one piece of memory, or lines of channels, or item by item."""
     cdef Py_ssize_t j, pitch = (channels + a.halo_gap) * <Py_ssize_t> sizeof(Real)
     if a.load == NULL and a.halo_gap == 0 and a.x.channel == sizeof(Real) and step == pitch:
-        memcpy(to, source, count * pitch)
+        memcpy(to, pixels, count * pitch)
     elif a.load == NULL and step == sizeof(Real):
-        transpose_all(source, a.x.channel, channels, count, <char*> to, pitch, to)
+        transpose_all(pixels, a.x.channel, channels, count, <char*> to, pitch, to)
     else:
         for j in range(count):
-            copy_pixel(a, to + j * (channels + a.halo_gap), source + j * step, channels)
+            copy_pixel(a, to + j * (channels + a.halo_gap), pixels + j * step, channels)
 
 
 cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize_t d, Py_ssize_t h,
@@ -100,7 +100,8 @@ cdef inline void copy_line(const Args* a, Real* to, const char* line, Py_ssize_t
         to[j] = fill
 
 
-cdef inline void copy_box(const Args* a, const Tile* t, Real* to, const char* image, Py_ssize_t channels) noexcept nogil:
+cdef inline void copy_box(const Args* a, const Tile* t, Real* to, const char* image,
+                          Py_ssize_t channels) noexcept nogil:
     """The halo line by line: one channel, or the channels of each pixel together."""
     cdef Py_ssize_t wide = halo_size(a, t, 2), w = t.origin[2] * a.axis[2].stride, i, j, d, h
     cdef Py_ssize_t stride = copied_stride(a, 2)
@@ -145,5 +146,3 @@ cdef inline void copy_halo(const Args* a, const Tile* t, Real* to, Py_ssize_t ch
     else:
         for c in range(channels):
             copy_box(a, t, to + c * pitch, image + c * a.x.channel, 1)
-
-

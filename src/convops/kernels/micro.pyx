@@ -60,8 +60,8 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* a, co
     # another loop before it gives registers to arrays, so the loop over panels keeps the sums off the stack.
     cdef Vector acc[28]
     cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
-    cdef Py_ssize_t k, panel, item = 4 if Vector is f32v else 8
-    for panel in range(panels):
+    cdef Py_ssize_t k, _, item = 4 if Vector is f32v else 8
+    for _ in range(panels):
         multiply_step(rows, vectors, True, a, b + offsets[0], acc)
         for k in range(1, steps):
             multiply_step(rows, vectors, False, a + k * rows * item, b + offsets[k], acc)

@@ -61,8 +61,8 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
     cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
-    cdef Py_ssize_t k, run
-    for run in range(runs):
+    cdef Py_ssize_t k, _
+    for _ in range(runs):
         multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
             multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)

@@ -46,13 +46,13 @@ cdef inline void store_whole(const Epilogue* e, const Vector* sums, const Vector
 cdef inline void store_pixels(const Args* a, const Tile* t, Py_ssize_t channel, Py_ssize_t rows, Py_ssize_t height,
                               Py_ssize_t d, Py_ssize_t h, Real* totals) noexcept nogil:
     """A line whose pixels hold their channels side by side."""
-    cdef Py_ssize_t i, j, lanes = VECTOR_BYTES // sizeof(Real), whole = rows // lanes * lanes
+    cdef Py_ssize_t i, _, lanes = VECTOR_BYTES // sizeof(Real), whole = rows // lanes * lanes
     cdef const Real* bias = <const Real*> a.epilogue.bias + channel
     cdef char* out = <char*> line_of(&a.out, t, channel, d, h, 0)
     cdef const char* add = NULL
     if a.epilogue.add.data != NULL:
         add = line_of(&a.epilogue.add, t, channel, d, h, 0)
-    for j in range(t.extent[2]):
+    for _ in range(t.extent[2]):
         if Real is float:
             store_whole(&a.epilogue, <const f32v*> totals, <const f32v*> bias, out, add, whole // lanes)
         else:

@@ -1,4 +1,4 @@
-# The panels of a tile one after the other through `micro.pyx`, and finished sums into the output. Start reading at `sweep`.
+# The panels of a tile one after the other through `micro.pyx`, and sums into the output. Start reading at `sweep`.
 from convops.kernels.abi cimport NONE, RELU, Args, Epilogue, Finish
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport (
@@ -64,12 +64,12 @@ cdef inline void sweep_panel(const Args* a, const Tile* t, Py_ssize_t slot, cons
     cdef Py_ssize_t p, panels = t.panel_end - t.panel_begin, whole = 0, size = a.panel_rows * a.panel_columns
     cdef Py_ssize_t channel = t.group * a.rows + t.panel_begin * a.panel_rows
     cdef Place at = place_of(t, slot)
-    cdef Finish finish
+    cdef Finish to
     if last and fits_line(a, t, &at, sizeof(Real)):
         whole = minimum(panels, a.rows // a.panel_rows - t.panel_begin)
-        finish = Finish(<char*> line_of(&a.out, t, channel, at.d, at.h, at.w), a.out.channel,
-                        a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU)
-        a.micro(steps, weights, columns, offsets, <char*> sums, first, whole, pitch, &finish)
+        to = Finish(<char*> line_of(&a.out, t, channel, at.d, at.h, at.w), a.out.channel,
+                    a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU)
+        a.micro(steps, weights, columns, offsets, <char*> sums, first, whole, pitch, &to)
     a.micro(steps, weights + whole * pitch, columns, offsets, <char*> (sums + whole * size), first, panels - whole,
             pitch, NULL)
     if last:

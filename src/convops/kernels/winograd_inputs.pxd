@@ -58,8 +58,8 @@ cdef inline void copy_lines(const Args* a, Real* to, Real* rows, const char* lin
     gather_run(a, rows, pitch, line, position, 1, channels, count)
     memset(rows + channels * pitch, 0, (lanes - channels) * pitch * sizeof(Real))
     for j in range(pitch // lanes):
-        transpose(<const char*> (rows + j * lanes), pitch * sizeof(Real), <char*> (to + j * lanes * lanes), VECTOR_BYTES,
-                  to)
+        transpose(<const char*> (rows + j * lanes), pitch * sizeof(Real), <char*> (to + j * lanes * lanes),
+                  VECTOR_BYTES, to)
 
 
 cdef inline const char* end_of(const Args* a, const Real* tag) noexcept nogil:
