@@ -7,7 +7,7 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
-from convops.backends.packed import TILE_FLOPS
+from convops.backends.packed import TILE_FLOPS, store_seconds
 from convops.backends.tiling import Tiling, block_channels, packed_rows
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
@@ -63,9 +63,8 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
     line = prod(problem.out_spatial) if set(problem.window) == {1} else problem.axes[-1].out
     run = line // ceil(line / tiling.columns)
     rate = machine.rates.multiply_add * SHORT_RUNS.get(run, 1.0)
-    stored = prod(problem.out_spatial) * problem.out_channels * item
     seconds = 2 * rows * prod(problem.out_spatial) * problem.products * item / 4 / rate
-    seconds += stored / machine.rates.store
+    seconds += store_seconds(problem, machine, float(problem.arrangement.is_channels_last))
     chunks = ceil(problem.group_channels / tiling.halo_channels) if tiling.halo_channels else 0
     copied = tiling.halo * chunks * tiling.tiles
     return seconds + copied * item / machine.rates.copy

@@ -22,6 +22,8 @@ from convops.problem.conv import ConvProblem
 # Work of one tile, so that chunks stay short.
 TILE_FLOPS = 1e9
 MAX_TILE_ROWS = 512
+# Vectors of pixels begin anywhere, so that many of them lie in two cache lines.
+PIXELS_EFFICIENCY = 0.95
 
 
 def border_bytes(problem: ConvProblem) -> int:
@@ -125,8 +127,18 @@ def multiply_seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> 
     pixel_tiles = tiling.tiles / problem.groups
     slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
     rows = packed_rows(problem, tiling)
-    stored = prod(problem.out_spatial) * problem.out_channels * item
-    return (2 * rows * slots * problem.products * item / 4 / rate) + stored / machine.rates.store
+    # Panels that end with their line are stored by the micro-kernel itself.
+    along = 0.0 if problem.arrangement.is_channels_last else max(0.0, 1 - tiling.columns / problem.axes[-1].out)
+    multiplied = 2 * rows * slots * problem.products * item / 4 / (rate * PIXELS_EFFICIENCY)
+    return multiplied + store_seconds(problem, machine, along)
+
+
+def store_seconds(problem: ConvProblem, machine: Machine, along: float) -> float:
+    """Faster for the share where vectors run along memory, if the epilogue is plain: the micro-kernel stores it."""
+    stored = prod(problem.out_spatial) * problem.out_channels * np.dtype(problem.dtype).itemsize
+    plain = problem.types.result == problem.dtype and not problem.epilogue.has_add
+    share = along if plain and problem.epilogue.activation in (None, "relu") else 0.0
+    return stored * (share / machine.rates.stream + (1 - share) / machine.rates.store)
 
 
 def row_tiles(problem: ConvProblem, tiling: Tiling) -> int:
