@@ -4,6 +4,13 @@ from cases import ConvCase, PoolCase
 
 CONV = {
     "pointwise": ConvCase((7, 11), (1, 1), depth=67, rows=17),
+    "points-joined": ConvCase((13, 19), (1, 1), depth=19, rows=53, batch=(2,)),
+    "points-copied": ConvCase((23, 14), (1, 1), depth=35, rows=257, batch=(1,), stride=(2, 3)),
+    "points-in-volume": ConvCase((3, 5, 7), (1, 1, 1), depth=7, rows=37, stride=(2, 1, 3)),
+    "long-lines": ConvCase((3, 541), (3, 2), depth=3, rows=41, batch=(), padding="same"),
+    "narrow-last-panel": ConvCase((14, 15), (3, 3), depth=18, rows=71, batch=(1,), padding="same"),
+    "deep-padding": ConvCase((4, 5, 6), (3, 2, 3), depth=35, rows=19, padding=((2, 1), (1, 0), (1, 1))),
+    "wholly-padded-lines": ConvCase((2, 9), (2, 3), depth=40, rows=33, padding=((4, 5), (1, 1)), dilation=(3, 1)),
     "tiled-same": ConvCase((5, 37), (3, 2), depth=67, rows=17, batch=(2,), padding="same"),
     "tiled-strided": ConvCase((11, 73), (2, 5), depth=67, rows=29, batch=(), stride=(3, 2), padding=((1, 0), (2, 3))),
     "tiled-groups": ConvCase((7, 41), (3, 5), depth=67, rows=17, groups=2, stride=(2, 1), padding=((0, 1), (3, 2))),

@@ -8,7 +8,9 @@ import strategies
 from cases import ConvCase
 from hypothesis import given
 from hypothesis import strategies as st
-from support import CONV_BACKENDS, run_conv, same_bits
+from support import CONV_BACKENDS, run_conv, same_bits, to_last
+
+import convops
 
 SPECIALS = [np.nan, np.inf, -np.inf]
 
@@ -105,3 +107,28 @@ def test_one_image_of_nan_changes_no_bit_of_another(backend):
     got = run_conv(case, backend, (x, w, bias))
     assert np.isnan(got[1]).all()
     same_bits(got[::2], expected[::2])
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_padding_is_skipped_for_finite_weights_only_in_every_call(layout):
+    """The same geometry with other weights, as the call after remembers nothing of the call before."""
+    x, w, bias = ConvCase((9, 11), (3, 5), depth=37, rows=41, padding="same").reals()
+    x = to_last(x, 2) if layout == "channels_last" else x
+    infinite = w.copy()
+    infinite[7, 3, 0, 2] = np.inf
+    for weights in (w, infinite, w, infinite):
+        keywords = {"padding": "same", "layout": layout, "accuracy": "high"}
+        expected = convops.conv(x, weights, bias, backend="im2col", **keywords)
+        np.testing.assert_array_equal(convops.conv(x, weights, bias, backend="direct", **keywords), expected)
+        np.testing.assert_array_equal(convops.plan("conv", x, weights, bias, backend="direct", **keywords)(x), expected)
+        assert np.isfinite(expected).all() == (weights is w)
+
+
+@pytest.mark.parametrize("backend", CONV_BACKENDS)
+def test_sums_begin_with_positive_zero(backend):
+    """So that neither products nor a bias of -0.0 leave a sign."""
+    for spatial, window, rows, padding in (((9, 7), (3, 3), 5, 1), ((40, 41), (3, 2), 37, 0), ((5, 35), (1, 1), 32, 0)):
+        case = ConvCase(spatial, window, depth=19, rows=rows, padding=padding)
+        x, w, bias = case.reals()
+        answer = run_conv(case, backend, (np.full_like(x, -0.0), np.abs(w), np.full_like(bias, -0.0)))
+        assert answer is None or not np.signbit(answer).any()
