@@ -18,7 +18,7 @@ __all__ = ["Array", "Backend", "ErrorBound", "Express", "Machine", "Runner", "th
 
 Array = np.ndarray[Any, Any]
 # run(x, out, workers): canonical arrays (batch, channel, spatial). For pools `out` is a pair (values, taps or
-# None); convolutions also take add=, canonical as `out`, where the problem's epilogue has one.
+# None); convolutions also take add=, canonical as `out` and apart from it, where the problem's epilogue has one.
 # Some have a method express(workers, operands), see `Backend.express`.
 Runner = Callable[..., None]
 

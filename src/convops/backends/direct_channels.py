@@ -19,6 +19,9 @@ CROWDED = 1024
 JOINING_ROWS = 256
 # Runs of pixels in a part of a line, at least.
 MIN_RUNS = 4
+# Pixels of a tile, and weights in second-level caches, from which on weights are asked for ahead.
+HIDING_PIXELS = 100
+FAR_WEIGHTS = 4
 # Runs of fewer pixels wait for their own sums; the share of the speed that is left.
 SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
 
@@ -53,6 +56,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
         halo_channels=0 if in_place else chunk,
         halo_gap=gap,
         pixels_first=_pixels_first(problem),
+        look_ahead=_looks_ahead(problem, machine, prod(shape)),
     )
 
 
@@ -68,6 +72,12 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
     chunks = ceil(problem.group_channels / tiling.halo_channels) if tiling.halo_channels else 0
     copied = tiling.halo * chunks * tiling.tiles
     return seconds + copied * item / machine.rates.copy
+
+
+def _looks_ahead(problem: ConvProblem, machine: Machine, pixels: int) -> bool:
+    """Whether asking for weights is hidden by the work on a tile, or they come from so far that it pays anyway."""
+    weights = problem.out_channels * problem.products * np.dtype(problem.dtype).itemsize
+    return pixels >= HIDING_PIXELS or weights > FAR_WEIGHTS * machine.l2
 
 
 def _panel_width(problem: ConvProblem) -> int | None:

@@ -100,6 +100,7 @@ class PackedRunner:
             halo_channels=tiling.halo_channels,
             halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
+            look_ahead=tiling.look_ahead,
             skipped_axis=skipped_axis(problem) if tiling.kernel == "dense" else -1,
             zeros=np.zeros(problem.out_channels, problem.dtype),
             **store,

@@ -32,6 +32,7 @@ class Tiling:
     halo_channels: int = 0
     halo_gap: int = 0
     pixels_first: bool = False
+    look_ahead: bool = False  # the weights of the next block are asked for
 
     def scratch(self, itemsize: int) -> tuple[int, int, int, int]:
         """Byte offsets of line, columns and offsets, and the whole size."""

@@ -110,12 +110,12 @@ cdef struct Args:
     Py_ssize_t scratch_line
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
+    bint look_ahead            # what the next block needs is asked for
     # Weight gradients: images that sums run over, reduction blocks whose x is copied together, parts into which the
-    # work of a tile is cut, whether what comes next is asked for, and where in the scratch the copy of x begins.
+    # work of a tile is cut, and where in the scratch the copy of x begins.
     Py_ssize_t sum_images
     Py_ssize_t pack_blocks
     Py_ssize_t segments
-    bint look_ahead
     Py_ssize_t scratch_halo
     int pooling                # what a pool makes of its windows, a Kind of `fold.pxd`
     double norm                # lp pooling: the p

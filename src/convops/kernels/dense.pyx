@@ -14,7 +14,6 @@ from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, 
 
 cdef enum:
     CACHE_LINE = 64
-    FETCHING_PIXELS = 100          # of a tile whose time is long enough to fetch weights for the next block
     SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
 
 
@@ -78,14 +77,13 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Py_ssize_t i, j, k, low, high, lines = joined_lines(a, t, input), height = panel_height(a, panel)
     cdef Py_ssize_t size = steps * height * <Py_ssize_t> sizeof(Real), parts = t.extent[0] * t.extent[1]
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
-    cdef bint fetches = parts * t.extent[2] >= FETCHING_PIXELS
     cdef Finish finish
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
         j = 0
         while j < t.extent[1]:
-            if fetches:
+            if a.look_ahead:
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             if a.skipped_axis >= 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class ComplexParts(Rewrite):
     def extra_bytes(self, problem: ConvProblem) -> int:
         sums = problem.out_channels * prod(problem.out_spatial) * np.dtype(problem.dtype).itemsize
         image = problem.channels * prod(problem.spatial) * np.dtype(problem.dtype).itemsize
-        return sums + image
+        return sums + 3 * sums // 2 + image
 
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         parts = _real(problem, True), _real(problem, False)
@@ -40,13 +39,19 @@ class ComplexParts(Rewrite):
         if problem.types.x not in dtypes.COMPLEX and complex(problem.fill).imag == 0:
             terms = [term for term in terms if term[1] == 0]
 
+        real = dtypes.named(dtypes.COMPLEX[problem.dtype])
+
         def run(x: Array, out: Array, workers: int, add: Array | None = None) -> None:
             for image in range(len(x)):
-                sums = np.zeros((1, *out.shape[1:]), problem.dtype)
-                items = _parts_of(x[image : image + 1])
+                shape = (1, *out.shape[1:])
+                items, held = _parts_of(x[image : image + 1]), [np.zeros(shape, real), np.zeros(shape, real)]
+                spare = np.empty(shape, real)
                 for to, source, runner in terms:
-                    target: Any = (sums.real, sums.imag)[to]
-                    runner(items[source], target, workers, add=target)
+                    # Kernels may compute an output twice, so that what they add must not be what they write.
+                    runner(items[source], spare, workers, add=held[to])
+                    held[to], spare = spare, held[to]
+                sums = np.empty(shape, problem.dtype)
+                sums.real, sums.imag = held
                 origin, rows = (image,) + (0,) * (sums.ndim - 1), slice(0, sums.shape[1])
                 part = None if add is None else add[image]
                 out[image] = finish(problem, sums[0], bias, part, rows, origin)
