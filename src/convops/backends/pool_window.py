@@ -50,14 +50,14 @@ class PoolWindow(Backend):
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
         if problem.reduction == "rank":
             return SORT.cost(problem, machine)
-        return seconds_of(problem, machine) + machine.rates.call
+        return seconds_of(problem, machine, kernel_item(problem)) + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         if problem.reduction == "rank":
             return SORT.workspace(problem, machine, workers)
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
         slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
-        return scratch_bytes(problem, problem.channels) * workers + taps + slab
+        return scratch_bytes(problem, problem.channels, kernel_item(problem)) * workers + taps + slab
 
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """n sums and one division of a mean: n u (Jeannerod and Rump 2013); integers are exact; one cast.
