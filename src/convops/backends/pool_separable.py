@@ -19,11 +19,11 @@ KINDS = ("max", "min", "sum", "avg")
 # Kinds by dtype of the items; sums of integers are wider than these.
 KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
 # Scratch memory of one worker where neighbouring windows share lines, half of a level-2 cache, and where none do.
-SHARED_BYTES, STREAM_BYTES = 1 << 18, 1 << 15
+SHARED_BYTES, STREAM_BYTES = 1 << 19, 1 << 17
 # Memory that a window may need at most, whatever the band.
 MOST_BYTES = 1 << 24
 # Items of x per tile: enough to pay for handing out the tile.
-TILE_ITEMS = 1 << 18
+TILE_ITEMS = 1 << 20
 # The kernel's chunk, and items of a pass.
 CHUNK, MOST = 64, 4
 

@@ -217,3 +217,16 @@ cdef inline void fold_run(int kind, Py_ssize_t n, char* to, const char* before, 
         fold_kind(MINIMUM, n, to, before, items, shift, step, count, whole, tag)
     elif Wide is not u8v:
         fold_kind(kind, n, to, before, items, shift, step, count, whole, tag)
+
+
+cdef inline void divide_run(char* sums, const char* divisors, Py_ssize_t count, const Wide* tag) noexcept nogil:
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    while i + lanes <= count:
+        if Wide is not u8v:
+            (<Wide*> (sums + i * size))[0] = (<Wide*> (sums + i * size))[0] / (<const Wide*> (divisors + i * size))[0]
+        i = i + lanes
+    for i in range(i, count):
+        if Wide is f32v:
+            (<float*> sums)[i] = (<float*> sums)[i] / (<const float*> divisors)[i]
+        elif Wide is f64v:
+            (<double*> sums)[i] = (<double*> sums)[i] / (<const double*> divisors)[i]

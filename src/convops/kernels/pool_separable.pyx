@@ -16,105 +16,13 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, Item, beats, highest, is_nan, lowest
-from convops.kernels.pool_run cimport MOST, fold_run, u8v
+from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, Item, beats, is_nan
+from convops.kernels.pool_band cimport (
+    Job, bytes_of, cut, find_inner, identity, in_order, is_run, line_at, out_line, seen)
+from convops.kernels.pool_run cimport MOST, divide_run, fold_run, u8v
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport Taps, counted, taps_of
-
-cdef enum:
-    FEW = 64                   # channels that are not split further
-
-
-# A tile at work; lengths are in items.
-cdef struct Job:
-    Py_ssize_t number          # image
-    Py_ssize_t d
-    Py_ssize_t channel
-    Py_ssize_t h               # first output line and pixel of the band
-    Py_ssize_t w
-    Py_ssize_t high            # its output lines and pixels
-    Py_ssize_t wide
-    bint together              # channels lie side by side
-    bint copies                # lines are folded in a copy with its padding, not where they lie
-    Py_ssize_t unit            # channels of a pixel
-    Py_ssize_t most_high       # of every band but the last
-    Py_ssize_t most_wide
-    Py_ssize_t lines           # input lines that the band sees
-    Py_ssize_t pitch           # between lines of the copy
-    Py_ssize_t out_pitch       # between folded lines
-    char* copy
-    char* folded
-    char* totals
-    char* divisors
-    double outer               # what the divisors were made for: the taps counted across the lines
-
-
-cdef inline Py_ssize_t reach_of(const Axis* axis) noexcept nogil:
-    return (axis.window - 1) * axis.dilation + 1
-
-
-cdef inline Py_ssize_t seen(const Axis* axis, Py_ssize_t outputs) noexcept nogil:
-    """Positions that so many neighbouring outputs see."""
-    return (outputs - 1) * axis.stride + reach_of(axis)
-
-
-cdef inline bint in_order(const Axis* axis) noexcept nogil:
-    """Whether windows are folded from the first item to the last."""
-    return axis.window <= MOST or axis.stride >= reach_of(axis) or axis.out == 1
-
-
-cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept nogil:
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
-    return ceil_div(items, lanes) * lanes
-
-
-cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
-    """Scratch memory of the largest band; sets the pitches."""
-    cdef Py_ssize_t lines = seen(&a.axis[1], j.most_high), spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0
-    j.pitch = seen(&a.axis[2], j.most_wide) * j.unit
-    j.out_pitch = whole_vectors(j.most_wide * j.unit, tag)
-    if j.copies:
-        copy = lines * j.pitch + (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + spare
-    j.folded = j.copy + whole_vectors(copy, tag) * <Py_ssize_t> sizeof(Item)
-    j.totals = j.folded + ((lines + reach_of(&a.axis[1])) * j.out_pitch + spare) * <Py_ssize_t> sizeof(Item)
-    j.divisors = j.totals + (j.most_high * j.out_pitch + spare) * <Py_ssize_t> sizeof(Item)
-    return j.divisors - j.copy + j.out_pitch * <Py_ssize_t> sizeof(Item)
-
-
-cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
-    """Choose bands that fit the scratch memory; those with overlapping windows high enough to share their lines."""
-    cdef Py_ssize_t line, least = 1
-    if a.axis[1].stride < reach_of(&a.axis[1]):
-        least = minimum(lines, 2 * ceil_div(reach_of(&a.axis[1]), a.axis[1].stride))
-    j.unit = a.channels if j.together else 1
-    j.most_wide, j.most_high = a.axis[2].out, least
-    while bytes_of(a, j, tag) > a.block_steps:
-        if j.unit > FEW:
-            j.unit = maximum(FEW, whole_vectors(ceil_div(j.unit, 2), tag))
-        elif j.most_wide > FEW:
-            j.most_wide = ceil_div(j.most_wide, 2)
-        elif j.most_high > 1:
-            j.most_high = j.most_high // 2
-        elif j.unit > 1:
-            j.unit = ceil_div(j.unit, 2)
-        elif j.most_wide > 1:
-            j.most_wide = ceil_div(j.most_wide, 2)
-        else:
-            break
-    line = j.most_high
-    while j.most_high < lines and bytes_of(a, j, tag) <= a.block_steps:
-        line, j.most_high = j.most_high, minimum(lines, 2 * j.most_high)
-    if bytes_of(a, j, tag) > a.block_steps:
-        j.most_high = line
-        bytes_of(a, j, tag)
-
-
-cdef inline Item identity(int kind, const Item* tag) noexcept nogil:
-    if kind == MAXIMUM:
-        return lowest(tag)
-    return highest(tag) if kind == MINIMUM else 0
-
 
 cdef inline void fold_items(int kind, Py_ssize_t n, Item* to, const Item* before, const Item* items,
                             Py_ssize_t shift, Py_ssize_t step, Py_ssize_t count, bint whole) noexcept nogil:
@@ -154,39 +62,44 @@ cdef inline void fold_few(int kind, Py_ssize_t n, Item* to, const Item* items, P
         to[i] = best
 
 
-cdef inline void fold_pixels(const Args* a, int kind, const Job* j, Item* to, const char* line, Py_ssize_t begin,
-                             Py_ssize_t end) noexcept nogil:
-    """Outputs of a line where it lies, one by one; taps on padding are left out."""
-    cdef Py_ssize_t w
+cdef inline void fold_pixel(const Args* a, int kind, const Job* j, Item* to, const char* line,
+                            const Taps* taps) noexcept nogil:
+    """One output where its line lies; taps on padding are left out."""
+    cdef const Item* items = <const Item*> (line + (taps.origin + taps.begin * taps.step) * a.x.step[2])
+    cdef Py_ssize_t shift = taps.step * a.x.step[2] // <Py_ssize_t> sizeof(Item)
+    if j.unit * sizeof(Item) >= VECTOR_BYTES:
+        fold_items(kind, maximum(0, taps.end - taps.begin), to, NULL, items, shift, 1, j.unit, False)
+    else:
+        fold_few(kind, maximum(0, taps.end - taps.begin), to, items, shift, j.unit)
+
+
+cdef inline void fold_pixels(const Args* a, int kind, const Job* j, Py_ssize_t begin, Py_ssize_t end,
+                             const Item* tag) noexcept nogil:
+    """Outputs of all lines of the band, one by one."""
+    cdef Py_ssize_t w, i
     cdef Taps taps
-    cdef const Item* items
+    cdef const char* line
     for w in range(begin, end):
         taps = taps_of(&a.axis[2], w)
-        items = <const Item*> (line + (taps.origin + taps.begin * taps.step) * a.x.step[2])
-        if j.unit * sizeof(Item) >= VECTOR_BYTES:
-            fold_items(kind, maximum(0, taps.end - taps.begin), to + (w - j.w) * j.unit, NULL, items,
-                       taps.step * a.x.step[2] // <Py_ssize_t> sizeof(Item), 1, j.unit, False)
-        else:
-            fold_few(kind, maximum(0, taps.end - taps.begin), to + (w - j.w) * j.unit, items,
-                     taps.step * a.x.step[2] // <Py_ssize_t> sizeof(Item), j.unit)
+        for i in range(j.lines):
+            line = line_at(a, j, i)
+            if line != NULL:
+                fold_pixel(a, kind, j, <Item*> j.folded + i * j.out_pitch + (w - j.w) * j.unit, line, &taps)
 
 
-cdef inline void fold_in_place(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
-    """Along a line where it lies: at once where all taps are real and a chunk's last step stays inside."""
+cdef inline void fold_in_place(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+    """Along all lines of the band where they lie."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t begin = j.w, end = j.w + j.wide, last
-    if not j.together:
-        begin = minimum(end, maximum(begin, ceil_div(axis.inner_begin, axis.stride)))
-        last = axis.inner_end - reach_of(axis) - (axis.stride - 1)
-        end = maximum(begin, minimum(end, last // axis.stride + 1 if last >= 0 else 0))
-        if (end - begin) * <Py_ssize_t> sizeof(Item) >= VECTOR_BYTES:
-            fold_items(kind, axis.window, to + (begin - j.w), NULL,
-                       <const Item*> (line + (begin * axis.stride - axis.shift) * a.x.step[2]), axis.dilation,
-                       axis.stride, end - begin, False)
-            fold_pixels(a, kind, j, to, line, j.w, begin)
-            fold_pixels(a, kind, j, to, line, end, j.w + j.wide)
-            return
-    fold_pixels(a, kind, j, to, line, j.w, j.w + j.wide)
+    cdef Py_ssize_t i
+    cdef const char* line
+    for i in range(j.lines if j.begin < j.end else 0):
+        line = line_at(a, j, i)
+        if line != NULL:
+            fold_items(kind, axis.window, <Item*> j.folded + i * j.out_pitch + (j.begin - j.w), NULL,
+                       <const Item*> (line + (j.begin * axis.stride - axis.shift) * a.x.step[2]), axis.dilation,
+                       axis.stride, j.end - j.begin, False)
+    fold_pixels(a, kind, j, j.w, j.begin, tag)
+    fold_pixels(a, kind, j, j.end, j.w + j.wide, tag)
 
 
 cdef inline void copy_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
@@ -224,49 +137,45 @@ cdef inline void fold_copy(const Args* a, int kind, const Job* j, Item* to, cons
                    items + w * stride * j.unit, shift, 1, j.unit, False)
 
 
-cdef inline const char* line_at(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
-    """Input line i of the band; NULL where it is padding."""
-    cdef Py_ssize_t high = j.h * a.axis[1].stride + i, deep = j.d * a.axis[0].stride
-    if not (a.axis[1].inner_begin <= high < a.axis[1].inner_end):
-        return NULL
-    if not (a.axis[0].inner_begin <= deep < a.axis[0].inner_end):
-        return NULL
-    return (a.x.data + j.number * a.x.batch + j.channel * a.x.channel + (deep - a.axis[0].shift) * a.x.step[0]
-            + (high - a.axis[1].shift) * a.x.step[1])
+cdef inline void fold_copies(const Args* a, int kind, const Job* j, Py_ssize_t begin, Py_ssize_t end,
+                             const Item* tag) noexcept nogil:
+    """Along some lines of the band, in a copy."""
+    cdef Py_ssize_t i, n = a.axis[2].window, shift = a.axis[2].dilation * j.unit, offset = 0, digit
+    cdef const char* line
+    cdef bint first = True
+    cdef Item* copy = <Item*> j.copy
+    cdef Item* to
+    for i in range(begin, end):
+        line = line_at(a, j, i)
+        if line != NULL:
+            copy_line(a, kind, j, copy + (i - begin) * j.pitch, line)
+    while n > 0:
+        digit = n if in_order(&a.axis[2]) else n % MOST
+        n = (n - digit) // MOST
+        for i in range(begin, end if digit else begin):
+            to = <Item*> j.folded + i * j.out_pitch
+            if line_at(a, j, i) != NULL:
+                fold_copy(a, kind, j, to, NULL if first else to, copy + (i - begin) * j.pitch + offset, digit, shift)
+        first, offset = first and digit == 0, offset + digit * shift
+        if n > 0:
+            fold_items(kind, MOST, copy, NULL, copy, shift, 1, (end - begin) * j.pitch, True)
+            shift = shift * MOST
 
 
 cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
     """The first step: every line of the band along itself."""
-    cdef Py_ssize_t i, k, n = a.axis[2].window, shift = a.axis[2].dilation * j.unit, offset = 0, digit
-    cdef const char* line
-    cdef bint first = True
-    cdef Item* to = <Item*> j.folded
-    cdef Item* copy = <Item*> j.copy
+    cdef Py_ssize_t i, k
     for i in range(j.lines):
-        line = line_at(a, j, i)
-        if line == NULL:
+        if line_at(a, j, i) == NULL:
             for k in range(j.out_pitch):
-                to[i * j.out_pitch + k] = identity(kind, tag)
-        elif j.copies:
-            copy_line(a, kind, j, copy + i * j.pitch, line)
-        else:
-            fold_in_place(a, kind, j, to + i * j.out_pitch, line)
-    while j.copies and n > 0:
-        digit = n if in_order(&a.axis[2]) else n % MOST
-        n = (n - digit) // MOST
-        for i in range(j.lines if digit else 0):
-            if line_at(a, j, i) != NULL:
-                fold_copy(a, kind, j, to + i * j.out_pitch, NULL if first else to + i * j.out_pitch,
-                          copy + i * j.pitch + offset, digit, shift)
-        first, offset = first and digit == 0, offset + digit * shift
-        if n > 0:
-            fold_items(kind, MOST, copy, NULL, copy, shift, 1, j.lines * j.pitch, True)
-            shift = shift * MOST
-
-
-cdef inline char* out_line(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
-    return (a.out.data + j.number * a.out.batch + j.channel * a.out.channel + j.d * a.out.step[0]
-            + (j.h + i) * a.out.step[1] + j.w * a.out.step[2])
+                (<Item*> j.folded)[i * j.out_pitch + k] = identity(kind, tag)
+    if not j.copies:
+        fold_in_place(a, kind, j, tag)
+        return
+    i = 0
+    while i < j.lines:
+        fold_copies(a, kind, j, i, minimum(j.lines, i + j.group), tag)
+        i = i + j.group
 
 
 cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
@@ -276,13 +185,6 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
     for w in range(j.wide):
         for c in range(j.unit):
             (<Item*> (out + w * a.out.step[2] + c * a.out.channel))[0] = items[w * j.unit + c]
-
-
-cdef inline bint is_run(const Args* a, const Job* j, const Item* tag) noexcept nogil:
-    """Whether the band's results of a line lie side by side in the output."""
-    if j.unit > 1 and a.out.channel != sizeof(Item):
-        return False
-    return j.wide == 1 or a.out.step[2] == j.unit * <Py_ssize_t> sizeof(Item)
 
 
 cdef inline void divide(const Args* a, Job* j, Py_ssize_t i, Item* sums) noexcept nogil:
@@ -298,8 +200,10 @@ cdef inline void divide(const Args* a, Job* j, Py_ssize_t i, Item* sums) noexcep
             for c in range(j.unit):
                 divisors[k * j.unit + c] = <Item> (
                     outer if a.divisor else outer * counted(a, &a.axis[2], j.w + k))
-    for k in range(j.wide * j.unit):
-        sums[k] = sums[k] / divisors[k]
+    if Item is float:
+        divide_run(<char*> sums, j.divisors, j.wide * j.unit, <const f32v*> NULL)
+    elif Item is double:
+        divide_run(<char*> sums, j.divisors, j.wide * j.unit, <const f64v*> NULL)
 
 
 cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
@@ -332,6 +236,7 @@ cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     cdef Py_ssize_t most = j.unit
     j.lines = seen(&a.axis[1], j.high)
     j.channel, j.outer = 0, -1
+    find_inner(a, j, tag)
     while j.channel < a.channels:
         if a.channels - j.channel < j.unit:
             j.unit, j.outer = a.channels - j.channel, -1
