@@ -121,6 +121,6 @@ def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) ->
 def scratch_bytes(problem: PoolProblem, channels: int, item: str) -> int:
     """Of one worker: a line of values and one of tap numbers or scales, 8 bytes each, or what a band takes."""
     if is_separable(problem, item):
-        return pool_separable.scratch_bytes(problem.axes, item)
+        return pool_separable.scratch_bytes(problem, item)
     line = min(PIECE, max(problem.out_spatial[-1], channels))
     return 2 * -(-line * 8 // 64) * 64

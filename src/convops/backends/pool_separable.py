@@ -18,8 +18,9 @@ from convops.problem.windows import AdaptiveAxis
 KINDS = ("max", "min", "sum", "avg")
 # Kinds by dtype of the items; sums of integers are wider than these.
 KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
-# Scratch memory of one worker where neighbouring windows share lines, half of a level-2 cache, and where none do.
-SHARED_BYTES, STREAM_BYTES = 1 << 19, 1 << 17
+# Scratch memory of one worker where neighbouring windows share lines: what bands fold again costs more than the way
+# to the level-3 cache; and where none do.
+SHARED_BYTES, STREAM_BYTES = 1 << 21, 1 << 17
 # Memory that a window may need at most, whatever the band.
 MOST_BYTES = 1 << 24
 # Items of x per tile: enough to pay for handing out the tile.
@@ -50,10 +51,12 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
     return size * (copied + lanes * (2 * lines + 12))
 
 
-def scratch_bytes(axes: tuple[Axis, ...], item: str) -> int:
-    """Scratch memory of one worker."""
+def scratch_bytes(problem: PoolProblem, item: str) -> int:
+    """Scratch memory of one worker: never much more than all of an image needs."""
+    axes = problem.axes
     shared = len(axes) > 1 and axes[-2].stride < _reach(axes[-2])
-    least = max(least_bytes(axes, item), SHARED_BYTES if shared else STREAM_BYTES)
+    image = 4 * np.dtype(item).itemsize * problem.channels * prod(axis.padded + CHUNK for axis in axes)
+    least = max(least_bytes(axes, item), min(image, SHARED_BYTES if shared else STREAM_BYTES))
     return -(-least // 64) * 64
 
 
@@ -73,7 +76,7 @@ def tile_lines(problem: PoolProblem, channels: int) -> int:
 
 def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) -> tuple[Launch, int]:
     """The launch for images of so many channels that take `seconds` each, and its tiles per image."""
-    lines, stride = tile_lines(problem, channels), scratch_bytes(problem.axes, item)
+    lines, stride = tile_lines(problem, channels), scratch_bytes(problem, item)
     axes = kernel_axes(problem.axes)
     tiles = axes[0].out * ceil(axes[1].out / lines)
     launch = Launch(

@@ -60,7 +60,8 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     """Scratch memory of the largest band; sets the pitches."""
     cdef Py_ssize_t lines = seen(&a.axis[1], j.most_high), spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0
     j.pitch = seen(&a.axis[2], j.most_wide) * j.unit
-    j.out_pitch = whole_vectors(j.most_wide * j.unit, tag)
+    # An odd number of vectors: lines a power of two apart would compete for the same few places of the cache.
+    j.out_pitch = (whole_vectors(j.most_wide * j.unit, tag) * <Py_ssize_t> sizeof(Item) | VECTOR_BYTES) // sizeof(Item)
     if j.copies:
         j.group = maximum(1, NEAR_BYTES // (j.pitch * <Py_ssize_t> sizeof(Item)))
         copy = minimum(lines, j.group) * j.pitch + (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + spare
