@@ -18,9 +18,9 @@ from convops.problem.windows import AdaptiveAxis
 KINDS = ("max", "min", "sum", "avg")
 # Kinds by dtype of the items; sums of integers are wider than these.
 KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
-# Scratch memory of one worker where neighbouring windows share lines: what bands fold again costs more than the way
-# to the level-3 cache; and where none do.
-SHARED_BYTES, STREAM_BYTES = 1 << 21, 1 << 17
+# Scratch memory of one worker: where neighbouring windows share few lines, half of a level-2 cache; where they share
+# many, and folding these again costs more than the way to the level-3 cache; where they share none.
+FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 21, 1 << 17
 # Memory that a window may need at most, whatever the band.
 MOST_BYTES = 1 << 24
 # Items of x per tile: enough to pay for handing out the tile.
@@ -54,9 +54,11 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
 def scratch_bytes(problem: PoolProblem, item: str) -> int:
     """Scratch memory of one worker: never much more than all of an image needs."""
     axes = problem.axes
-    shared = len(axes) > 1 and axes[-2].stride < _reach(axes[-2])
+    band = STREAM_BYTES
+    if len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
+        band = FEW_BYTES if axes[-2].window <= MOST else MANY_BYTES
     image = 4 * np.dtype(item).itemsize * problem.channels * prod(axis.padded + CHUNK for axis in axes)
-    least = max(least_bytes(axes, item), min(image, SHARED_BYTES if shared else STREAM_BYTES))
+    least = max(least_bytes(axes, item), min(image, band))
     return -(-least // 64) * 64
 
 

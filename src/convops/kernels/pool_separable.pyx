@@ -22,7 +22,7 @@ from convops.kernels.pool_band cimport (
 from convops.kernels.pool_run cimport MOST, divide_run, fold_run, u8v
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v
 from convops.kernels.tile cimport ceil_div, maximum, minimum
-from convops.kernels.window cimport Taps, counted, taps_of
+from convops.kernels.window cimport SHORT, Taps, counted, taps_of
 
 cdef inline void fold_items(int kind, Py_ssize_t n, Item* to, const Item* before, const Item* items,
                             Py_ssize_t shift, Py_ssize_t step, Py_ssize_t count, bint whole) noexcept nogil:
@@ -53,8 +53,11 @@ cdef inline void fold_few(int kind, Py_ssize_t n, Item* to, const Item* items, P
     """The same item by item, for less than a chunk where nothing else may be read."""
     cdef Py_ssize_t i, k
     cdef Item best
+    if n == 0:
+        fold_items(kind, 0, to, NULL, items, shift, 1, count, False)
+        return
     for i in range(count):
-        best = identity(kind, to) if n == 0 else items[i]
+        best = items[i]
         if kind != MAXIMUM and kind != MINIMUM:
             best = best + 0
         for k in range(1, n):
@@ -260,7 +263,10 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     if j.together:
         j.copies = j.copies or a.channels * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
     else:
-        j.copies = j.copies or a.x.step[2] != sizeof(Item) or a.axis[2].out * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
+        j.copies = j.copies or a.x.step[2] != sizeof(Item)
+        # The few outputs of short lines are summed one by one; comparisons one by one would be slow.
+        j.copies = j.copies or (a.axis[2].out < VECTOR_BYTES // <Py_ssize_t> sizeof(Item)
+                                and (a.axis[2].out >= SHORT or kind == MAXIMUM or kind == MINIMUM))
     j.copy = scratch
     cut(a, &j, end - j.h, tag)
     while j.h < end:
