@@ -1,4 +1,4 @@
-"""Pooling window by window, folded or sorted a whole line at a time; time grows with the window."""
+"""Pooling by folding or sorting whole lines: axis by axis where that is known, else window by window."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ MOST_ITEMS = 2**31
 
 
 class PoolWindow(Backend):
-    """Each output line folds the input lines that its window meets, taps in C order; order statistics are sorted.
+    """Each output line folds the input lines that its window meets; order statistics are sorted.
+
+    Maxima, minima, sums and means of planes go axis by axis (`pool_separable.py`), all others take taps in C order.
 
     Integers are summed exactly in 64 bits, those of 64 bits in halves; other types that the kernels do not know
     (half precision, complex, foreign byte order) pass through slabs of a few planes.
