@@ -6,9 +6,11 @@ from math import ceil, inf, prod
 
 import numpy as np
 
+from convops.backends import pool_separable
 from convops.backends.base import Array, Machine
 from convops.backends.express import Count, express
 from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, kernel_axes
+from convops.backends.pool_separable import is_separable
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -55,8 +57,10 @@ def table_bytes(axes: tuple[Axis, ...]) -> int:
     return sum(16 * axis.out for axis in axes if isinstance(axis, AdaptiveAxis))
 
 
-def seconds_of(problem: PoolProblem, machine: Machine) -> float:
+def seconds_of(problem: PoolProblem, machine: Machine, item: str) -> float:
     """Predicted time of folding one image."""
+    if is_separable(problem, item):
+        return pool_separable.seconds_of(problem, machine)
     effort = 1.0
     if kind_of(problem) == "root of powers":
         effort = FACTORS if problem.norm <= MOST_FACTORS and (2 * problem.norm).is_integer() else POW
@@ -68,29 +72,11 @@ class Fold:
 
     def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
         self._problem = problem
-        pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
-        piece = min(problem.out_spatial[-1], PIECE)
-        tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
-        self._tiles = ceil(pieces / tile_pieces)
-        self._seconds = seconds_of(problem, machine) * channels / problem.channels
+        self._seconds = seconds_of(problem, machine, item) * channels / problem.channels
         self.memory = Workspace()
-        self._stride = scratch_bytes(problem, channels)
-        self._launch = Launch(
-            isa.pool,
-            f"pool_{item}",
-            pool_axes(problem.axes),
-            tiles=self._tiles,
-            chunk=CHUNK_SECONDS / self._seconds,
-            divisor=problem.divisor or 0.0,
-            count_padding=problem.count_include_pad,
-            channels=channels,
-            tile_columns=tile_pieces,
-            panel_columns=PIECE,
-            scratch_stride=self._stride,
-            scratch_offsets=self._stride // 2,
-            pooling=KINDS.index(kind_of(problem)),
-            norm=problem.norm,
-        )
+        self._stride = scratch_bytes(problem, channels, item)
+        make = pool_separable.launch_of if is_separable(problem, item) else launch_of
+        self._launch, self._tiles = make(problem, item, channels, self._seconds)
 
     def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
         workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
@@ -107,7 +93,34 @@ class Fold:
         )
 
 
-def scratch_bytes(problem: PoolProblem, channels: int) -> int:
-    """Of one worker: a line of values and one of tap numbers or scales, 8 bytes each."""
+def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) -> tuple[Launch, int]:
+    """The launch for images of so many channels that take `seconds` each, and its tiles per image."""
+    pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
+    piece = min(problem.out_spatial[-1], PIECE)
+    tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
+    tiles, stride = ceil(pieces / tile_pieces), scratch_bytes(problem, channels, item)
+    launch = Launch(
+        isa.pool,
+        f"pool_{item}",
+        pool_axes(problem.axes),
+        tiles=tiles,
+        chunk=CHUNK_SECONDS / seconds,
+        divisor=problem.divisor or 0.0,
+        count_padding=problem.count_include_pad,
+        channels=channels,
+        tile_columns=tile_pieces,
+        panel_columns=PIECE,
+        scratch_stride=stride,
+        scratch_offsets=stride // 2,
+        pooling=KINDS.index(kind_of(problem)),
+        norm=problem.norm,
+    )
+    return launch, tiles
+
+
+def scratch_bytes(problem: PoolProblem, channels: int, item: str) -> int:
+    """Of one worker: a line of values and one of tap numbers or scales, 8 bytes each, or what a band takes."""
+    if is_separable(problem, item):
+        return pool_separable.scratch_bytes(problem, item)
     line = min(PIECE, max(problem.out_spatial[-1], channels))
     return 2 * -(-line * 8 // 64) * 64

@@ -1,4 +1,4 @@
-"""Pooling window by window, folded or sorted a whole line at a time; time grows with the window."""
+"""Pooling by folding or sorting whole lines: axis by axis where that is known, else window by window."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ MOST_ITEMS = 2**31
 
 
 class PoolWindow(Backend):
-    """Each output line folds the input lines that its window meets, taps in C order; order statistics are sorted.
+    """Each output line folds the input lines that its window meets; order statistics are sorted.
+
+    Maxima, minima, sums and means of planes go axis by axis (`pool_separable.py`), all others take taps in C order.
 
     Integers are summed exactly in 64 bits, those of 64 bits in halves; other types that the kernels do not know
     (half precision, complex, foreign byte order) pass through slabs of a few planes.
@@ -50,14 +52,14 @@ class PoolWindow(Backend):
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
         if problem.reduction == "rank":
             return SORT.cost(problem, machine)
-        return seconds_of(problem, machine) + machine.rates.call
+        return seconds_of(problem, machine, kernel_item(problem)) + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         if problem.reduction == "rank":
             return SORT.workspace(problem, machine, workers)
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
         slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
-        return scratch_bytes(problem, problem.channels) * workers + taps + slab
+        return scratch_bytes(problem, problem.channels, kernel_item(problem)) * workers + taps + slab
 
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """n sums and one division of a mean: n u (Jeannerod and Rump 2013); integers are exact; one cast.

@@ -1,0 +1,109 @@
+"""Pools folded axis by axis: the extremes of the definition bit for bit, sums that no layout changes, no stray read."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import run_python, same_bits, to_last
+from test_depthwise import guard
+
+import convops
+
+FLOATS = ["float32", "float64"]
+EXTREMES = [convops.max_pool, convops.min_pool]
+SUMS = [convops.sum_pool, convops.avg_pool]
+
+
+@st.composite
+def calls(draw):
+    """An array, a window and the keywords of its geometry."""
+    rank, large = draw(st.sampled_from([1, 2, 2])), draw(st.booleans())
+    each = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(rank))  # noqa: E731
+    window, stride, dilation = each(1, 40 if large else 5), each(1, 4), draw(st.sampled_from([(1,) * rank, each(1, 3)]))
+    padding = tuple((draw(st.integers(-1, n - 1)), draw(st.integers(0, n - 1))) for n in window)
+    spatial = tuple((n - 1) * d + 2 + m for n, d, m in zip(window, dilation, each(0, 70), strict=True))
+    shape = (draw(st.integers(1, 2)), draw(st.sampled_from([1, 2, 3] if large else [1, 3, 16, 17, 67])), *spatial)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from([*FLOATS, "uint8"]))
+    x = rng.standard_normal(shape) if draw(st.booleans()) else rng.integers(-3, 4, shape)
+    x = x.astype(dtype) if dtype != "uint8" else rng.integers(0, 256, shape, np.uint8)
+    special = draw(st.sampled_from([None, np.nan, -np.inf, -0.0]))
+    if special is not None and dtype != "uint8":
+        x[rng.random(shape) < 0.1] = special
+    keywords = {"stride": stride, "dilation": dilation, "padding": padding, "ceil_mode": draw(st.booleans())}
+    return x, window, keywords
+
+
+def layouts(pool, x, window, keywords):
+    """Results with planes together, with channels together, and from lines with gaps."""
+    rank = len(window)
+    last = pool(to_last(x, rank), window, layout="channels_last", backend="pool_window", **keywords)
+    yield np.moveaxis(last, -1, 1)
+    yield pool(np.repeat(x, 2, -1)[..., ::2], window, backend="pool_window", **keywords)
+    out = np.full(last.shape[:1] + last.shape[-1:] + last.shape[1:-1], 77, last.dtype)
+    yield pool(x, window, backend="pool_window", out=out, **keywords)
+
+
+def same_items(got, expected):
+    """Equal bits, but for those of a NaN."""
+    np.testing.assert_array_equal(got, expected)
+    kept = got == got
+    same_bits(got[kept], expected[kept])
+
+
+@given(call=calls(), pool=st.sampled_from(EXTREMES))
+def test_extremes_are_those_of_the_taps_in_order(call, pool):
+    x, window, keywords = call
+    expected = pool(x, window, indices="plane", backend="pool_window", **keywords)[0]
+    for got in layouts(pool, x, window, keywords):
+        same_items(got, expected)
+
+
+@given(call=calls(), pool=st.sampled_from(SUMS))
+def test_sums_have_one_order(call, pool):
+    x, window, keywords = call
+    if x.dtype == np.uint8:
+        x = x.astype(np.float32)
+    expected = pool(x.astype(np.float64), window, backend="pool_gather", **keywords)
+    first, *others = layouts(pool, x, window, keywords)
+    largest = np.nan_to_num(np.abs(x), nan=0, posinf=0).max()
+    np.testing.assert_allclose(first, expected, atol=np.finfo(x.dtype).eps * np.prod(window) ** 2 * largest)
+    for other in others:
+        same_items(other, first)
+    same_items(pool(x[-1:], window, backend="pool_window", **keywords), np.ascontiguousarray(first[-1:]))
+
+
+@pytest.mark.parametrize("window", [4, 5, 9, 16, 17, 101])
+def test_sums_neither_drift_nor_remember(window):
+    x = np.random.default_rng(1).random((1, 1, 150, 170), np.float32)
+    x[0, 0, 75, 3], x[0, 0, 2, 90] = 1e30, np.nan
+    got, exact = (convops.avg_pool(y, (window, window), stride=1, backend="pool_window") for y in (x, x.astype(float)))
+    np.testing.assert_allclose(got, exact, rtol=2e-6)
+
+
+def check_guarded_pools():
+    """Every path beside a page that kills whoever touches it."""
+    for size, window, stride, channels in ((7, 3, 1, 5), (33, 3, 2, 17), (64, 2, 2, 1), (65, 3, 2, 2), (40, 9, 2, 3)):
+        for padding, dtype in ((0, "float32"), (1, "float64"), (1, "uint8")):
+            for layout in ("channels_first", "channels_last"):
+                check_guarded_pool(size, window, stride, channels, padding, dtype, layout)
+
+
+def check_guarded_pool(size, window, stride, channels, padding, dtype, layout):
+    shape = (1, channels, size, size) if layout == "channels_first" else (1, size, size, channels)
+    keywords = {"stride": stride, "padding": padding, "layout": layout, "backend": "pool_window"}
+    x = np.random.default_rng(2).integers(0, 9, shape).astype(dtype)
+    for pool in [convops.max_pool] if dtype == "uint8" else [convops.max_pool, convops.avg_pool]:
+        expected = pool(x, (window, window), **keywords)
+        for at_end in (False, True):
+            out = guard(np.zeros_like(expected), at_end)
+            pool(guard(x, at_end), (window, window), out=out, **keywords)
+            np.testing.assert_array_equal(out, expected)
+
+
+def test_nothing_beyond_an_array_is_touched():
+    here = Path(__file__).parent
+    script = "import sys; sys.path[:0] = sys.argv[1:]; import test_pool_separable as t; t.check_guarded_pools()"
+    run_python(script, str(here), str(here.parent))
