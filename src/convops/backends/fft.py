@@ -1,8 +1,8 @@
 """FFT convolution by overlap-save: tiles of at most four kernel extents.
 
-One-channel lines are transformed by a kernel of our own (`fft_lanes.py`), all others by scipy.fft. Tiles that short
-keep the error local: nothing louder further away than a few kernel lengths can spoil a quiet passage. Tiles with
-non-finite items, which a transform would smear, are summed directly instead.
+One-channel lines and planes are transformed by a kernel of our own (`fft_lanes.py`), all others by scipy.fft. Tiles
+that short keep the error local: nothing louder further away than a few kernel lengths can spoil a quiet passage. Tiles
+with non-finite items, which a transform would smear, are summed directly instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
-from convops.backends.fft_lanes import LaneRunner, lane_length, lane_seconds, lane_workspace
+from convops.backends.fft_lanes import LaneRunner, lane_seconds, lane_tile, lane_workspace
+from convops.backends.fft_table import Tile
 from convops.backends.fft_tiles import Grid, chunks, cut, kept, tile_grid, tiles_per_chunk
 from convops.backends.finish import finish
 from convops.backends.misfits import Misfits
@@ -128,15 +129,15 @@ def _grid_seconds(problem: ConvProblem, machine: Machine) -> float:
 
 
 @lru_cache(maxsize=256)
-def _lane(problem: ConvProblem) -> int | None:
-    """The transform length of the kernel where it is faster than scipy.fft."""
-    lane, machine = lane_length(problem), this_machine()
+def _lane(problem: ConvProblem) -> Tile | None:
+    """The tile of the kernel where it is faster than scipy.fft."""
+    lane, machine = lane_tile(problem), this_machine()
     return lane if lane and lane_seconds(problem, lane, machine) < _grid_seconds(problem, machine) else None
 
 
 def _lengths(problem: ConvProblem) -> tuple[int, ...]:
     lane = _lane(problem)
-    return (lane,) if lane else tile_grid(problem).length
+    return lane[-len(problem.axes) :] if lane else tile_grid(problem).length
 
 
 def _store(

@@ -1,14 +1,16 @@
-"""One-channel lines convolved by the kernel whose lanes transform a tile each (`kernels/fft.pyx`)."""
+"""One-channel lines and planes convolved by the kernel whose lanes transform a tile each (`kernels/fft.pyx`)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
-from math import ceil, log2
+from itertools import product
+from math import ceil, log2, prod
 
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_table import lengths, table
+from convops.backends.fft_table import LONGEST, Tile, lengths, line_counts, table
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
@@ -19,8 +21,11 @@ from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 from convops.problem.geometry import Axis
 
+UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 # Operations on a sample beside those of its transforms: loading, filtering, storing.
 MOVING = 24.0
+# Those that it takes to begin loading and storing a line of a tile.
+LINE = 1000.0
 # Transforms of more bytes, in all lanes together, take so many times as long. They order the arithmetic, so that
 # the size of this machine's cache must not count.
 CACHED_BYTES, SPILL = 1 << 19, 1.3
@@ -28,53 +33,67 @@ CACHED_BYTES, SPILL = 1 << 19, 1.3
 PREPARING_CALLS = 4
 
 
-def lane_length(problem: ConvProblem) -> int | None:
-    """The best transform length of at most four kernel extents; None where the kernel does not apply."""
-    axis, item = problem.axes[0], np.dtype(problem.dtype).itemsize
-    if len(problem.axes) != 1 or problem.group_channels != 1:
+def lane_tile(problem: ConvProblem) -> Tile | None:
+    """The best tile of at most four kernel extents; None where the kernel does not apply."""
+    if len(problem.axes) > 2 or problem.group_channels != 1 or problem.types.result not in dtypes.UNIT_ROUNDOFF:
         return None
-    if problem.types.result not in dtypes.UNIT_ROUNDOFF or not axis.out:
+    axes, item = _axes(problem), np.dtype(problem.dtype).itemsize
+    if not all(a.out for a in axes):
         return None
-    fitting = [n for n in lengths() if axis.extent <= n <= 4 * axis.extent]
-    return min(fitting, key=lambda n: _operations(axis, n, item), default=None)
+    lines = line_counts() if len(problem.axes) == 2 else [1]
+    tiles = [t for t in product(_near(axes[0], lines), _near(axes[1], lengths())) if prod(t) <= LONGEST]
+    return min(tiles, key=lambda tile: _operations(axes, tile, item), default=None)
 
 
-def _tiles(axis: Axis, length: int) -> int:
-    return ceil((axis.padded - axis.extent + 1) / (length - axis.extent + 1))
+def _near(axis: Axis, known: Iterable[int]) -> list[int]:
+    return [n for n in known if axis.extent <= n <= 4 * axis.extent]
 
 
-def _operations(axis: Axis, length: int, item: int) -> float:
-    """Those of float32 of one line; lanes without a tile count."""
-    lanes = isa.fft.lanes(item)
-    groups = ceil(_tiles(axis, length) / lanes)
-    spills = length * lanes * item > CACHED_BYTES
-    return groups * lanes * length * (5 * log2(length) + MOVING) * (item / 4) * (SPILL if spills else 1)
+def _axes(problem: ConvProblem) -> tuple[Axis, ...]:
+    return (UNIT,) * (2 - len(problem.axes)) + problem.axes
 
 
-def lane_seconds(problem: ConvProblem, length: int, machine: Machine) -> float:
+def _steps(axes: tuple[Axis, ...], tile: Tile) -> tuple[int, ...]:
+    """Useful sums of a tile."""
+    return tuple(n - a.extent + 1 for n, a in zip(tile, axes, strict=True))
+
+
+def _tiles(axes: tuple[Axis, ...], tile: Tile) -> int:
+    return prod(ceil((a.padded - a.extent + 1) / n) for n, a in zip(_steps(axes, tile), axes, strict=True))
+
+
+def _operations(axes: tuple[Axis, ...], tile: Tile, item: int) -> float:
+    """Those of float32 of one plane; lanes without a tile count."""
+    lanes, size = isa.fft.lanes(item), prod(tile)
+    spills = SPILL if size * lanes * item > CACHED_BYTES else 1
+    each = tile[0] * LINE + size * (5 * log2(size) + MOVING) * spills
+    return ceil(_tiles(axes, tile) / lanes) * lanes * each * (item / 4)
+
+
+def lane_seconds(problem: ConvProblem, tile: Tile, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
-    item = np.dtype(problem.dtype).itemsize
-    lines = problem.out_channels * _operations(problem.axes[0], length, item)
+    operations = problem.out_channels * _operations(_axes(problem), tile, np.dtype(problem.dtype).itemsize)
     calls = problem.out_channels * (machine.rates.call + PREPARING_CALLS * machine.rates.numpy_call)
-    return lines / machine.rates.lane_fft + calls
+    return operations / machine.rates.lane_fft + calls
 
 
-def lane_workspace(problem: ConvProblem, length: int, workers: int) -> int:
+def lane_workspace(problem: ConvProblem, tile: Tile, workers: int) -> int:
     """The tables of all filters and the scratch memory of the workers."""
-    item = np.dtype(problem.dtype).itemsize
-    tables = 40 + 8 * length + item * (8 * length + problem.window[0])
-    return problem.out_channels * tables + workers * isa.fft.scratch_layout(length, item)[2]
+    item, size = np.dtype(problem.dtype).itemsize, prod(tile)
+    tables = 64 + 8 * (size // 2 + 2 * sum(tile)) + item * (4 * (size // 2 + 2 * sum(tile)) + 4 * sum(tile))
+    tables += item * prod(problem.window)
+    return problem.out_channels * tables + workers * isa.fft.scratch_layout(size, item)[2]
 
 
 @lru_cache(maxsize=256)
-def _launch(problem: ConvProblem, length: int, seconds: float) -> Launch:
-    axis, item = problem.axes[0], np.dtype(problem.dtype).itemsize
-    copies, sums, stride = isa.fft.scratch_layout(length, item)
-    tiles = _tiles(axis, length)
+def _launch(problem: ConvProblem, tile: Tile, seconds: float) -> Launch:
+    axes, item = _axes(problem), np.dtype(problem.dtype).itemsize
+    copies, sums, stride = isa.fft.scratch_layout(prod(tile), item)
+    tiles = _tiles(axes, tile)
     return Launch(
         isa.fft,
         f"fft_f{8 * item}",
-        kernel_axes(problem.axes, (length - axis.extent + 1,)),
+        kernel_axes(axes, _steps(axes, tile)),
         tiles=tiles,
         # A full group of lanes at least.
         chunk=max(CHUNK_SECONDS / seconds, isa.fft.lanes(item) / tiles),
@@ -92,16 +111,18 @@ def _launch(problem: ConvProblem, length: int, seconds: float) -> Launch:
 class LaneRunner:
     """One problem with the tables of its filters, callable from many threads."""
 
-    def __init__(self, problem: ConvProblem, length: int, w: Array, bias: Array | None, machine: Machine) -> None:
+    def __init__(self, problem: ConvProblem, tile: Tile, w: Array, bias: Array | None, machine: Machine) -> None:
+        axes = _axes(problem)
+        planes = np.ascontiguousarray(w).reshape(-1, axes[0].window, axes[1].window)
         self._problem = problem
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
-        self._seconds = lane_seconds(problem, length, machine) / problem.out_channels
-        self._groups = ceil(_tiles(problem.axes[0], length) / isa.fft.lanes(self._item))
-        self._launch = _launch(problem, length, self._seconds)
-        self._tables = [table(length, np.ascontiguousarray(row[0]), problem.axes[0].dilation) for row in w]
+        self._seconds = lane_seconds(problem, tile, machine) / problem.out_channels
+        self._groups = ceil(_tiles(axes, tile) / isa.fft.lanes(self._item))
+        self._launch = _launch(problem, tile, self._seconds)
+        self._tables = [table(tile, row, (axes[0].dilation, axes[1].dilation)) for row in planes]
         self._bias = None if bias is None else np.array(bias, problem.dtype)
-        self._scratch = isa.fft.scratch_layout(length, self._item)[2]
+        self._scratch = isa.fft.scratch_layout(prod(tile), self._item)[2]
         self._memory = Workspace()
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:

@@ -1,5 +1,6 @@
 # Complex transforms, one in each lane, in place. An item is two vectors: real parts, imaginary parts.
 #
+# The items of a transform lie `span` items apart, with those of others between them, as in the columns of a matrix.
 # Forward passes leave frequencies in digit-reversed order and backward ones begin with it, so that nothing is ever
 # reordered; `backends/fft_table.py` knows where a frequency lies. Passes of radix 4 with twiddles end in one of
 # radix 2 to 5 without. Twiddles of a pass stand one behind the other: w^j, w^2j, w^3j for each j.
@@ -36,29 +37,40 @@ cdef inline inlined butterfly(Vector* z, Py_ssize_t pitch, int re, Vector* r, Ve
     r[3], i[3] = br - dr, bi - di
 
 
-cdef inline outlined forward_4(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, const char* twiddles) noexcept nogil:
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _j
+cdef inline inlined forward_spans(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, Py_ssize_t span,
+                                  const char* twiddles) noexcept nogil:
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _j, _k, q = 2 * quarter * span
     cdef const char* w
     cdef Vector r[4]
     cdef Vector i[4]
     for _b in range(blocks):
         w = twiddles
         for _j in range(quarter):
-            butterfly(z, 2 * quarter, 0, r, i)
-            turn(w, item, False, &r[1], &i[1])
-            turn(w + 2 * item, item, False, &r[2], &i[2])
-            turn(w + 4 * item, item, False, &r[3], &i[3])
-            z[0], z[1] = r[0], i[0]
-            z[2 * quarter], z[2 * quarter + 1] = r[1], i[1]
-            z[4 * quarter], z[4 * quarter + 1] = r[2], i[2]
-            z[6 * quarter], z[6 * quarter + 1] = r[3], i[3]
-            z = z + 2
+            for _k in range(span):
+                butterfly(z, q, 0, r, i)
+                turn(w, item, False, &r[1], &i[1])
+                turn(w + 2 * item, item, False, &r[2], &i[2])
+                turn(w + 4 * item, item, False, &r[3], &i[3])
+                z[0], z[1] = r[0], i[0]
+                z[q], z[q + 1] = r[1], i[1]
+                z[2 * q], z[2 * q + 1] = r[2], i[2]
+                z[3 * q], z[3 * q + 1] = r[3], i[3]
+                z = z + 2
             w = w + 6 * item
-        z = z + 6 * quarter
+        z = z + 3 * q
 
 
-cdef inline outlined backward_4(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, const char* twiddles) noexcept nogil:
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _j
+cdef inline outlined forward_4(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, Py_ssize_t span,
+                               const char* twiddles) noexcept nogil:
+    if span == 1:
+        forward_spans(z, blocks, quarter, 1, twiddles)
+    else:
+        forward_spans(z, blocks, quarter, span, twiddles)
+
+
+cdef inline inlined backward_spans(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, Py_ssize_t span,
+                                   const char* twiddles) noexcept nogil:
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _j, _k, q = 2 * quarter * span
     cdef const char* w
     cdef Vector t[8]
     cdef Vector r[4]
@@ -66,107 +78,123 @@ cdef inline outlined backward_4(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter
     for _b in range(blocks):
         w = twiddles
         for _j in range(quarter):
-            t[0], t[1] = z[0], z[1]
-            t[2], t[3] = z[2 * quarter], z[2 * quarter + 1]
-            t[4], t[5] = z[4 * quarter], z[4 * quarter + 1]
-            t[6], t[7] = z[6 * quarter], z[6 * quarter + 1]
-            turn(w, item, True, &t[2], &t[3])
-            turn(w + 2 * item, item, True, &t[4], &t[5])
-            turn(w + 4 * item, item, True, &t[6], &t[7])
-            butterfly(t, 2, 1, i, r)
-            z[0], z[1] = r[0], i[0]
-            z[2 * quarter], z[2 * quarter + 1] = r[1], i[1]
-            z[4 * quarter], z[4 * quarter + 1] = r[2], i[2]
-            z[6 * quarter], z[6 * quarter + 1] = r[3], i[3]
-            z = z + 2
+            for _k in range(span):
+                t[0], t[1] = z[0], z[1]
+                t[2], t[3] = z[q], z[q + 1]
+                t[4], t[5] = z[2 * q], z[2 * q + 1]
+                t[6], t[7] = z[3 * q], z[3 * q + 1]
+                turn(w, item, True, &t[2], &t[3])
+                turn(w + 2 * item, item, True, &t[4], &t[5])
+                turn(w + 4 * item, item, True, &t[6], &t[7])
+                butterfly(t, 2, 1, i, r)
+                z[0], z[1] = r[0], i[0]
+                z[q], z[q + 1] = r[1], i[1]
+                z[2 * q], z[2 * q + 1] = r[2], i[2]
+                z[3 * q], z[3 * q + 1] = r[3], i[3]
+                z = z + 2
             w = w + 6 * item
-        z = z + 6 * quarter
+        z = z + 3 * q
 
 
-cdef inline inlined small_2(Vector* z, int re) noexcept nogil:
-    cdef Vector r = z[0] - z[2], i = z[1] - z[3]
-    z[0], z[1] = z[0] + z[2], z[1] + z[3]
-    z[2], z[3] = r, i
+cdef inline outlined backward_4(Vector* z, Py_ssize_t blocks, Py_ssize_t quarter, Py_ssize_t span,
+                                const char* twiddles) noexcept nogil:
+    if span == 1:
+        backward_spans(z, blocks, quarter, 1, twiddles)
+    else:
+        backward_spans(z, blocks, quarter, span, twiddles)
 
 
-cdef inline inlined small_3(Vector* z, int re) noexcept nogil:
+cdef inline inlined small_2(Vector* z, Py_ssize_t p, int re) noexcept nogil:
+    cdef Vector r = z[0] - z[p], i = z[1] - z[p + 1]
+    z[0], z[1] = z[0] + z[p], z[1] + z[p + 1]
+    z[p], z[p + 1] = r, i
+
+
+cdef inline inlined small_3(Vector* z, Py_ssize_t p, int re) noexcept nogil:
     cdef int im = 1 - re
     cdef Vector half, root
-    cdef Vector sr = z[2 + re] + z[4 + re], si = z[2 + im] + z[4 + im]
-    cdef Vector dr = z[2 + im] - z[4 + im], di = z[4 + re] - z[2 + re]
+    cdef Vector sr = z[p + re] + z[2 * p + re], si = z[p + im] + z[2 * p + im]
+    cdef Vector dr = z[p + im] - z[2 * p + im], di = z[2 * p + re] - z[p + re]
     cdef Vector mr, mi
     spread(0.5, &half)
     spread(0.86602540378443864676, &root)
     mr, mi = z[re] - half * sr, z[im] - half * si
     z[re], z[im] = z[re] + sr, z[im] + si
-    z[2 + re], z[2 + im] = mr + root * dr, mi + root * di
-    z[4 + re], z[4 + im] = mr - root * dr, mi - root * di
+    z[p + re], z[p + im] = mr + root * dr, mi + root * di
+    z[2 * p + re], z[2 * p + im] = mr - root * dr, mi - root * di
 
 
-cdef inline inlined small_4(Vector* z, int re) noexcept nogil:
+cdef inline inlined small_4(Vector* z, Py_ssize_t p, int re) noexcept nogil:
     cdef Vector r[4]
     cdef Vector i[4]
     cdef int k
-    butterfly(z, 2, re, r, i)
+    butterfly(z, p, re, r, i)
     for k in range(4):
-        z[2 * k + re], z[2 * k + 1 - re] = r[k], i[k]
+        z[k * p + re], z[k * p + 1 - re] = r[k], i[k]
 
 
-cdef inline inlined pair_5(Vector* z, int re, int k, Vector mr, Vector mi, Vector ur, Vector ui) noexcept nogil:
+cdef inline inlined pair_5(Vector* z, Py_ssize_t p, int re, int k, Vector mr, Vector mi, Vector ur,
+                           Vector ui) noexcept nogil:
     """m - i u and m + i u, which are frequencies k and -k of five."""
-    z[2 * k + re], z[2 * k + 1 - re] = mr + ui, mi - ur
-    z[2 * (5 - k) + re], z[2 * (5 - k) + 1 - re] = mr - ui, mi + ur
+    z[k * p + re], z[k * p + 1 - re] = mr + ui, mi - ur
+    z[(5 - k) * p + re], z[(5 - k) * p + 1 - re] = mr - ui, mi + ur
 
 
-cdef inline inlined small_5(Vector* z, int re) noexcept nogil:
+cdef inline inlined small_5(Vector* z, Py_ssize_t p, int re) noexcept nogil:
     cdef int im = 1 - re
     cdef Vector c1, c2, s1, s2
     cdef Vector zr = z[re], zi = z[im]
-    cdef Vector ar = z[2 + re] + z[8 + re], ai = z[2 + im] + z[8 + im]
-    cdef Vector br = z[4 + re] + z[6 + re], bi = z[4 + im] + z[6 + im]
-    cdef Vector cr = z[2 + re] - z[8 + re], ci = z[2 + im] - z[8 + im]
-    cdef Vector dr = z[4 + re] - z[6 + re], di = z[4 + im] - z[6 + im]
+    cdef Vector ar = z[p + re] + z[4 * p + re], ai = z[p + im] + z[4 * p + im]
+    cdef Vector br = z[2 * p + re] + z[3 * p + re], bi = z[2 * p + im] + z[3 * p + im]
+    cdef Vector cr = z[p + re] - z[4 * p + re], ci = z[p + im] - z[4 * p + im]
+    cdef Vector dr = z[2 * p + re] - z[3 * p + re], di = z[2 * p + im] - z[3 * p + im]
     spread(0.30901699437494742410, &c1)
     spread(-0.80901699437494742410, &c2)
     spread(0.95105651629515357212, &s1)
     spread(0.58778525229247312917, &s2)
     z[re], z[im] = zr + (ar + br), zi + (ai + bi)
-    pair_5(z, re, 1, zr + c1 * ar + c2 * br, zi + c1 * ai + c2 * bi, s1 * cr + s2 * dr, s1 * ci + s2 * di)
-    pair_5(z, re, 2, zr + c2 * ar + c1 * br, zi + c2 * ai + c1 * bi, s2 * cr - s1 * dr, s2 * ci - s1 * di)
+    pair_5(z, p, re, 1, zr + c1 * ar + c2 * br, zi + c1 * ai + c2 * bi, s1 * cr + s2 * dr, s1 * ci + s2 * di)
+    pair_5(z, p, re, 2, zr + c2 * ar + c1 * br, zi + c2 * ai + c1 * bi, s2 * cr - s1 * dr, s2 * ci - s1 * di)
 
 
-cdef inline inlined smalls(Vector* z, Py_ssize_t blocks, int radix, int re) noexcept nogil:
-    cdef Py_ssize_t _b
+cdef inline inlined smalls(Vector* z, Py_ssize_t blocks, Py_ssize_t span, int radix, int re) noexcept nogil:
+    cdef Py_ssize_t _b, _k
     for _b in range(blocks):
-        if radix == 2:
-            small_2(z, re)
-        elif radix == 3:
-            small_3(z, re)
-        elif radix == 4:
-            small_4(z, re)
-        else:
-            small_5(z, re)
-        z = z + 2 * radix
+        for _k in range(span):
+            if radix == 2:
+                small_2(z, 2 * span, re)
+            elif radix == 3:
+                small_3(z, 2 * span, re)
+            elif radix == 4:
+                small_4(z, 2 * span, re)
+            else:
+                small_5(z, 2 * span, re)
+            z = z + 2
+        z = z + 2 * span * (radix - 1)
 
 
-cdef inline outlined last(Vector* z, Py_ssize_t blocks, int radix, bint back) noexcept nogil:
-    """The pass without twiddles; backwards it comes first."""
+cdef inline inlined small_pass(Vector* z, Py_ssize_t blocks, Py_ssize_t span, int radix, int re) noexcept nogil:
     if radix == 2:
-        smalls(z, blocks, 2, 0)
+        smalls(z, blocks, span, 2, 0)
     elif radix == 3:
-        if back:
-            smalls(z, blocks, 3, 1)
-        else:
-            smalls(z, blocks, 3, 0)
+        smalls(z, blocks, span, 3, re)
     elif radix == 4:
-        if back:
-            smalls(z, blocks, 4, 1)
-        else:
-            smalls(z, blocks, 4, 0)
-    elif back:
-        smalls(z, blocks, 5, 1)
+        smalls(z, blocks, span, 4, re)
     else:
-        smalls(z, blocks, 5, 0)
+        smalls(z, blocks, span, 5, re)
+
+
+cdef inline outlined last(Vector* z, Py_ssize_t blocks, Py_ssize_t span, int radix, bint back) noexcept nogil:
+    """The pass without twiddles; backwards it comes first."""
+    if span == 1:
+        if back:
+            small_pass(z, blocks, 1, radix, 1)
+        else:
+            small_pass(z, blocks, 1, radix, 0)
+    elif back:
+        small_pass(z, blocks, span, radix, 1)
+    else:
+        small_pass(z, blocks, span, radix, 0)
 
 
 cdef inline Py_ssize_t twiddle_bytes(Py_ssize_t size, const Vector* tag) noexcept nogil:
@@ -174,34 +202,34 @@ cdef inline Py_ssize_t twiddle_bytes(Py_ssize_t size, const Vector* tag) noexcep
     return 6 * (size // 4) * (4 if Vector is f32v else 8)
 
 
-cdef inline void forward(Vector* z, Py_ssize_t size, int radix, const char* twiddles) noexcept nogil:
-    """A transform of `size` items, a power of 4 times `radix`."""
+cdef inline void forward(Vector* z, Py_ssize_t size, Py_ssize_t span, int radix, const char* twiddles) noexcept nogil:
+    """Transforms of `size` items, a power of 4 times `radix`."""
     cdef Py_ssize_t block = size, quarter = size // 4, i
-    if size > radix and 2 * size * VECTOR_BYTES > CACHED_BYTES:
-        forward_4(z, 1, quarter, twiddles)
+    if size > radix and 2 * size * span * VECTOR_BYTES > CACHED_BYTES:
+        forward_4(z, 1, quarter, span, twiddles)
         for i in range(4):
-            forward(z + 2 * i * quarter, quarter, radix, twiddles + twiddle_bytes(size, z))
+            forward(z + 2 * i * quarter * span, quarter, span, radix, twiddles + twiddle_bytes(size, z))
         return
     while block > radix:
-        forward_4(z, size // block, block // 4, twiddles)
+        forward_4(z, size // block, block // 4, span, twiddles)
         twiddles = twiddles + twiddle_bytes(block, z)
         block = block // 4
-    last(z, size // radix, radix, False)
+    last(z, size // radix, span, radix, False)
 
 
-cdef inline void backward(Vector* z, Py_ssize_t size, int radix, const char* end) noexcept nogil:
-    """Its inverse times `size`; `end` lies behind the twiddles of all passes."""
+cdef inline void backward(Vector* z, Py_ssize_t size, Py_ssize_t span, int radix, const char* end) noexcept nogil:
+    """Their inverses times `size`; `end` lies behind the twiddles of all passes."""
     cdef Py_ssize_t block = radix, quarter = size // 4, i
-    if size > radix and 2 * size * VECTOR_BYTES > CACHED_BYTES:
+    if size > radix and 2 * size * span * VECTOR_BYTES > CACHED_BYTES:
         for i in range(4):
-            backward(z + 2 * i * quarter, quarter, radix, end)
+            backward(z + 2 * i * quarter * span, quarter, span, radix, end)
         while quarter > radix:
             end = end - twiddle_bytes(quarter, z)
             quarter = quarter // 4
-        backward_4(z, 1, size // 4, end - twiddle_bytes(size, z))
+        backward_4(z, 1, size // 4, span, end - twiddle_bytes(size, z))
         return
-    last(z, size // radix, radix, True)
+    last(z, size // radix, span, radix, True)
     while block < size:
         block = 4 * block
         end = end - twiddle_bytes(block, z)
-        backward_4(z, size // block, block // 4, end)
+        backward_4(z, size // block, block // 4, span, end)
