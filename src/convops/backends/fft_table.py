@@ -68,11 +68,12 @@ def _places(block: int) -> Array:
 
 
 class _Shared(NamedTuple):
-    """What all kernels of a tile share: numbers, which pairs of all frequencies, i w of each, places, twiddles."""
+    """What all kernels share: numbers, which frequencies, i (1 - w)/2 and i (1 + w)/2 of each, places, twiddles."""
 
     numbers: Array
     first: Array
-    turn: Array
+    minus: Array
+    plus: Array
     data: Array
 
 
@@ -90,7 +91,7 @@ def _of_tile(tile: Tile, dtype: str) -> _Shared:
     places = 2 * pairs[first].astype(np.intp)
     data = [places.ravel().view(np.uint8), np.concatenate(twiddles).astype(dtype).view(np.uint8)]
     turn = 1j * _roots(first % len(column), half)
-    return _Shared(np.array(numbers, np.intp), first, turn, np.concatenate(data))
+    return _Shared(np.array(numbers, np.intp), first, (1j - turn) / 2, (1j + turn) / 2, np.concatenate(data))
 
 
 def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
@@ -101,8 +102,8 @@ def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
     spread[rows[:, None], columns] = kernel * (2 / prod(tile))
     both = np.fft.rfft(spread.reshape(tile[0], -1, 2), axis=1)
     both = both if tile[0] == 1 else np.fft.fft(both, axis=0)
-    even, odd = both.reshape(-1, 2)[shared.first].T
-    b, c = odd * (1j + shared.turn) / 2, odd * (1j - shared.turn) / 2
+    even, odd = both.reshape(-1, 2).T.take(shared.first, axis=1)
+    b, c = odd * shared.plus, odd * shared.minus
     factors = np.stack([even + c, b, np.conj(even - c), -np.conj(b)], -1)
     return factors.view(np.float64).ravel().astype(dtype)
 
