@@ -1,18 +1,22 @@
-"""FFT convolution by overlap-save: tiles of at most four kernel extents, transformed by scipy.fft.
+"""FFT convolution by overlap-save: tiles of at most four kernel extents.
 
-Tiles that short keep the error local: nothing louder further away than a few kernel lengths can spoil a quiet
-passage. Tiles with non-finite items, which a transform would smear, are summed directly instead.
+One-channel lines and planes are transformed by a kernel of our own (`fft_lanes.py`), all others by scipy.fft. Tiles
+that short keep the error local: nothing louder further away than a few kernel lengths can spoil a quiet passage. Tiles
+with non-finite items, which a transform would smear, are summed directly instead.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from math import ceil, log2, prod
 from typing import Any
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
+from convops.backends.fft_lanes import LaneRunner, lane_seconds, lane_tile, lane_workspace
+from convops.backends.fft_table import Tile
 from convops.backends.fft_tiles import Grid, chunks, cut, kept, tile_grid, tiles_per_chunk
 from convops.backends.finish import finish
 from convops.backends.misfits import Misfits
@@ -20,7 +24,7 @@ from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 MAX_SPECTRUM_BYTES = 64 << 20
-# Lengths are 5-smooth; the theorem is about powers of two, whence a factor of two.
+# Lengths are 5-smooth; the theorem is about powers of two, whence a factor of two, more than sqrt(3).
 RADIX_MARGIN = 2.0
 PRODUCT_TERM = 8.0
 
@@ -36,7 +40,7 @@ class Fft(Backend):
             return f"transforms float32 and float64, not {problem.dtype}"
         if problem.channels == 0:
             return "no input channels"
-        spectrum = self._spectrum_bytes(problem)
+        spectrum = lane_workspace(problem, lane, 0) if (lane := _lane(problem)) else self._spectrum_bytes(problem)
         if spectrum > MAX_SPECTRUM_BYTES:
             return f"the spectra of all filters take {spectrum >> 20} MiB, more than {MAX_SPECTRUM_BYTES >> 20}"
         return None
@@ -46,17 +50,12 @@ class Fft(Backend):
         return problem.out_channels * problem.group_channels * prod(tile_grid(problem).length) * item
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        grid, item = tile_grid(problem), np.dtype(problem.dtype).itemsize
-        size, tiles = prod(grid.length), prod(grid.number)
-        transforms = tiles * (problem.channels + problem.out_channels)
-        seconds = transforms * 2.5 * size * log2(max(size, 2)) * (item / 4) / machine.rates.fft
-        products = tiles * problem.out_channels * problem.group_channels * size * item
-        moved = 3 * products + 8 * tiles * (problem.channels + problem.out_channels) * size * item
-        chunks = ceil(tiles / tiles_per_chunk(problem, grid))
-        calls = chunks * (20 + problem.out_channels * (4 + 2 * problem.group_channels))
-        return seconds + moved / machine.rates.elementwise + calls * machine.rates.numpy_call
+        lane = _lane(problem)
+        return lane_seconds(problem, lane, machine) if lane else _grid_seconds(problem, machine)
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
+        if lane := _lane(problem):
+            return lane_workspace(problem, lane, workers)
         grid, item = tile_grid(problem), np.dtype(problem.dtype).itemsize
         chunk = tiles_per_chunk(problem, grid) * prod(grid.length) * item
         return self._spectrum_bytes(problem) + chunk * (4 * problem.group_channels + 6)
@@ -65,8 +64,11 @@ class Fft(Backend):
         """Brent, Percival and Zimmermann 2007, theorem 5.1: (11.83 n + 2.24 + C) u sum ||x_c|| ||h_c||.
 
         ||x_c|| <= sqrt(T) max|x| over a tile of T = 2^n items; relative to max|x| sum|w|.
+
+        Transforms of half the size have n - 1 levels, and |a| + |b| <= |E| + sqrt(2) |O| (`fft_table.py`) costs a
+        factor of sqrt(3).
         """
-        size = prod(tile_grid(problem).length)
+        size = prod(_lengths(problem))
         spread = 1.0 if w is None else _norm_ratio(np.abs(w.reshape(*w.shape[:2], -1)).astype(np.float64))
         growth = RADIX_MARGIN * (11.83 * log2(max(size, 2)) + 2.24) + PRODUCT_TERM + problem.group_channels
         return ErrorBound(
@@ -77,13 +79,19 @@ class Fft(Backend):
         return True
 
     def variant(self, problem: Any) -> str:
-        return f"fft[tile={'x'.join(map(str, tile_grid(problem).length))}]"
+        return f"fft[tile={'x'.join(map(str, _lengths(problem)))}]"
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
+        assert w is not None
+        weights, lane = np.array(w, problem.dtype), _lane(problem)
+        if lane:
+            return LaneRunner(problem, lane, weights, bias, machine)
+        return self._prepare_grid(problem, weights, bias)
+
+    def _prepare_grid(self, problem: ConvProblem, weights: Array, bias: Array | None) -> Runner:
         from scipy import fft
 
-        assert w is not None
-        grid, weights = tile_grid(problem), np.array(w, problem.dtype)
+        grid = tile_grid(problem)
         spatial = tuple(range(-len(grid.length), 0))
         spectra = np.conj(fft.rfftn(_stuffed(problem, weights), s=grid.length, axes=spatial))
         kept_bias = None if bias is None else np.array(bias)
@@ -106,6 +114,30 @@ class Fft(Backend):
             misfits.report()
 
         return run
+
+
+def _grid_seconds(problem: ConvProblem, machine: Machine) -> float:
+    grid, item = tile_grid(problem), np.dtype(problem.dtype).itemsize
+    size, tiles = prod(grid.length), prod(grid.number)
+    transforms = tiles * (problem.channels + problem.out_channels)
+    seconds = transforms * 2.5 * size * log2(max(size, 2)) * (item / 4) / machine.rates.fft
+    products = tiles * problem.out_channels * problem.group_channels * size * item
+    moved = 3 * products + 8 * tiles * (problem.channels + problem.out_channels) * size * item
+    chunks = ceil(tiles / tiles_per_chunk(problem, grid))
+    calls = chunks * (20 + problem.out_channels * (4 + 2 * problem.group_channels))
+    return seconds + moved / machine.rates.elementwise + calls * machine.rates.numpy_call
+
+
+@lru_cache(maxsize=256)
+def _lane(problem: ConvProblem) -> Tile | None:
+    """The tile of the kernel where it is faster than scipy.fft."""
+    lane, machine = lane_tile(problem), this_machine()
+    return lane if lane and lane_seconds(problem, lane, machine) < _grid_seconds(problem, machine) else None
+
+
+def _lengths(problem: ConvProblem) -> tuple[int, ...]:
+    lane = _lane(problem)
+    return lane[-len(problem.axes) :] if lane else tile_grid(problem).length
 
 
 def _store(

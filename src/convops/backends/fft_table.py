@@ -1,0 +1,124 @@
+"""What the lane FFT (`kernels/fft.pyx`) needs to know of a transform length and of a kernel, as one block of bytes.
+
+A tile of T real samples counts as T/2 complex ones, z[m] = x[2m] + i x[2m+1]. Convolution with the even and odd
+samples of the kernel, whose transforms are E and O, is then z[k] <- a z[k] + b conj(z[-k]) with
+a = E + i O (1 - w)/2, b = i O (1 + w)/2, w = exp(-2 pi i k / (T/2)). Kernels are real, so that E[-k] is E[k]*.
+In two dimensions the same holds with k2 in w, the frequency along the lines.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import frexp, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+
+# Lines of a tile, 1 for signals, and samples of each.
+Tile = tuple[int, int]
+RADICES = (2, 3, 4, 5)
+# Squares of as many samples as any vector has lanes fill a tile.
+SQUARE, LONGEST = 16, 1 << 15
+# Kernels are scaled by a power of two, so that neither tiny nor huge ones leave the range of their dtype.
+MOST_SCALE = {"float32": 100, "float64": 900}
+
+
+PI = np.arctan(np.longdouble(1)) * 4
+
+
+@lru_cache(maxsize=1)
+def lengths() -> dict[int, int]:
+    """The transform lengths of lines, and the radix of the last pass of each."""
+    found = {2 * length: radix for length, radix in line_counts().items()}
+    return {length: radix for length, radix in found.items() if length <= LONGEST and length % SQUARE == 0}
+
+
+@lru_cache(maxsize=1)
+def line_counts() -> dict[int, int]:
+    """The same for columns, which are complex: the numbers of lines of a tile."""
+    return dict(sorted((4**p * radix, radix) for p in range(8) for radix in RADICES))
+
+
+def _roots(power: Array, order: int) -> Array:
+    """exp(-2 pi i power / order), from extended precision."""
+    angles = power * (-2 * PI / order)
+    return (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex128)
+
+
+def _twiddles(block: int) -> Array:
+    """w^j, w^2j, w^3j of all passes."""
+    parts, radix = [np.zeros(0, np.complex128)], line_counts().get(block, 1)
+    while block > radix:
+        parts.append(_roots(np.outer(np.arange(block // 4), [1, 2, 3]), block).ravel())
+        block //= 4
+    return np.concatenate(parts).view(np.float64)
+
+
+def _places(block: int) -> Array:
+    """Where the passes leave the frequencies, digits reversed."""
+    frequency, radix = np.arange(block), line_counts().get(block, 1)
+    place = np.zeros_like(frequency)
+    while block > radix:
+        block //= 4
+        place += frequency % 4 * block
+        frequency //= 4
+    return place + frequency
+
+
+class _Shared(NamedTuple):
+    """What all kernels share: numbers, which frequencies, i (1 - w)/2 and i (1 + w)/2 of each, places, twiddles."""
+
+    numbers: Array
+    first: Array
+    minus: Array
+    plus: Array
+    data: Array
+
+
+@lru_cache(maxsize=32)
+def _of_tile(tile: Tile, dtype: str) -> _Shared:
+    lines, half = tile[0], tile[1] // 2
+    place = _places(lines)[:, None] * half + _places(half)
+    # Columns up to the middle, whose others lie in the other half or, of two columns, in the same one.
+    row, column = np.arange(lines)[:, None], np.arange(half // 2 + 1)
+    pairs = np.stack([place[row, column], place[-row % lines, -column % half]], -1).reshape(-1, 2)
+    first = np.flatnonzero((pairs[:, 0] <= pairs[:, 1]) | ~np.isin(np.arange(len(pairs)) % len(column) * 2, (0, half)))
+    first = first[np.argsort(pairs[first].min(axis=-1))]
+    twiddles = _twiddles(half), _twiddles(lines)
+    numbers = [half, lengths()[tile[1]], lines, line_counts().get(lines, 1), len(first), *map(len, twiddles)]
+    places = 2 * pairs[first].astype(np.intp)
+    data = [places.ravel().view(np.uint8), np.concatenate(twiddles).astype(dtype).view(np.uint8)]
+    turn = 1j * _roots(first % len(column), half)
+    return _Shared(np.array(numbers, np.intp), first, (1j - turn) / 2, (1j + turn) / 2, np.concatenate(data))
+
+
+def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
+    """a and b of k and of -k, for correlation with the kernel; one division of the inverse transform included."""
+    shared = _of_tile(tile, dtype)
+    spread = np.zeros(tile)
+    rows, columns = (-np.arange(n) % t for n, t in zip(kernel.shape, tile, strict=True))
+    spread[rows[:, None], columns] = kernel * (2 / prod(tile))
+    both = np.fft.rfft(spread.reshape(tile[0], -1, 2), axis=1)
+    both = both if tile[0] == 1 else np.fft.fft(both, axis=0)
+    even, odd = both.reshape(-1, 2).T.take(shared.first, axis=1)
+    b, c = odd * shared.plus, odd * shared.minus
+    factors = np.stack([even + c, b, np.conj(even - c), -np.conj(b)], -1)
+    return factors.view(np.float64).ravel().astype(dtype)
+
+
+def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
+    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors, taps.
+
+    Taps that are not finite make factors that are not, so that all tiles are summed directly.
+    """
+    dtype, limit = taps.dtype.name, MOST_SCALE[taps.dtype.name]
+    shared = _of_tile(tile, dtype)
+    exponent = max(-limit, min(limit, frexp(float(np.abs(taps).max(initial=0)))[1]))
+    kernel = np.zeros([d * (n - 1) + 1 for n, d in zip(taps.shape, dilation, strict=True)])
+    kernel[:: dilation[0], :: dilation[1]] = np.ldexp(taps.astype(np.float64), -exponent)
+    with np.errstate(invalid="ignore"):
+        factors = _factors(tile, kernel, dtype)
+    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors, taps.ravel())
+    return np.concatenate([part.view(np.uint8) for part in parts])
