@@ -22,7 +22,7 @@ def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
     """Yield plans and plain calls; `choice` holds backend= and accuracy= where the user set them."""
     yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
     yield Candidate("call", partial(_plain_call, task, choice))
-    if task.layer.operation == "conv":
+    if task.layer.operation in ("conv", *POOLS):
         yield Candidate("plan channels_last", partial(_plan_last, task, choice), prepacked=True)
         yield Candidate("call channels_last", partial(_call_last, task, choice))
 
@@ -50,7 +50,8 @@ def _channels_last(task: Task) -> tuple[np.ndarray, tuple[int, ...]]:
 
 def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
     x, axes = _channels_last(task)
-    plan = convops.plan("conv", x, task.w, layout="channels_last", **_keywords(task, choice))
+    after = operands_after(task.layer, task.w)
+    plan = convops.plan(task.layer.operation, x, *after, layout="channels_last", **_keywords(task, choice))
     out = np.empty(plan.output_shape, task.layer.dtype)
     result = out.transpose(axes)
 
@@ -63,8 +64,9 @@ def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
 
 def _call_last(task: Task, choice: dict[str, Any]) -> Call:
     x, axes = _channels_last(task)
+    function, after = getattr(convops, task.layer.operation), operands_after(task.layer, task.w)
     keywords = {"layout": "channels_last"} | _keywords(task, choice)
-    return lambda: convops.conv(x, task.w, **keywords).transpose(axes)
+    return lambda: function(x, *after, **keywords).transpose(axes)
 
 
 def _operands(task: Task) -> tuple[Any, ...]:
