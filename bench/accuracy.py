@@ -28,9 +28,9 @@ COLOURS = {
     "direct": "#4477aa",
     "winograd4": "#228833",
     "winograd": "#66aa44",
-    "winograd8": "#aabb44",
+    "winograd8": "#889922",
     "fft": "#ee6677",
-    TORCH: "#777777",
+    TORCH: "#666666",
 }
 
 
@@ -164,7 +164,7 @@ def draw(path: Path, shown: list[Point]) -> None:
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     for point in shown:
         colour = COLOURS[point.method.backend]
-        axes.scatter(point.error, point.speed, s=110, color=colour, edgecolors="white", linewidths=1, zorder=3)
+        axes.scatter(point.error, point.speed, s=110, color=colour, edgecolors="white", zorder=3, clip_on=False)
         name = point.method.title
         label = f"{name}\n{point.error:.2g}x error, {point.speed:.0f} GFLOP/s"
         below = name == TORCH
@@ -176,8 +176,9 @@ def draw(path: Path, shown: list[Point]) -> None:
             ha="center",
             va="top" if below else "bottom",
             fontsize=9,
-            color=colour if name != TORCH else "#555555",
+            color=colour,
             linespacing=1.25,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     _decorate(axes, shown)
     figure.savefig(path, dpi=140)
@@ -198,7 +199,9 @@ def _decorate(axes: Any, shown: list[Point]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("relative L2 error, as a multiple of direct summation's")
     axes.set_ylabel("effective speed, GFLOP/s")
-    axes.set_title(f"64 to 64 channels, {MAP}x{MAP}, 3x3 window, float32, one core", fontsize=11, loc="left")
+    axes.set_title(
+        f"Speed against error: {FILTERS} to {FILTERS} channels, {MAP}x{MAP}, 3x3 window, float32, one core", loc="left"
+    )
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 import convops
-from convops.backends.fft_tiles import tile_grid
 from convops.backends.winograd_matrices import WINDOWS as SERVED
 from convops.dispatch.registry import by_name
 
@@ -72,7 +71,7 @@ def photograph() -> Any:
 
 
 def draw(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Drawn:
-    """Return a random problem, padded with zeros by the caller."""
+    """Return a random problem, of one image."""
     kind, window = rng.choice(kinds), WINDOWS[rng.integers(len(WINDOWS))]
     channels, rows = int(rng.integers(1, LARGEST["channels"] + 1)), int(rng.integers(1, LARGEST["rows"] + 1))
     spatial = tuple(int(n) for n in rng.integers(3, LARGEST["map"] + 1, len(window)))
@@ -116,7 +115,8 @@ def ratio(backend: str, problem: Drawn, truth: Any) -> float | None:
     if backend != "fft" and max(window) > SERVED[POINTS[backend]][-1]:
         return None
     plan = convops.plan("conv", x, w, padding="same", backend=backend, workers=1)
-    tile = tile_grid(plan.problem).length if backend == "fft" else (POINTS[backend],) * len(window)
+    # Transforms are at most four windows long.
+    tile = tuple(4 * side if backend == "fft" else POINTS[backend] for side in window)
     bound = by_name("conv", backend).error_bound(plan.problem, w)
     sums = np.abs(w).reshape(len(w), -1).sum(axis=1, dtype=np.float64).reshape(-1, *(1,) * len(window))
     measure = sums * loudest(x, window, tile)
