@@ -165,9 +165,8 @@ def draw(path: Path, shown: list[Point]) -> None:
     for point in shown:
         colour = COLOURS[point.method.backend]
         axes.scatter(point.error, point.speed, s=110, color=colour, edgecolors="white", zorder=3, clip_on=False)
-        name = point.method.title
-        label = f"{name}\n{point.error:.2g}x error, {point.speed:.0f} GFLOP/s"
-        below = name == TORCH
+        label = f"{point.method.title}\n{point.error:.2g}x error, {point.speed:.0f} GFLOP/s"
+        below = point.method.backend == TORCH
         axes.annotate(
             label,
             (point.error, point.speed),
@@ -177,7 +176,6 @@ def draw(path: Path, shown: list[Point]) -> None:
             va="top" if below else "bottom",
             fontsize=9,
             color=colour,
-            linespacing=1.25,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     _decorate(axes, shown)
@@ -195,7 +193,6 @@ def _decorate(axes: Any, shown: list[Point]) -> None:
     axes.set_ylim(0, 1.18 * max(p.speed for p in shown))
     axes.axvline(1, color="#bbbbbb", linewidth=1, zorder=1)
     axes.grid(color="#eeeeee")
-    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("relative L2 error, as a multiple of direct summation's")
     axes.set_ylabel("effective speed, GFLOP/s")
