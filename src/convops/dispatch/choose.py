@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from convops.backends.base import Array, Backend, Machine
+from convops.backends.threads import MAX_WORKERS
 from convops.dispatch import accuracy as classes
 from convops.dispatch.registry import backends_for, by_name
 from convops.problem.conv import ConvProblem
@@ -72,6 +73,12 @@ def _facts(backend: Backend, problem: Problem, machine: Machine) -> tuple[str | 
     if refusal or problem.is_empty:
         return refusal, 0, 0.0
     return None, backend.workspace(problem, machine, 1), backend.cost(problem, machine)
+
+
+def most_workers(backend: Backend, problem: Problem, machine: Machine, limit: int) -> int:
+    """Threads whose scratch memory fits into the limit, within which one of them was found to stay."""
+    one, two = (backend.workspace(problem, machine, workers) for workers in (1, 2))
+    return MAX_WORKERS if two <= one else max(1, (limit - one) // (two - one) + 1)
 
 
 def choose(problem: Problem, answers: tuple[Candidate, ...], name: str) -> Backend:

@@ -10,7 +10,7 @@ import numpy as np
 from convops.backends.base import Array, Backend, Runner, this_machine
 from convops.backends.threads import worker_count
 from convops.dispatch.arrays import check_out
-from convops.dispatch.choose import Wishes
+from convops.dispatch.choose import Wishes, most_workers
 from convops.dispatch.run_conv import check_add, run_conv
 from convops.dispatch.run_pool import run_pool
 from convops.problem import dtypes
@@ -43,7 +43,10 @@ class Prepared:
         self._workers = worker_count(request.wishes.workers)
         self._run_with(None)
         if not self.problem.is_empty:
-            self._run_with(backend.prepare(self.problem, request.w, request.bias, this_machine()))
+            machine = this_machine()
+            most = most_workers(backend, self.problem, machine, request.wishes.max_workspace)
+            self._workers = min(self._workers, most)
+            self._run_with(backend.prepare(self.problem, request.w, request.bias, machine))
 
     def _run_with(self, run: Runner | None) -> None:
         """Set the runner, and its short way if it has one."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, Express, this_machine
 from convops.backends.threads import worker_count
-from convops.dispatch.choose import best, order
+from convops.dispatch.choose import best, most_workers, order
 from convops.dispatch.plan import Plan, Request
 from convops.dispatch.prepared import Prepared
 from convops.problem import dtypes
@@ -63,6 +63,7 @@ class Routine:
         backends = order(problem, machine, wishes)
         express = None
         if wishes.backend != "auto" or not backends[0].weighs(problem):
-            express = backends[0].express(problem, machine, lambda: worker_count(wishes.workers))
+            most = 1 if problem.is_empty else most_workers(backends[0], problem, machine, wishes.max_workspace)
+            express = backends[0].express(problem, machine, lambda: min(worker_count(wishes.workers), most))
         self._way = _Way(backends, express)
         return self._way
