@@ -10,6 +10,7 @@ from typing import Any
 
 SAMPLE_SECONDS = 0.03
 SETTLE_SECONDS = 0.05  # worker threads of OpenMP and ONNX Runtime spin for up to 40 ms after their last call
+WARM_SECONDS = 0.02  # after a pause both threads may wake on one CPU; the scheduler parts them within 10 ms or so
 
 
 def once(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -20,10 +21,12 @@ def once(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def sample(call: Callable[[], Any], estimate: float, target: float) -> float:
-    """Return the mean seconds of as many calls as `target` seconds hold, after one untimed call if short."""
+    """Return the mean seconds of as many calls as `target` seconds hold, after untimed ones if they are short."""
     if estimate >= target:
         return once(call)[0]
-    call()
+    warmed = time.perf_counter() + WARM_SECONDS
+    while time.perf_counter() < warmed:
+        call()
     count = ceil(target / estimate)
     start = time.perf_counter()
     for _ in range(count):
