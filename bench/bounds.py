@@ -71,13 +71,18 @@ def photograph() -> Any:
 
 
 def draw(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Drawn:
-    """Return a random problem, of one image."""
+    """Return a random problem, of one image; sizes are as often between 4 and 8 as between 32 and 64."""
     kind, window = rng.choice(kinds), WINDOWS[rng.integers(len(WINDOWS))]
-    channels, rows = int(rng.integers(1, LARGEST["channels"] + 1)), int(rng.integers(1, LARGEST["rows"] + 1))
-    spatial = tuple(int(n) for n in rng.integers(3, LARGEST["map"] + 1, len(window)))
+    channels, rows = size(rng, 1, LARGEST["channels"]), size(rng, 1, LARGEST["rows"])
+    spatial = tuple(size(rng, 3, LARGEST["map"]) for _ in window)
     x = values(rng, kind, (channels, *spatial)) if kind != "image" else patches(rng, channels, spatial)
     w = values(rng, "uniform(-1, 1)" if kind == "image" else kind, (rows, channels, *window))
     return Drawn(str(kind), x[None], w)
+
+
+def size(rng: np.random.Generator, least: int, most: int) -> int:
+    """Return a number of either end's order of magnitude or any between, all equally likely."""
+    return int(least * ((most + 1) / least) ** rng.random())
 
 
 def values(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Any:
@@ -91,9 +96,9 @@ def values(rng: np.random.Generator, kind: str, shape: tuple[int, ...]) -> Any:
 def patches(rng: np.random.Generator, channels: int, spatial: tuple[int, ...]) -> Any:
     """Return a patch of the photograph for each channel: rows of it in one dimension."""
     image = photograph()
-    size = (1,) * (2 - len(spatial)) + spatial
-    corners = [rng.integers(0, n - s + 1, channels) for n, s in zip(image.shape, size, strict=True)]
-    cuts = [image[i : i + size[0], j : j + size[1]] for i, j in zip(*corners, strict=True)]
+    extent = (1,) * (2 - len(spatial)) + spatial
+    corners = [rng.integers(0, n - s + 1, channels) for n, s in zip(image.shape, extent, strict=True)]
+    cuts = [image[i : i + extent[0], j : j + extent[1]] for i, j in zip(*corners, strict=True)]
     return np.stack(cuts).reshape(channels, *spatial)
 
 
