@@ -1,5 +1,6 @@
 """Forks, process pools, threads and interrupts."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -107,3 +108,73 @@ def test_keyboard_interrupt_arrives_and_the_next_call_is_right(backend):
         print("done")
     """
     assert run_python(script, backend) == "done\n"
+
+
+def test_helpers_are_few_take_no_signals_and_live_on_in_a_child():
+    script = """
+        import os, signal
+        import numpy as np
+        import convops
+
+        x, w = np.ones((64, 16, 61, 67), "f4"), np.ones((16, 16, 3, 3), "f4")
+
+        def threads():
+            return set(os.listdir("/proc/self/task"))
+
+        def blocked(thread):
+            status = open(f"/proc/self/task/{thread}/status").read().split("SigBlk:")[1]
+            return int(status.split()[0], 16)
+
+        def helpers():
+            before = threads()
+            for _ in range(5):
+                convops.conv(x, w, workers=3)
+            return threads() - before
+
+        found = helpers()
+        assert len(found) == 2, found
+        interrupt = 1 << signal.SIGINT - 1
+        assert all(blocked(thread) & interrupt for thread in found)
+        assert not helpers()
+        child = os.fork()
+        if not child:
+            os._exit(0 if len(helpers()) == 2 else 3)
+        assert os.waitpid(child, 0)[1] == 0
+        print("done")
+    """
+    if not sys.platform.startswith("linux"):
+        pytest.skip("reads /proc")
+    assert run_python(script) == "done\n"
+
+
+def test_helpers_round_as_their_caller_does():
+    script = """
+        import ctypes
+        import numpy as np
+        import convops
+
+        libm = ctypes.CDLL("libm.so.6")
+        x = np.random.default_rng(1).normal(size=(8, 8, 61, 67)).astype("f4")
+        w = np.random.default_rng(2).normal(size=(8, 8, 3, 3)).astype("f4")
+        call = lambda workers: convops.conv(x, w, workers=workers, backend="direct").tobytes()
+        nearest = call(1)
+        assert call(4) == nearest
+        libm.fesetround(0x800)  # upward, on x86
+        upward = call(1)
+        assert all(call(4) == upward for _ in range(5))
+        libm.fesetround(0)
+        assert upward != nearest == call(4)
+        print("done")
+    """
+    if os.uname().machine != "x86_64":
+        pytest.skip("knows the rounding modes of x86")
+    assert run_python(script) == "done\n"
+
+
+def test_more_callers_than_places_on_the_board():
+    arrays = BUSY.reals()
+    expected = run_conv(BUSY, "direct", arrays)
+    planned = convops.plan("conv", *arrays, backend="direct", workers=5, **BUSY.geometry())
+    with ThreadPoolExecutor(40) as pool:
+        for got in pool.map(planned, [arrays[0]] * 400):
+            same_bits(got, expected)

@@ -106,6 +106,7 @@ def _launch(problem: ConvProblem, tile: Tile, seconds: float) -> Launch:
         kernel_axes(axes, _steps(axes, tile)),
         tiles=tiles,
         chunk=(_tiles_of_a_chunk(problem, tile, seconds / tiles) + 0.5) / tiles,
+        grain=isa.fft.lanes(item),
         fill=np.array(problem.fill, problem.dtype).tobytes(),
         activation=ACTIVATIONS.index(problem.epilogue.activation),
         constants=problem.epilogue.constants,

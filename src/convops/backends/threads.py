@@ -11,30 +11,14 @@ MAX_WORKERS = 256
 SERIAL_SECONDS = 5e-5
 
 
-class _Fork:
-    """libgomp hangs in a forked child that asks for a second thread, so such a child stays serial."""
-
-    serial = False
-
-    @classmethod
-    def happened(cls) -> None:
-        cls.serial = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Fork.happened)
-
-
 def worker_count(wanted: int | None) -> int:
     """Threads of a plan: the number wanted, or all that this process may use."""
-    if _Fork.serial or not bind.openmp_version():
-        return 1
     if wanted is not None:
         return min(wanted, MAX_WORKERS)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MAX_WORKERS
-    return max(1, min(bind.max_threads(), allowed))
+    return max(1, min(bind.max_threads() or MAX_WORKERS, allowed))
 
 
 def useful_workers(workers: int, tiles: int, seconds: float) -> int:
     """Threads that find something to do in `tiles` tiles of work."""
-    return 1 if _Fork.serial or seconds < SERIAL_SECONDS else max(1, min(workers, tiles))
+    return 1 if seconds < SERIAL_SECONDS else max(1, min(workers, tiles))

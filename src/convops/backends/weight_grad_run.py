@@ -157,6 +157,7 @@ class WeightRunner:
             kernel_axes(problem.axes, cut.block[1:]),
             tiles=cut.tiles,
             chunk=0.0,  # one tile per worker, then a look at signals
+            grain=0,
             turned=isa.micro_channels.table(cut.item),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),

@@ -104,6 +104,7 @@ cdef struct Args:
     Py_ssize_t tile_end
     int workers
     char* scratch
+    bint fresh                 # the worker finds nothing of this call in its scratch memory yet
     # Scratch memory: bytes per worker, and where in them, behind the totals, one line of results, the columns
     # or the halo, and the offsets begin.
     Py_ssize_t scratch_stride

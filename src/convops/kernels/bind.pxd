@@ -1,6 +1,5 @@
 from convops.kernels.abi cimport Args, Axis
-
-ctypedef void (*Kernel)(const Args* a) noexcept nogil
+from convops.kernels.team cimport Kernel
 
 
 cdef class Launch:
@@ -8,6 +7,7 @@ cdef class Launch:
     cdef Kernel kernel
     cdef Py_ssize_t tiles
     cdef double chunk
+    cdef Py_ssize_t grain
     cdef object keep
 
     cdef _set_axis(self, Axis* to, axis)

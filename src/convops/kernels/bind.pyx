@@ -10,6 +10,7 @@ from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Pass, Product, Turned
+from convops.kernels.team cimport Kernel, share
 
 cdef extern from *:
     """
@@ -18,7 +19,7 @@ cdef extern from *:
     static int convops_threads(void) { return omp_get_max_threads(); }
     static int convops_openmp(void) { return _OPENMP; }
     #else
-    static int convops_threads(void) { return 1; }
+    static int convops_threads(void) { return 0; }
     static int convops_openmp(void) { return 0; }
     #endif
     """
@@ -30,7 +31,7 @@ cdef enum:
 
 
 def max_threads():
-    """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count."""
+    """Threads that OpenMP would use now: OMP_NUM_THREADS and thread limits of the process count. 0 without OpenMP."""
     return convops_threads()
 
 
@@ -43,13 +44,14 @@ cdef class Launch:
     """A kernel with everything filled in that does not depend on the arrays of a call.
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
-    between two looks at signals. `zeros` stand for a bias that is not given.
+    between two looks at signals. `grain` tiles go together; where it is 0, tiles whose numbers differ by a multiple of
+    the number of workers are done in order by one worker. `zeros` stand for a bias that is not given.
     """
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, size_t micro=0,
-                 size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
-                 constants=(0.0, 0.0), size_t cast=0, int policy=0, size_t products=0, passes=(0, 0, 0),
-                 **sizes):
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1,
+                 zeros=None, size_t micro=0, size_t turned=0, bytes fill=bytes(16), double divisor=0,
+                 bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0, int policy=0,
+                 size_t products=0, passes=(0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
@@ -66,8 +68,10 @@ cdef class Launch:
         self.args.epilogue.activation = activation
         self.args.epilogue.constants[0], self.args.epilogue.constants[1] = constants
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
+        self.args.fresh = True
         self.tiles = tiles
         self.chunk = chunk
+        self.grain = grain
         self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros
         self.args.epilogue.bias = _pointer(zeros, [], 0)
         self._set_sizes(**sizes)
@@ -141,12 +145,14 @@ cdef class Launch:
             tiles = self.tiles * images
             tiles = tiles * _split_panels(args, tiles)
         chunk = max(1, <Py_ssize_t> (self.chunk * tiles / images))
+        if self.grain > 1:
+            chunk = (chunk + self.grain - 1) // self.grain * self.grain
         while begin < tiles:
             args.tile_begin = begin
             begin = min(begin + chunk * args.workers, tiles)
             args.tile_end = begin
             with nogil:
-                self.kernel(args)
+                share(self.kernel, args, self.grain)
             PyErr_CheckSignals()
 
 

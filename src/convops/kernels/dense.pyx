@@ -5,7 +5,6 @@ Called by `backends/direct.py` through `bind.pyx`; hands runs of pixels to the m
 A tile is a box of output pixels times a range of panels of output channels. Its input is read where it lies, or from
 a copy of the halo where that needs padding or conversion. Start reading at `tile_f`.
 """
-from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Axis, Finish, Turned
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
@@ -198,12 +197,8 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            tile_f(a, number, a.scratch, tag)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
 
 
 cdef api void dense_f32(const Args* a) noexcept nogil:

@@ -6,7 +6,6 @@ times a range of channels. Pixels are read where they lie; padding is a pixel of
 only a matter of pointers. Other dtypes, other strides and several outputs per channel are copied first. Start reading
 at `tile_f`.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, RELU, Args
@@ -232,8 +231,8 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
 
 
 cdef api void depthwise_pixels_f32(const Args* a) noexcept nogil:

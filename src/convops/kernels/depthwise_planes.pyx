@@ -6,8 +6,6 @@ is a box of output pixels times a range of input channels, each of which has `pa
 where they lie; only where a window meets padding at a line's end, or the input needs conversion or has a stride, a few
 lines are copied, split by phase (position mod stride). Start reading at `tile_f`.
 """
-from cython.parallel cimport prange, threadid
-
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ALONE, LINES, THREE, Block
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
@@ -273,8 +271,8 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
 
 
 cdef api void depthwise_planes_f32(const Args* a) noexcept nogil:

@@ -6,8 +6,6 @@ channels. Its input halo is copied once per channel block, split by phase (posit
 stride and dilation neighbouring outputs read neighbouring items: a tap is then no more than an offset into the
 copy. Start reading at `tile_f`.
 """
-from cython.parallel cimport prange, threadid
-
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport Real
 from convops.kernels.sweep cimport sweep
@@ -105,12 +103,8 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            tile_f(a, number, a.scratch, tag)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
 
 
 cdef api void direct_f32(const Args* a) noexcept nogil:

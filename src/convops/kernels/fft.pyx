@@ -6,7 +6,6 @@ count as half as many complex ones. What the transform of a kernel does to their
 where a and b come with the weights. A lane that meets or yields a number that is not finite is summed directly.
 Start reading at `group_f`.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
@@ -284,12 +283,8 @@ cdef inline void run_group(const Args* a, Py_ssize_t number, char* scratch, cons
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number, groups = ceil_div(a.tile_end - a.tile_begin, VECTOR_BYTES // sizeof(Real))
-    if a.workers == 1:
-        for number in range(groups):
-            run_group(a, number, a.scratch, tag)
-        return
-    for number in prange(groups, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        run_group(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(groups):
+        run_group(a, number, a.scratch, tag)
 
 
 cdef api void fft_f32(const Args* a) noexcept nogil:

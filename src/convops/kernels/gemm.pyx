@@ -4,7 +4,6 @@
 Called by `backends/im2col.py` through `bind.pyx`; hands packed tiles to the micro-kernel. A tile is a run of
 output pixels (in C order over all spatial axes) times a range of output channels. Start reading at `tile_f`.
 """
-from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
@@ -128,22 +127,14 @@ cdef void pack_rows(const Args* a, Py_ssize_t number, Real* to) noexcept nogil:
 
 cdef inline void run_pack(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            pack_rows(a, number, <Real*> a.out.data)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="static", num_threads=a.workers):
+    for number in range(a.tile_begin, a.tile_end):
         pack_rows(a, number, <Real*> a.out.data)
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            tile_f(a, number, a.scratch, tag)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
 
 
 cdef api void im2col_f32(const Args* a) noexcept nogil:

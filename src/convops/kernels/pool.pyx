@@ -5,7 +5,6 @@ Called by `backends/pool_window.py` through `bind.pyx`; hands nothing on. The in
 an output line, or over the channels of one output where those lie side by side in memory; every output folds its
 taps in C order of the window either way. Start reading at `fold_window`.
 """
-from cython.parallel cimport prange, threadid
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t)
 
@@ -131,12 +130,8 @@ cdef void tile(const Args* a, int kind, Py_ssize_t number, char* scratch, const 
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            tile(a, a.pooling, number, a.scratch, tag)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile(a, a.pooling, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile(a, a.pooling, number, a.scratch, tag)
 
 
 cdef api void pool_int8(const Args* a) noexcept nogil:

@@ -11,7 +11,6 @@ many runs of MOST items as the next, and so on; runs are folded once for all win
 The order depends on the length alone, so results do not depend on the layout, the cut into bands, or the place of a
 window; and as nothing is taken away again, sums do not drift. Start reading at `tile_s`.
 """
-from cython.parallel cimport prange, threadid
 from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
@@ -281,8 +280,8 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile_s(a, a.pooling, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile_s(a, a.pooling, number, a.scratch, tag)
 
 
 cdef api void separable_uint8(const Args* a) noexcept nogil:

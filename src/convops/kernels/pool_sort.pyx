@@ -5,7 +5,6 @@ Called by `backends/pool_sort.py` through `bind.pyx`; hands nothing on. The taps
 rows, one row per tap, and Batcher's sorting network compares whole rows, so that every step is the same for all
 outputs and needs no branch. Start reading at `sort_windows`.
 """
-from cython.parallel cimport prange, threadid
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t)
 
@@ -148,12 +147,8 @@ cdef void tile(const Args* a, Py_ssize_t number, char* scratch, const Item* tag)
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
-    if a.workers == 1:
-        for number in range(a.tile_begin, a.tile_end):
-            tile(a, number, a.scratch, tag)
-        return
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        tile(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    for number in range(a.tile_begin, a.tile_end):
+        tile(a, number, a.scratch, tag)
 
 
 cdef api void sort_int8(const Args* a) noexcept nogil:

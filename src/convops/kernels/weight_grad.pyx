@@ -6,7 +6,6 @@ Called by `backends/weight_grad.py` through `bind.pyx`; hands blocks of pixels t
 pixels lie `dilation` apart, and `out` taps lie `stride` apart. A tile is a range of output channels times a range of
 input channels, and goes through all pixels in one order, so that no sum is ever split. Start reading at `tile_f`.
 """
-from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport MOST_PIXELS, Args, Turned
@@ -168,9 +167,10 @@ cdef void tile_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nog
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
-    cdef Py_ssize_t number
-    for number in prange(a.tile_begin, a.tile_end, schedule="static", chunksize=1, num_threads=a.workers):
+    cdef Py_ssize_t number = a.tile_begin
+    while number < a.tile_end:
         tile_f(a, number, tag)
+        number = number + a.workers
 
 
 cdef api void weight_grad_f32(const Args* a) noexcept nogil:

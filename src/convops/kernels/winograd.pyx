@@ -6,8 +6,6 @@ runs of tiles to the micro-kernels of `micro_channels.pyx`. Vectors run over cha
 lie anywhere; where the channels of a pixel are no neighbours, lines are transposed on the way in and out. A strip is a
 row of tiles; work is cut into blocks of strips times panels of output channels. Start reading at `item_f`.
 """
-from cython.parallel cimport prange, threadid
-
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport ceil_div, panel_count
@@ -49,10 +47,10 @@ cdef void item_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    for number in range(a.workers):
-        (<Py_ssize_t*> (a.scratch + number * a.scratch_stride))[0] = 0
-    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        item_f(a, number, a.scratch + threadid() * a.scratch_stride, tag)
+    if a.fresh:
+        (<Py_ssize_t*> a.scratch)[0] = 0
+    for number in range(a.tile_begin, a.tile_end):
+        item_f(a, number, a.scratch, tag)
 
 
 cdef api void winograd_f32(const Args* a) noexcept nogil:

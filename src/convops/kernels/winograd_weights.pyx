@@ -4,7 +4,6 @@
 Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. Vectors run over output channels.
 Start reading at `weights_f`.
 """
-from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
@@ -101,7 +100,7 @@ cdef void weights_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept 
 
 cdef inline void run_weights(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
-    for number in prange(a.tile_begin, a.tile_end, schedule="static", num_threads=a.workers):
+    for number in range(a.tile_begin, a.tile_end):
         weights_f(a, number, tag)
 
 

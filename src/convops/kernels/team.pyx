@@ -1,0 +1,221 @@
+# cython: language_level=3, freethreading_compatible=True
+"""Threads that share the tiles of a call. Nobody waits for a helper that has not begun.
+
+Called by `bind.pyx`; hands ranges of tiles to a kernel. The caller puts a job on the board, with a seat for every
+helper it can use, and works on it; whoever takes a seat claims tiles until none is left. When the caller finds none,
+it takes the free seats away and waits for helpers that are at a tile, so a helper that the system wakes late costs
+nothing but its share. OpenMP's barrier would wait for it: several milliseconds where both threads wake on one CPU.
+Start reading at `share`.
+"""
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
+
+from convops.kernels.abi cimport Args
+from convops.kernels.system cimport (
+    add, count_cpus, fegetenv, fenv_t, fesetenv, get, get_item, keep_bits, lock, nap, part_from, pause,
+    pthread_atfork, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
+    pthread_mutex_unlock, put, renew, start_thread, swap, swap_item, this_cpu, work_to_do)
+
+cdef enum:
+    JOBS = 16                  # at a time; a caller that finds the board full works alone
+    FREE_SEAT = 1 << 16        # above the helpers that are at work
+    BUSY_SEATS = FREE_SEAT - 1
+    MOST_HELPERS = 255
+    PARTS = 8                  # of a thread's share of what is left make a claim
+    PAUSES = 32                # between two looks
+    LOOKS = 200                # before the waiting caller sleeps
+    SPIN_NANOSECONDS = 500000  # after a job: the next call mostly follows soon
+
+cdef struct Job:
+    int taken
+    int seats                  # free ones in the upper half, busy ones in the lower
+    int cpu                    # of the caller
+    fenv_t environment         # of the caller: rounding and subnormals are the same in every thread
+    Kernel kernel
+    const Args* args
+    Py_ssize_t next            # item
+    Py_ssize_t items           # tiles, or slots
+    Py_ssize_t grain           # tiles that go together; 0: items are slots, which take every `workers`-th tile each
+
+cdef Job board[JOBS]
+cdef int posted = 0            # jobs so far
+cdef int asleep = 0            # helpers
+cdef int helpers = 0
+cdef int offered = 0           # seats at the jobs on the board
+cdef int cpus = 1
+cdef int caller_cpu = -1       # of the newest job
+
+
+cdef Py_ssize_t claim(Job* job, Py_ssize_t* begin) noexcept nogil:
+    """How many items, from `begin` on, are this thread's now: many at first, few at the end, 0 when all are taken."""
+    cdef Py_ssize_t left, grain = job.grain, count
+    begin[0] = get_item(&job.next)
+    while begin[0] < job.items:
+        left = job.items - begin[0]
+        count = min(left, max(1, left // (PARTS * job.args.workers * grain)) * grain) if job.grain else 1
+        if swap_item(&job.next, begin, begin[0] + count):
+            return count
+    return 0
+
+
+cdef void work(Job* job, int seat) noexcept nogil:
+    """Claim tiles until none is left."""
+    cdef Args mine = job.args[0]
+    cdef Py_ssize_t first, count = claim(job, &first)
+    if job.grain:
+        mine.scratch = mine.scratch + seat * mine.scratch_stride
+    while count:
+        mine.tile_begin = job.args.tile_begin + first
+        if job.grain:
+            mine.tile_end = mine.tile_begin + count
+        job.kernel(&mine)
+        mine.fresh = False
+        count = claim(job, &first)
+
+
+cdef Job* take_seat(int* seat) noexcept nogil:
+    """A seat at any job, or NULL."""
+    cdef int i, seats
+    for i in range(JOBS):
+        seats = get(&board[i].seats)
+        while seats >= FREE_SEAT:
+            if swap(&board[i].seats, &seats, seats - FREE_SEAT + 1):
+                seat[0] = seats // FREE_SEAT
+                return &board[i]
+    return NULL
+
+
+cdef long long now() noexcept nogil:
+    cdef timespec time
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1000000000 + time.tv_nsec
+
+
+cdef Job* spin(int* seat) noexcept nogil:
+    """A seat at the next job, if it comes soon and no other thread needs the CPU."""
+    cdef long long end = now() + (SPIN_NANOSECONDS if helpers < cpus else 0)
+    cdef int seen = get(&posted) - 1, current, _
+    cdef Job* job
+    while now() < end:
+        current = get(&posted)
+        if current != seen:
+            seen = current
+            job = take_seat(seat)
+            if job != NULL:
+                return job
+        for _ in range(PAUSES):
+            pause()
+    return NULL
+
+
+cdef Job* sleep_until_work(int* seat) noexcept nogil:
+    cdef Job* job
+    pthread_mutex_lock(&lock)
+    add(&asleep, 1)
+    job = take_seat(seat)
+    while job == NULL:
+        pthread_cond_wait(&work_to_do, &lock)
+        job = take_seat(seat)
+        if job == NULL:
+            # Too late, maybe as the caller's CPU was this one's; not the next time.
+            pthread_mutex_unlock(&lock)
+            part_from(get(&caller_cpu))
+            pthread_mutex_lock(&lock)
+            job = take_seat(seat)
+    add(&asleep, -1)
+    pthread_mutex_unlock(&lock)
+    return job
+
+
+cdef void* help(void* _) noexcept nogil:
+    """The life of a helper."""
+    cdef int seat
+    cdef Job* job = sleep_until_work(&seat)
+    while True:
+        part_from(job.cpu)
+        fesetenv(&job.environment)
+        work(job, seat)
+        add(&job.seats, -1)
+        job = spin(&seat)
+        if job == NULL:
+            job = sleep_until_work(&seat)
+
+
+cdef void call_helpers(int wanted) noexcept nogil:
+    """Start those that are missing for all jobs together, wake those that sleep."""
+    global helpers, cpus
+    cdef int all = min(get(&offered), MOST_HELPERS)
+    if get(&helpers) >= all and not get(&asleep):
+        return
+    pthread_mutex_lock(&lock)
+    if helpers < all:
+        cpus = count_cpus()
+    while helpers < all and start_thread(help):
+        helpers = helpers + 1
+    if wanted > 1:
+        pthread_cond_broadcast(&work_to_do)
+    else:
+        pthread_cond_signal(&work_to_do)
+    pthread_mutex_unlock(&lock)
+
+
+cdef Job* take_place() noexcept nogil:
+    """A free place on the board, or NULL."""
+    cdef int i, free
+    for i in range(JOBS):
+        free = 0
+        if swap(&board[i].taken, &free, 1):
+            return &board[i]
+    return NULL
+
+
+cdef void wait_for_helpers(Job* job) noexcept nogil:
+    cdef int looks = 0, _
+    while get(&job.seats):
+        if looks < LOOKS:
+            looks = looks + 1
+            for _ in range(PAUSES):
+                pause()
+        else:
+            nap()
+
+
+cdef void share(Kernel kernel, const Args* args, Py_ssize_t grain) noexcept nogil:
+    """Compute the tiles of `args` with up to `args.workers` threads; the caller is one of them."""
+    cdef Py_ssize_t items = args.tile_end - args.tile_begin if grain else args.workers
+    cdef int wanted = min(min(args.workers, (items - 1) // max(1, grain) + 1) - 1, MOST_HELPERS)
+    cdef Job alone
+    cdef Job* job = take_place() if wanted > 0 else NULL
+    if wanted <= 0 and grain:
+        kernel(args)
+        return
+    if job == NULL:
+        job, wanted = &alone, 0
+    job.kernel, job.args, job.grain, job.items, job.next = kernel, args, grain, items, 0
+    if wanted <= 0:
+        work(job, 0)
+        return
+    job.cpu = this_cpu()
+    fegetenv(&job.environment)
+    put(&caller_cpu, job.cpu)
+    add(&offered, wanted)
+    put(&job.seats, wanted * FREE_SEAT)
+    add(&posted, 1)
+    call_helpers(wanted)
+    work(job, 0)
+    keep_bits(&job.seats, BUSY_SEATS)
+    wait_for_helpers(job)
+    add(&offered, -wanted)
+    put(&job.taken, 0)
+
+
+cdef void begin_anew() noexcept nogil:
+    """In a forked child, which has no thread but the one that forked."""
+    global asleep, helpers, offered
+    cdef int i
+    for i in range(JOBS):
+        board[i].taken = board[i].seats = 0
+    asleep = helpers = offered = 0
+    renew()
+
+
+pthread_atfork(NULL, NULL, begin_anew)
