@@ -28,7 +28,6 @@ cdef enum:
 cdef struct Job:
     int taken
     int seats                  # free ones in the upper half, busy ones in the lower
-    int cpu                    # of the caller
     fenv_t environment         # of the caller: rounding and subnormals are the same in every thread
     Kernel kernel
     const Args* args
@@ -99,6 +98,7 @@ cdef Job* spin(int* seat) noexcept nogil:
         current = get(&posted)
         if current != seen:
             seen = current
+            part_from(get(&caller_cpu))
             job = take_seat(seat)
             if job != NULL:
                 return job
@@ -108,19 +108,17 @@ cdef Job* spin(int* seat) noexcept nogil:
 
 
 cdef Job* sleep_until_work(int* seat) noexcept nogil:
+    """A seat, but not while on the caller's CPU: a helper that waits for its turn there would hold the caller up."""
     cdef Job* job
     pthread_mutex_lock(&lock)
     add(&asleep, 1)
     job = take_seat(seat)
     while job == NULL:
         pthread_cond_wait(&work_to_do, &lock)
+        pthread_mutex_unlock(&lock)
+        part_from(get(&caller_cpu))
+        pthread_mutex_lock(&lock)
         job = take_seat(seat)
-        if job == NULL:
-            # Too late, maybe as the caller's CPU was this one's; not the next time.
-            pthread_mutex_unlock(&lock)
-            part_from(get(&caller_cpu))
-            pthread_mutex_lock(&lock)
-            job = take_seat(seat)
     add(&asleep, -1)
     pthread_mutex_unlock(&lock)
     return job
@@ -131,7 +129,6 @@ cdef void* help(void* _) noexcept nogil:
     cdef int seat
     cdef Job* job = sleep_until_work(&seat)
     while True:
-        part_from(job.cpu)
         fesetenv(&job.environment)
         work(job, seat)
         add(&job.seats, -1)
@@ -194,9 +191,8 @@ cdef void share(Kernel kernel, const Args* args, Py_ssize_t grain) noexcept nogi
     if wanted <= 0:
         work(job, 0)
         return
-    job.cpu = this_cpu()
     fegetenv(&job.environment)
-    put(&caller_cpu, job.cpu)
+    put(&caller_cpu, this_cpu())
     add(&offered, wanted)
     put(&job.seats, wanted * FREE_SEAT)
     add(&posted, 1)
