@@ -13,7 +13,15 @@ from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, r
 from convops.backends.lowering import RANK
 from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
 from convops.backends.winograd_run import WinogradRunner
-from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_items
+from convops.backends.winograd_tiles import (
+    CHANNEL_BLOCK,
+    FEWEST_TILES,
+    Blocks,
+    cut_blocks,
+    most_tiles,
+    seconds_of,
+    weight_items,
+)
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -46,7 +54,11 @@ class Winograd(Backend):
             return "stride or dilation above 1"
         if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
             return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
-        return "no input channels" if problem.channels == 0 else None
+        if problem.channels == 0:
+            return "no input channels"
+        if most_tiles(problem, self.points) < FEWEST_TILES * 4 // 3:
+            return f"so many channels of one group ({problem.group_channels}) outgrow the scratch memory of a worker"
+        return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         """What a call takes beside its work is twice that of direct convolution, which tiny problems are left to."""

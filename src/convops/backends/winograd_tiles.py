@@ -22,6 +22,8 @@ CHANNEL_BLOCK = 16
 MIN_ITEMS = 4
 # Tiles of a block: three full runs of the micro-kernel, more where the weights come from main memory each time.
 TILES, MOST_TILES = 42, 84
+# Scratch memory of a worker at most, and the fewest tiles that are worth a block.
+MOST_BYTES, FEWEST_TILES = 15 << 20, 14
 # What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
 INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
 EFFICIENCY = 0.85
@@ -81,7 +83,7 @@ def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     tile = tuple(p - a.window + 1 for p, a in zip(sides, problem.axes, strict=True))
     rows = _panel_width(problem, isa.micro_channels.lanes(item))
     weights = prod(sides) * problem.out_channels * problem.group_channels * item
-    most = MOST_TILES if weights > machine.l3 // 2 else TILES
+    most = min(MOST_TILES if weights > machine.l3 // 2 else TILES, most_tiles(problem, points) * 3 // 4)
     lines, columns = _tile_counts(problem.axes, tile)
     # Whole rows are read and written in longer runs, which is worth a third more tiles.
     width = ceil(columns / ceil(columns / (most + most // 3)))
@@ -90,6 +92,13 @@ def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     blocks = ceil(total / strips) * ceil(columns / width) * problem.groups
     panels = ceil(problem.group_rows / rows)
     return Blocks(sides, tile, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
+
+
+def most_tiles(problem: ConvProblem, points: int) -> int:
+    """Tiles whose transforms fit into the scratch memory of a worker."""
+    item = np.dtype(problem.dtype).itemsize
+    lines = _multiple(problem.group_channels, CHANNEL_BLOCK) + 2 * isa.micro_channels.lanes(item)
+    return MOST_BYTES // (points ** sum(a.window > 1 for a in problem.axes) * lines * item)
 
 
 def _panel_width(problem: ConvProblem, lanes: int) -> int:
