@@ -9,9 +9,30 @@ import numpy as np
 from gradients import Gradient
 from workload import POOLS, Layer
 
+LINE = 64  # bytes of a cache line
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return memory as PyTorch has it: large arrays of NumPy begin 16 bytes behind the start of a cache line."""
+    size = prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE - 1, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % LINE)
+
+
+def aligned_copy(array: np.ndarray) -> np.ndarray:
+    """Return the same values, contiguous, from the start of a cache line."""
+    copy = aligned(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
 
 def operands(layer: Layer, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
     """Return seeded normal data and weights, scaled so that outputs stay near 1; no weights for a pool."""
+    x, w = _values(layer, seed)
+    return aligned_copy(x), None if w is None else aligned_copy(w)
+
+
+def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     generator = np.random.default_rng(seed)
     if isinstance(layer, Gradient):
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from inputs import aligned
 
 from .base import Call, Candidate, Task, Unsuitable, refuse_slow
 
@@ -32,5 +33,5 @@ def _tiled_pool(task: Task) -> Call:
     if (shape[2] * rows, shape[3] * columns) != task.x.shape[2:]:
         raise Unsuitable("windows do not tile the input")
     tiles = task.x.reshape(*shape[:2], shape[2], rows, shape[3], columns)
-    out = np.empty(shape, task.layer.dtype)
+    out = aligned(shape, task.layer.dtype)
     return partial(REDUCTIONS[task.layer.operation], tiles, axis=(3, 5), out=out)

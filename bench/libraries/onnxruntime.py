@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import onnx
 import onnxruntime
+from inputs import aligned
 from onnx import helper, numpy_helper
 from workload import POOLS, Layer
 
@@ -53,12 +54,12 @@ def _model(task: Task) -> Model:
     """Return the input, an array for the output, and the model between them."""
     layer = task.layer
     if layer.operation in POOLS:
-        out = np.empty(layer.output_shape, layer.dtype)
+        out = aligned(layer.output_shape, layer.dtype)
         return task.x, out, _one_node(_pool_node(layer), task.x, out)
     x, w, geometry = layer_form(task)
     lead = layer.output_shape[:2] if layer.operation == "conv" else (1, 1)
     spatial = layer.output_shape[-len(layer.window) :]
-    out = np.empty((*lead, *(1,) * (x.ndim - 2 - len(spatial)), *spatial), layer.dtype)
+    out = aligned((*lead, *(1,) * (x.ndim - 2 - len(spatial)), *spatial), layer.dtype)
     node = helper.make_node("Conv", ["x", "w"], ["y"], group=layer.groups, **_attributes(geometry))
     return x, out, _one_node(node, x, out, w)
 
@@ -66,7 +67,7 @@ def _model(task: Task) -> Model:
 def _gemm_model(task: Task) -> Model:
     """Return the same for a fully connected layer as a matrix product."""
     x, w = (a.reshape(len(a), -1) for a in (task.x, task.w))
-    out = np.empty((len(x), len(w)), task.layer.dtype)
+    out = aligned((len(x), len(w)), task.layer.dtype)
     return x, out, _one_node(helper.make_node("Gemm", ["x", "w"], ["y"], transB=1), x, out, w)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from inputs import aligned
 
 from .base import Call, Candidate, Task, Unsuitable, correlation_kernel, crop
 
@@ -30,7 +31,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
 def _filter(task: Task) -> Call:
     image = np.atleast_2d(task.x)
     kernel = np.atleast_2d(correlation_kernel(task))
-    out = np.empty_like(image)
+    out = aligned(image.shape, image.dtype)
     border = BORDERS[task.layer.boundary]
     return partial(cv2.filter2D, image, -1, kernel, dst=out, borderType=border)
 
@@ -40,7 +41,7 @@ def _dilate(task: Task) -> Call:
     if not _slides(task):
         raise Unsuitable("dilate has no stride")
     element = np.ones(task.layer.window, np.uint8)
-    return _cropped(task, partial(cv2.dilate, image, element, dst=np.empty_like(image)))
+    return _cropped(task, partial(cv2.dilate, image, element, dst=aligned(image.shape, image.dtype)))
 
 
 def _average(task: Task) -> Call:
@@ -48,10 +49,10 @@ def _average(task: Task) -> Call:
     layer, padded = task.layer, any(task.layer.geometry["padding"])
     if _slides(task) and (layer.count_include_pad or not padded):
         border = cv2.BORDER_CONSTANT
-        blur = partial(cv2.blur, image, layer.window, dst=np.empty_like(image), borderType=border)
+        blur = partial(cv2.blur, image, layer.window, dst=aligned(image.shape, image.dtype), borderType=border)
         return _cropped(task, blur)
     if layer.window == layer.geometry["stride"] and not padded:
-        out = np.empty(layer.output_shape[2:], layer.dtype)
+        out = aligned(layer.output_shape[2:], layer.dtype)
         return partial(cv2.resize, image, out.shape[::-1], dst=out, interpolation=cv2.INTER_AREA)
     raise Unsuitable("no mean with this stride and padding")
 

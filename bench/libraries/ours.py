@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from inputs import arguments, operands_after
+from inputs import aligned, aligned_copy, arguments, operands_after
 from workload import POOLS
 
 import convops
@@ -33,7 +33,7 @@ def make_plan(task: Task, choice: dict[str, Any]) -> Any:
 
 def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
     plan = make_plan(task, choice)
-    out = np.empty(task.layer.output_shape, task.layer.dtype)
+    out = aligned(task.layer.output_shape, task.layer.dtype)
     return partial(plan, task.x, out=out)
 
 
@@ -45,14 +45,14 @@ def _plain_call(task: Task, choice: dict[str, Any]) -> Call:
 def _channels_last(task: Task) -> tuple[np.ndarray, tuple[int, ...]]:
     """Return the data with the channels behind the pixels, and the axes of a result in the order of the layer's."""
     rank = task.x.ndim
-    return np.ascontiguousarray(np.moveaxis(task.x, 1, -1)), (0, rank - 1, *range(1, rank - 1))
+    return aligned_copy(np.moveaxis(task.x, 1, -1)), (0, rank - 1, *range(1, rank - 1))
 
 
 def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
     x, axes = _channels_last(task)
     after = operands_after(task.layer, task.w)
     plan = convops.plan(task.layer.operation, x, *after, layout="channels_last", **_keywords(task, choice))
-    out = np.empty(plan.output_shape, task.layer.dtype)
+    out = aligned(plan.output_shape, task.layer.dtype)
     result = out.transpose(axes)
 
     def call() -> np.ndarray:

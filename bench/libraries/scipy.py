@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import scipy
 import scipy.fft
+from inputs import aligned
 from scipy import ndimage, signal
 from workload import POOLS
 
@@ -41,7 +42,7 @@ def _fft(task: Task, function: Callable) -> Call:
 
 
 def _direct(task: Task) -> Call:
-    mode, out = MODES[task.layer.boundary], np.empty_like(task.x)
+    mode, out = MODES[task.layer.boundary], aligned(task.x.shape, task.x.dtype)
     if task.x.ndim == 1:
         refuse_slow(task, NDIMAGE_1D_GFLOPS)
         return partial(ndimage.correlate1d, task.x, correlation_kernel(task), output=out, mode=mode)
@@ -57,7 +58,7 @@ def _pool(task: Task) -> Call:
     if layer.operation == "avg_pool" and any(padding) and not layer.count_include_pad:
         raise Unsuitable("uniform_filter counts the padding")
     image = task.x[0, 0]
-    out = np.empty_like(image)
+    out = aligned(image.shape, image.dtype)
     keywords = {"size": layer.window, "output": out, "mode": "constant"}
     inside = crop(task)
 

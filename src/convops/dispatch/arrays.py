@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,18 @@ from numpy.lib.stride_tricks import as_strided
 
 from convops.backends.base import Array
 from convops.problem.arrangement import Arrangement
+
+# Where loads and stores of vectors cross no cache line; below so many bytes finding it costs more than it gives.
+LINE, LEAST_BYTES = 64, 1 << 15
+
+
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Memory for a result that nobody has written yet; a large one begins with a cache line."""
+    size = prod(shape) * dtype.itemsize
+    if size < LEAST_BYTES:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + LINE - 1, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
 
 
 def canonical(array: Array, where: Arrangement) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, Runner, this_machine
 from convops.backends.threads import worker_count
-from convops.dispatch.arrays import check_out
+from convops.dispatch.arrays import check_out, new_array
 from convops.dispatch.choose import Wishes, most_workers
 from convops.dispatch.run_conv import check_add, run_conv
 from convops.dispatch.run_pool import run_pool
@@ -75,7 +75,7 @@ class Prepared:
             If an integer result does not fit its dtype under ``overflow="raise"``.
         """
         if self._express is not None:
-            result = np.empty(self.output_shape, self._out_dtype) if out is None else out
+            result = new_array(self.output_shape, self._out_dtype) if out is None else out
             if self._express(x, result, self._add if add is None else add):
                 return result
         return self._call(x, out, add)
@@ -109,7 +109,7 @@ class Prepared:
     def _result(self, x: Array, residual: Array | None, out: Array | None) -> Array:
         dtype = dtypes.named(self.problem.out_dtype)
         if out is None:
-            return np.empty(self.output_shape, dtype)
+            return new_array(self.output_shape, dtype)
         inputs = (x, *self._operands) if residual is None else (x, *self._operands, residual)
         check_out(out, self.output_shape, dtype, inputs)
         return out

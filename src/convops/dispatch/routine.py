@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from convops.backends.base import Array, Backend, Express, this_machine
 from convops.backends.threads import worker_count
+from convops.dispatch.arrays import new_array
 from convops.dispatch.choose import best, most_workers, order
 from convops.dispatch.plan import Plan, Request
 from convops.dispatch.prepared import Prepared
@@ -48,7 +47,7 @@ class Routine:
         """The result; the weights as a `Request` has them, `operands` as the user passed them."""
         way = self._way or self._find_way()
         if way.express is not None:
-            result = np.empty(self._shape, self._dtype) if out is None else out
+            result = new_array(self._shape, self._dtype) if out is None else out
             # Fresh memory lies apart from everything.
             if way.express.once(x, result, add, w, bias, () if out is None else operands):
                 return result

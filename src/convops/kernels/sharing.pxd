@@ -35,8 +35,16 @@ cdef struct Block:
     Py_ssize_t out_ahead
 
 
+cdef inline inlined end_pixel(int s, const Block* b, Py_ssize_t at, Py_ssize_t count, Vector bias,
+                              const Vector* acc) noexcept nogil:
+    if s < b.pixels:
+        fetch_to_write(b.out + s * b.out_step + at + b.out_ahead)
+        end_vector(acc[s], bias, b.add + s * b.add_step + at if b.add != NULL else NULL, b.relu,
+                   b.out + s * b.out_step + at, count)
+
+
 cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) noexcept nogil:
-    cdef int s, lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
+    cdef int lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
     cdef Py_ssize_t count = minimum(lanes, b.channels - c), at = c * (VECTOR_BYTES // lanes)
     cdef Vector bias
     if Vector is f32v:
@@ -44,11 +52,13 @@ cdef inline inlined end_pixels(const Block* b, Py_ssize_t c, const Vector* acc) 
     else:
         bias = load_f64(b.bias + at, count)
     bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
-    for s in range(PIXELS):
-        if s < b.pixels:
-            fetch_to_write(b.out + s * b.out_step + at + b.out_ahead)
-            end_vector(acc[s], bias, b.add + s * b.add_step + at if b.add != NULL else NULL, b.relu,
-                       b.out + s * b.out_step + at, count)
+    end_pixel(0, b, at, count, bias, acc)
+    end_pixel(1, b, at, count, bias, acc)
+    end_pixel(2, b, at, count, bias, acc)
+    end_pixel(3, b, at, count, bias, acc)
+    end_pixel(4, b, at, count, bias, acc)
+    end_pixel(5, b, at, count, bias, acc)
+    end_pixel(6, b, at, count, bias, acc)
 
 
 cdef inline inlined share_position(int j, int wide, int slide, bint listed, const Block* b, Py_ssize_t line,
@@ -113,8 +123,13 @@ cdef inline inlined sum_channels(int wide, int slide, bint listed, const Block* 
     while c < b.channels:
         if b.overlap:
             c = minimum(c, b.channels - lanes)
-        for s in range(PIXELS):
-            begin_chain(&acc[s])
+        begin_chain(&acc[0])
+        begin_chain(&acc[1])
+        begin_chain(&acc[2])
+        begin_chain(&acc[3])
+        begin_chain(&acc[4])
+        begin_chain(&acc[5])
+        begin_chain(&acc[6])
         for i in range(b.line_count):
             if wide:
                 share_line(wide, slide, listed, b, i, c * (VECTOR_BYTES // lanes), acc)
