@@ -85,7 +85,7 @@ def _cut_pixels(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
     shape, channels = _pixels_of_a_tile(problem, axes, machine.l2 // 2 // item, lanes)
     pitch = ceil(channels * problem.group_rows / lanes) * lanes
     tiles = prod(ceil(a.out / t) for a, t in zip(axes, shape, strict=True))
-    lines = axes[0].window * axes[1].window
+    lines = axes[0].window * axes[1].window + axes[1].stride
     return Tiling(
         "depthwise_pixels",
         problem.group_rows,

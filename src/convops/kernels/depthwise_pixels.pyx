@@ -10,7 +10,8 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, RELU, Args
 from convops.kernels.lanes cimport greatest_divisor
-from convops.kernels.sharing cimport PIXELS, Block, is_shared, sum_block
+from convops.kernels.pixel_block cimport PIXELS, Block
+from convops.kernels.sharing cimport goes_in_pairs, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport Tile, fill_run, finish, line_of, locate_box, minimum, source
 
@@ -26,6 +27,7 @@ cdef struct Job:
     bint in_place
     bint plain                 # the epilogue is one for vectors
     char** lines               # padded position 0 of the window's lines, of the tile in a copy; NULL for padding
+    bint pairs                 # of output lines are computed at once
     Py_ssize_t step            # bytes from position to position
     Py_ssize_t pitch           # reals of a copied pixel
     Py_ssize_t reached[3]      # positions of the tile
@@ -81,8 +83,9 @@ cdef inline void list_lines(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h) n
     """Where the window's lines lie for an output line of the tile."""
     cdef Py_ssize_t i, deep, high
     for i in range(j.block.line_count):
-        deep = d * a.axis[0].stride + i // a.axis[1].window * a.axis[0].dilation
-        high = h * a.axis[1].stride + i % a.axis[1].window * a.axis[1].dilation
+        # Two output lines share the lines of one window that is `down` lines higher.
+        deep = d * a.axis[0].stride + (0 if j.pairs else i // a.axis[1].window) * a.axis[0].dilation
+        high = h * a.axis[1].stride + (i if j.pairs else i % a.axis[1].window) * a.axis[1].dilation
         if not j.in_place:
             j.lines[i] = j.copy + (deep * j.reached[1] + high) * j.reached[2] * j.step
             continue
@@ -160,7 +163,7 @@ cdef inline void run_block(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, Py
 
 
 cdef inline void run_line(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, const Real* tag) noexcept nogil:
-    """A line of output pixels; its last block may begin earlier, so that it is full."""
+    """One or two lines of output pixels; their last blocks may begin earlier, so that they are full."""
     cdef Py_ssize_t offset, count, begin
     list_lines(a, j, d, h)
     for offset in range(minimum(j.spacing, j.tile.extent[2])):
@@ -188,6 +191,10 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     ahead = j.in_place and j.plain and a.x.step[2] % CROWDED != 0
     b.ahead, b.out_ahead = a.axis[1].stride * a.x.step[1] if ahead else 0, a.out.step[1] if ahead else 0
     b.add_step = j.spacing * a.epilogue.add.step[2]
+    b.out_row, b.add_row = a.out.step[1], a.epilogue.add.step[1]
+    j.pairs = j.plain and a.axis[0].window == 1 and a.axis[1].dilation == 1 and goes_in_pairs(b)
+    if j.pairs:
+        b.ahead, b.out_ahead = 2 * b.ahead, 2 * b.out_ahead
 
 
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
@@ -201,6 +208,7 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     j.first = t.panel_begin * a.panel_rows
     b.channels, b.wide = (t.panel_end - t.panel_begin) * a.panel_rows, a.axis[2].window
     b.line_count, b.positions = a.axis[0].window * a.axis[1].window, (PIXELS - 1) * b.slide + b.wide
+    b.down = a.axis[1].stride
     j.in_place = (a.load == NULL and a.panel_rows == 1 and a.x.channel == sizeof(Real) and b.channels >= lanes
                   and a.axis[2].spacing == 1)
     b.overlap = j.in_place
@@ -209,8 +217,8 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     b.tap = a.rows * sizeof(Real)
     b.weights = a.weights + j.first * sizeof(Real)
     j.lines = <char**> (scratch + a.scratch_offsets)
-    b.lines, b.steps = j.lines + b.line_count, <Py_ssize_t*> (j.lines + 2 * b.line_count)
-    b.points = j.lines + 3 * b.line_count
+    i = b.line_count + b.down
+    b.lines, b.steps, b.points = j.lines + i, <Py_ssize_t*> (j.lines + 2 * i), j.lines + 3 * i
     j.sums, j.blank = scratch, scratch + a.scratch_columns
     j.copy = j.blank + j.pitch * sizeof(Real)
     fill_run(a, <Real*> j.blank, 0, 1, j.pitch, -1)
@@ -225,8 +233,12 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     if not j.in_place:
         copy_tile(a, &j, tag)
     for d in range(j.tile.extent[0]):
-        for h in range(j.tile.extent[1]):
+        h = 0
+        while h < j.tile.extent[1]:
+            j.block.rows = 2 if j.pairs and h + 1 < j.tile.extent[1] else 1
+            j.block.line_count = a.axis[0].window * a.axis[1].window + (j.block.rows - 1) * j.block.down
             run_line(a, &j, d, h, tag)
+            h = h + j.block.rows
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
