@@ -32,6 +32,7 @@ from convops.api.pool import (
 from convops.api.resample import downsample, upsample
 from convops.api.runtime import explain, get_include, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
+from convops.api.stream import Stream
 from convops.api.transpose import conv_transpose
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
@@ -39,6 +40,7 @@ from convops.dispatch.plan import Plan
 __all__ = [
     "Explanation",
     "Plan",
+    "Stream",
     "adaptive_pool",
     "avg_pool",
     "blur_pool",
