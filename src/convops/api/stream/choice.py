@@ -16,14 +16,15 @@ from convops.api.stream.ways import Sliding, Tiles, Way
 from convops.backends.base import Array, this_machine
 from convops.dispatch import accuracy
 from convops.dispatch.plan import Plan
+from convops.problem.conv import ConvProblem
 
 PLANNERS = {"convolve": plan_convolve, "correlate": plan_correlate}
 # Outputs of the signal whose plan decides: enough for its tile to be that of any longer one.
 LONG = 1 << 20
 # Tiles in a chunk: one for each lane of the kernel, or fewer where more would not be faster.
-TILES = (1, 4, 8, 16, 32)
-# Longer chunks must be faster by so much.
-GAIN = 0.95
+TILES = (1, 4, 8, 16, 32, 64, 128, 256)
+# Longer chunks must be faster by so much, and beyond one tile for each of 16 lanes they keep to a size.
+GAIN, LANES, LARGEST = 0.8, 16, 1 << 16
 
 
 class Filter(NamedTuple):
@@ -64,7 +65,7 @@ def way(asked: Filter, shape: tuple[int, ...], dtype: Any) -> Way:
         return _sliding(asked, shape, dtype, long.backend)
     if asked.block is None:
         return _tiles(asked, shape, dtype, tile)
-    return _bounded(asked, shape, dtype, asked.block, long)
+    return _bounded(asked, shape, dtype, asked.block)
 
 
 def tile_of(plan: Plan) -> int | None:
@@ -86,7 +87,7 @@ def _sliding(asked: Filter, shape: tuple[int, ...], dtype: Any, backend: str) ->
 def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tiles:
     """Chunks of whole tiles, as many as make them fast, so that their bits are those of any longer signal."""
     step, best, rate = tile - asked.extent + 1, None, np.inf
-    for count in TILES:
+    for count in [n for n in TILES if n <= LANES or n * step <= LARGEST]:
         plan = asked.plan(shape, dtype, count * step + asked.extent - 1, stride=1, backend="fft")
         each = _predicted(plan, "fft") / count
         if tile_of(plan) == tile and each < GAIN * rate:
@@ -97,7 +98,7 @@ def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tile
     return best
 
 
-def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int, long: Plan) -> Way:
+def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int) -> Way:
     """Tiles or partitions of the length asked for, or direct sums, whichever are predicted to be fastest."""
     samples = block + asked.extent - 1
     short = asked.plan(shape, dtype, samples, stride=1)
@@ -105,11 +106,12 @@ def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int, long
     if tile_of(short) is not None:
         ways.append((_predicted(short, "fft"), lambda: Tiles(short, asked.extent, block)))
     if asked.wishes["backend"] == "auto":
-        direct = _predicted(long, "direct") * block / LONG
-        ways.append((direct, lambda: _sliding(asked, shape, dtype, "direct")))
-    h = asked.response().astype(short.problem.dtype, copy=False)
-    bound = partitions.error_bound(h, block, short.problem.dtype)
-    if np.isfinite(h).all() and not accuracy.objection(short.problem, bound, asked.wishes["accuracy"]):
+        ways.append((_predicted(short, "direct"), lambda: _sliding(asked, shape, dtype, "direct")))
+    problem = short.problem
+    assert isinstance(problem, ConvProblem)
+    h = asked.response().astype(problem.dtype, copy=False)
+    bound = partitions.error_bound(h, block, problem.dtype)
+    if np.isfinite(h).all() and not accuracy.objection(problem, bound, asked.wishes["accuracy"]):
         lines = prod(n for axis, n in enumerate(shape) if axis != asked.axis)
         cost = lines * partitions.seconds(asked.extent, block, h.itemsize, this_machine())
         aside = asked.plan(shape, dtype, samples, stride=1, backend="direct")

@@ -32,13 +32,36 @@ class Frame:
 class Engine:
     """A way, the tape, and how many outputs the stride drops before the next it keeps."""
 
+    alike: tuple[int, ...] | None  # the shape of blocks for `push_alike`
+
     def __init__(self, frame: Frame, way: Way) -> None:
         self.frame, self.way = frame, way
         items = max(1, int(np.prod([n for n in frame.shape if n])))
         self._piece = way.chunk or max(SHORTEST_PIECE, PIECE_ITEMS // items)
-        capacity = 2 * way.reach + max(self._piece, frame.extent) + (way.chunk or 0)
+        capacity = way.reach + self._piece + max(way.reach, 0 if way.chunk else self._piece)
         self._tape = Tape(frame.shape, frame.axis, frame.dtype, capacity)
         self.reset()
+
+    def push_alike(self, block: Array) -> Array:
+        """`push` of a block that is like the last, `alike` being its shape: the same plan on the next samples."""
+        tape, count, plan, span = self._tape, self._count, self._plan, self._span
+        tape.append(block, count)
+        try:
+            result = plan(tape.view(*span))
+        except BaseException:
+            tape.shorten(count)
+            raise
+        tape.drop(count)
+        self.samples += count
+        return result
+
+    def _remember(self, block: Array, count: int, outputs: int) -> None:
+        """Blocks like this one meet the same state again, if nothing was left over."""
+        way, skip = self.way, self._skip
+        steady = isinstance(way, Sliding) and len(self._tape) == way.reach and outputs * self.frame.stride == count
+        self.alike = block.shape if steady and outputs else None
+        if isinstance(way, Sliding) and self.alike:
+            self._count, self._plan, self._span = count, way.plan(outputs), (skip, skip + way.span(outputs))
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""
@@ -55,7 +78,7 @@ class Engine:
     def reset(self) -> None:
         """The state before the first sample."""
         extra = self.way.reach - (self.frame.extent - 1)
-        self.samples, self._skip, self._memo = 0, 0, None
+        self.samples, self._skip, self._memo, self.alike = 0, 0, None, None
         zeros = list(self.frame.shape)
         zeros[self.frame.axis] = extra + self.frame.zeros[0]
         self._tape.refill(np.zeros(zeros, self.frame.dtype))
@@ -66,7 +89,7 @@ class Engine:
 
     def restore(self, state: tuple[int, int, Array]) -> None:
         """Undo of `state`."""
-        self.samples, self._skip, self._memo = *state[:2], None
+        self.samples, self._skip, self._memo, self.alike = *state[:2], None, None
         self._tape.refill(state[2])
 
     def push(self, block: Array) -> Array:
@@ -83,10 +106,11 @@ class Engine:
             self._skip, self._memo = skip, None
             raise
         self.samples += count
+        self._remember(block, count, sum(part.shape[self.frame.axis] for part in parts) if len(parts) == 1 else 0)
         return self._joined(parts)
 
     def _push_pieces(self, block: Array, count: int) -> Array:
-        state = self.state()
+        state, self.alike = self.state(), None
         try:
             parts = self._pieces(block, count)
         except BaseException:

@@ -8,21 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.arguments import given, types_of, wishes
-from convops.api.stream.choice import PLANNERS, Filter, way
-from convops.api.stream.engine import Engine, Frame
+from convops.api.arguments import given
+from convops.api.stream.engine import Engine
+from convops.api.stream.settings import parse
 from convops.backends.base import Array
 from convops.problem import dtypes
-from convops.problem.arguments import choice, integer
-from convops.problem.epilogue import parse_policy
 
-# Zeros before and after the signal, of a kernel that spans E samples.
-MODES: dict[str, Callable[[int], tuple[int, int]]] = {
-    "causal": lambda extent: (extent - 1, 0),
-    "full": lambda extent: (extent - 1, extent - 1),
-    "same": lambda extent: (extent // 2, (extent - 1) // 2),
-    "valid": lambda extent: (0, 0),
-}
 # Samples of an array that `process` takes at once.
 SLICE = 1 << 16
 
@@ -43,9 +34,8 @@ class Stream:
     stride, dilation : int
         Keep every stride-th output, from the first on; put dilation - 1 zeros between the kernel's items.
     block : int, optional
-        No output is withheld until more than so many samples after its last one have come; what that costs depends on the
-        kernel. By default long kernels are applied in tiles as long as is fastest (`latency` tells), short ones
-        without any delay.
+        A bound on latency: outputs wait for at most block - 1 samples after the last that they need. By default long
+        kernels are applied in tiles as long as is fastest (`latency` tells), short ones without any delay.
     axis : int
         The axis of time. All others are channels, filtered one by one.
     backend, accuracy, overflow, workers, max_workspace
@@ -103,26 +93,13 @@ class Stream:
         max_workspace: int | None = None,
     ) -> None:
         self._arguments = {name: value for name, value in locals().items() if name not in ("self", "k")}
-        self._k = given("k", k).copy()
-        dtypes.check("k", self._k.dtype)
-        if self._k.ndim != 1 or not self._k.size:
-            raise ValueError(f"k must have one dimension and at least one item, got shape {self._k.shape}")
-        self._k.flags.writeable = False
-        self._operation = choice("operation", operation, list(PLANNERS))
-        self._zeros = MODES[choice("mode", mode, list(MODES))]
-        self._stride, self._dilation = integer("stride", stride, 1), integer("dilation", dilation, 1)
-        self._block, self._axis = None if block is None else integer("block", block, 1), integer("axis", axis)
-        choice("backend", backend, ("auto", "direct", "im2col", "fft", "reference"))
-        wishes(backend, accuracy, workers, max_workspace)
-        if parse_policy(overflow) == "widen":
-            raise ValueError('overflow="widen" is not for streams: the dtype of the result shall not depend on the kernel')
-        names = ("backend", "accuracy", "overflow", "workers", "max_workspace")
-        self._wishes = {name: self._arguments[name] for name in names}
+        self._settings = parse(k, **self._arguments)
         self._engine: Engine | None = None
         self._lock = Lock()
 
     def __repr__(self) -> str:
-        return f"<Stream {self._operation} of {self._k.size} taps, {self._arguments['mode']}, {self.variant}>"
+        settings = self._settings
+        return f"<Stream {settings.operation} of {settings.k.size} taps, {settings.mode}, {self.variant}>"
 
     @property
     def variant(self) -> str | None:
@@ -144,7 +121,11 @@ class Stream:
         """
         with self._lock:
             engine = self._engine
-            if engine is None or type(block) is not np.ndarray or not engine.takes(block.shape, block.dtype):
+            if engine is None or type(block) is not np.ndarray:
+                block, engine = self._checked(block)
+            elif block.shape == engine.alike and block.dtype is engine.frame.dtype:
+                return engine.push_alike(block)
+            elif not engine.takes(block.shape, block.dtype):
                 block, engine = self._checked(block)
             return engine.push(block)
 
@@ -180,7 +161,7 @@ class Stream:
         taken = 0
         for block in self._cut(blocks) if isinstance(blocks, np.ndarray) else blocks:
             result = self.push(block)
-            taken += np.shape(block)[self._axis]
+            taken += np.shape(block)[self._settings.axis]
             if result.size:
                 yield result
             if progress is not None:
@@ -196,7 +177,7 @@ class Stream:
 
     def copy(self) -> Stream:
         """An independent stream in the same state."""
-        twin = Stream(self._k, **self._arguments)
+        twin = Stream(self._settings.k, **self._arguments)
         with self._lock:
             twin._engine = None if self._engine is None else self._engine.copy()
         return twin
@@ -205,48 +186,35 @@ class Stream:
         with self._lock:
             engine = self._engine
             signal = None if engine is None else (engine.frame.shape, engine.frame.dtype, self.variant, engine.state())
-        return {"k": self._k, "arguments": self._arguments, "signal": signal}
+        return {"k": self._settings.k, "arguments": self._arguments, "signal": signal}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Stream.__init__(self, state["k"], **state["arguments"])
         if state["signal"] is not None:
             shape, dtype, variant, content = state["signal"]
-            engine = self._begun(shape, dtype)
+            engine = self._settings.engine(shape, dtype, None)
             if engine.way.variant != variant:
                 raise ValueError(f"the stream was {variant} where it was saved and would be {engine.way.variant} here")
             engine.restore(content)
             self._engine = engine
 
     def _cut(self, signal: Array) -> Iterator[Array]:
-        signal = np.moveaxis(signal, self._axis, 0)
+        signal = np.moveaxis(signal, self._settings.axis, 0)
         for begin in range(0, len(signal), SLICE):
-            yield np.moveaxis(signal[begin : begin + SLICE], 0, self._axis)
+            yield np.moveaxis(signal[begin : begin + SLICE], 0, self._settings.axis)
 
     def _checked(self, block: Any) -> tuple[Array, Engine]:
         """A block of another kind than those before, if it may be; the first of a signal fixes what they are like."""
         block = given("block", block)
         dtypes.check("block", block.dtype)
-        if not -block.ndim <= self._axis < block.ndim:
-            raise ValueError(f"block must have the axis {self._axis}, got shape {block.shape}")
+        if not -block.ndim <= self._settings.axis < block.ndim:
+            raise ValueError(f"block must have the axis {self._settings.axis}, got shape {block.shape}")
         engine = self._engine
         if engine is None or not engine.samples:
-            engine = self._engine = self._begun(block.shape, block.dtype)
+            engine = self._engine = self._settings.engine(block.shape, block.dtype, engine)
         frame = engine.frame
         if not engine.takes(block.shape, frame.dtype):
             raise ValueError(f"block must have the shape {frame.shape} apart from axis {frame.axis}, got {block.shape}")
         if not np.can_cast(block.dtype, frame.dtype, "safe"):
             raise ValueError(f"block must cast safely to {frame.dtype}, the dtype of the first, got {block.dtype}")
         return block.astype(frame.dtype, copy=False), engine
-
-    def _begun(self, shape: tuple[int, ...], given_dtype: np.dtype[Any]) -> Engine:
-        axis = self._axis % len(shape)
-        dtype = dtypes.named(dtypes.name_of(given_dtype))
-        types = types_of(a=dtype, k=self._k.dtype)
-        asked = Filter(self._operation, self._k, axis, self._stride, self._dilation, self._block, self._wishes)
-        empty = (*shape[:axis], 0, *shape[axis + 1 :])
-        zeros = self._zeros(asked.extent)
-        frame = Frame(empty, axis, dtype, dtypes.named(types.result), asked.extent, self._stride, zeros)
-        engine = self._engine
-        if engine is not None and engine.frame == frame:
-            return engine
-        return Engine(frame, way(asked, empty, dtype))
