@@ -15,6 +15,7 @@ Two faces, one engine: `convolve` and `correlate` for signals and images, `conv`
 from importlib import import_module
 
 from convops.api.conv import conv
+from convops.api.deconvolve import deconvolve
 from convops.api.patches import col2im, im2col
 from convops.api.pool import (
     adaptive_pool,
@@ -49,6 +50,7 @@ __all__ = [
     "conv_transpose",
     "convolve",
     "correlate",
+    "deconvolve",
     "downsample",
     "explain",
     "filters",
