@@ -13,9 +13,9 @@ Two faces, one engine: `convolve` and `correlate` for signals and images, `conv`
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from convops.api.conv import conv
-from convops.api.deconvolve import deconvolve
 from convops.api.patches import col2im, im2col
 from convops.api.pool import (
     adaptive_pool,
@@ -33,10 +33,13 @@ from convops.api.pool import (
 from convops.api.resample import downsample, upsample
 from convops.api.runtime import explain, get_include, plan, show_config, show_runtime
 from convops.api.signal import convolve, correlate
-from convops.api.stream import Stream
 from convops.api.transpose import conv_transpose
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
+
+if TYPE_CHECKING:
+    from convops.api.deconvolve import deconvolve
+    from convops.api.stream import Stream
 
 __all__ = [
     "Explanation",
@@ -73,14 +76,18 @@ __all__ = [
 ]
 
 
-# Imported when they are asked for.
+# Imported when they are asked for: modules, and names of modules.
 MODULES = ("filters", "geometry", "grad")
+NAMES = {"Stream": "stream", "deconvolve": "deconvolve"}
 
 
 def __getattr__(name: str) -> object:
     """Sub-modules, and the version, whose reader takes longer to import than this package."""
     if name in MODULES:
         return import_module(f"convops.api.{name}")
+    if name in NAMES:
+        globals()[name] = found = getattr(import_module(f"convops.api.{NAMES[name]}"), name)
+        return found
     if name == "__version__":
         from importlib.metadata import version
 
