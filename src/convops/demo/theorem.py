@@ -107,10 +107,10 @@ class Proof:
 def prove(example: Example) -> Proof:
     """Compute an example both ways."""
     a, k = example.a, example.k
-    direct = convops.convolve(a, k)
-    spectra = np.fft.fftn(a, direct.shape), np.fft.fftn(k, direct.shape)
+    direct, axes = convops.convolve(a, k), range(a.ndim)
+    spectra = np.fft.fftn(a, direct.shape, axes), np.fft.fftn(k, direct.shape, axes)
     inverse = np.fft.ifftn(spectra[0] * spectra[1]).real
-    circular = np.fft.ifftn(np.fft.fftn(a) * np.fft.fftn(k, a.shape)).real
+    circular = np.fft.ifftn(np.fft.fftn(a) * np.fft.fftn(k, a.shape, axes)).real
     return Proof(example, _terms(a, k, direct) if a.ndim == 1 else (), direct, spectra, inverse, circular)
 
 

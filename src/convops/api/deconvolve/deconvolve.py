@@ -97,7 +97,7 @@ def deconvolve(
       anywhere (W. H. Richardson, 1972; L. B. Lucy, 1974; acceleration: D. S. C. Biggs and M. Andrews, 1997).
       Negative items of y count as 0. K' is the adjoint, boundary included, so that borders stay clean.
 
-    Cross-validation (G. Golub, M. Heath and G. Wahba, 1979) supposes white noise.
+    Cross-validation (G. Golub, M. Heath and G. Wahba, 1979; robust as by M. A. Lukas, 2006) supposes white noise.
 
     Examples
     --------

@@ -2,12 +2,12 @@
 
 N. Wiener, "Extrapolation, interpolation, and smoothing of stationary time series", 1949: R is the ratio of noise power
 to signal power. A. N. Tikhonov, 1963, and B. R. Hunt, 1973: R = balance |L|^2, of the x with a small L x. Parameters
-that are not given minimise generalised cross-validation: G. Golub, M. Heath and G. Wahba, 1979.
+that are not given minimise robust generalised cross-validation: G. Golub, M. Heath and G. Wahba, 1979; M. A. Lukas,
+"Robust generalized cross-validation for choosing the regularization parameter", Inverse Problems 22, 2006.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import reduce
 from itertools import product
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from convops.backends.base import Array
 
 # Parameters tried by cross-validation, relative to the largest |H|^2 over that of the regularizer.
 TRIED = 10.0 ** np.arange(-9, 1.01, 1 / 3)
+# The weight of Golub's criterion against influence, the trace of A^2, which is large where noise would be let through.
+GAMMA = 0.1
 THRESHOLD = 1e-3
 
 
@@ -158,15 +160,17 @@ def _restored(spectra: Spectra, power: Array, parameter: float | None) -> Array:
 
 
 def _cross_validated(spectra: Spectra, gain: Array, power: Array) -> float:
-    """Least n ||(1 - A) y||^2 / trace(1 - A)^2, where A y is the restored signal convolved again."""
+    """Least of ||(1 - A) y||^2 / trace(1 - A)^2 (GAMMA + (1 - GAMMA) trace(A^2) / n); A restores and blurs again."""
     batch = tuple(axis for axis, n in enumerate(gain.shape) if n == 1 and spectra.y.shape[axis] > 1)
     energy = (np.abs(spectra.y).astype(np.float64) ** 2).sum(axis=batch, keepdims=True) * spectra.weights
-    scale = float(gain.max() / power.max())
+    weights = np.broadcast_to(spectra.weights, gain.shape)
+    scale, count = float(gain.max() / power.max()), float(weights.sum())
 
-    def scores() -> Iterator[float]:
-        for candidate in TRIED * scale:
-            below = gain + candidate * power
-            left = np.where(below > 0, candidate * power / np.where(below > 0, below, 1), 1).astype(np.float64)
-            yield float((energy * left**2).sum() / max((left * spectra.weights).sum() ** 2, np.finfo(float).tiny))
+    def score(candidate: float) -> float:
+        below = gain + candidate * power
+        left = np.where(below > 0, candidate * power / np.where(below > 0, below, 1), 1).astype(np.float64)
+        influence = float(((1 - left) ** 2 * weights).sum()) / count
+        trace = max(float((left * weights).sum()) ** 2, np.finfo(float).tiny)
+        return float((energy * left**2).sum()) / trace * (GAMMA + (1 - GAMMA) * influence)
 
-    return float(TRIED[int(np.argmin(list(scores())))] * scale)
+    return min((float(c) for c in TRIED * scale), key=score)

@@ -11,6 +11,7 @@ import numpy as np
 from convops.api.stream.tape import Tape
 from convops.api.stream.ways import Sliding, Way
 from convops.backends.base import Array
+from convops.dispatch.plan import Plan
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
@@ -33,6 +34,7 @@ class Engine:
     """A way, the tape, and how many outputs the stride drops before the next it keeps."""
 
     alike: tuple[int, ...] | None  # the shape of blocks for `push_alike`
+    _plan: Plan | None
 
     def __init__(self, frame: Frame, way: Way) -> None:
         self.frame, self.way = frame, way
@@ -44,10 +46,16 @@ class Engine:
 
     def push_alike(self, block: Array) -> Array:
         """`push` of a block that is like the last, `alike` being its shape: the same plan on the next samples."""
-        tape, count, plan, span = self._tape, self._count, self._plan, self._span
+        tape, count, plan = self._tape, self._count, self._plan
+        if plan is None:
+            if count >= self._room():
+                return self.push(block)
+            tape.append(block, count)
+            self.samples += count
+            return np.empty(self.frame.shape, self.frame.result)
         tape.append(block, count)
         try:
-            result = plan(tape.view(*span))
+            result = plan(tape.view(*self._span))
         except BaseException:
             tape.shorten(count)
             raise
@@ -55,13 +63,16 @@ class Engine:
         self.samples += count
         return result
 
-    def _remember(self, block: Array, count: int, outputs: int) -> None:
-        """Blocks like this one meet the same state again, if nothing was left over."""
-        way, skip = self.way, self._skip
-        steady = isinstance(way, Sliding) and len(self._tape) == way.reach and outputs * self.frame.stride == count
-        self.alike = block.shape if steady and outputs else None
-        if isinstance(way, Sliding) and self.alike:
-            self._count, self._plan, self._span = count, way.plan(outputs), (skip, skip + way.span(outputs))
+    def _remember(self, block: Array, count: int, parts: list[Array]) -> None:
+        """Blocks like this one wait for their chunk, or meet the same state again if nothing was left over."""
+        way, skip, self.alike, self._count, self._plan = self.way, self._skip, None, count, None
+        if not isinstance(way, Sliding):
+            self.alike = block.shape
+        elif len(parts) == 1 and len(self._tape) == way.reach:
+            outputs = parts[0].shape[self.frame.axis]
+            if outputs * self.frame.stride == count:
+                self.alike, self._plan = block.shape, way.plan(outputs)
+                self._span = (skip, skip + way.span(outputs))
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""
@@ -94,30 +105,35 @@ class Engine:
 
     def push(self, block: Array) -> Array:
         """Outputs that are complete with these samples. An error leaves the engine as it was."""
-        count = block.shape[self.frame.axis]
-        if count > self._room():
-            return self._push_pieces(block, count)
-        before, skip = self._tape, self._skip
-        before.append(block, count)
-        try:
-            parts = self._ready()
-        except BaseException:
-            before.shorten(count)
-            self._skip, self._memo = skip, None
-            raise
+        count, room = block.shape[self.frame.axis], self._room()
+        if count - room >= (self.way.chunk or 1):
+            parts = self._push_pieces(block, count)
+        else:
+            now = min(count, room)
+            parts = self._push_piece(block[self._along(slice(0, now))], now)
+            self._tape.append(block[self._along(slice(now, count))], count - now)
         self.samples += count
-        self._remember(block, count, sum(part.shape[self.frame.axis] for part in parts) if len(parts) == 1 else 0)
+        self._remember(block, count, parts)
         return self._joined(parts)
 
-    def _push_pieces(self, block: Array, count: int) -> Array:
-        state, self.alike = self.state(), None
+    def _push_piece(self, block: Array, count: int) -> list[Array]:
+        """Samples with which at most one chunk is complete."""
+        tape, skip = self._tape, self._skip
+        tape.append(block, count)
         try:
-            parts = self._pieces(block, count)
+            return self._ready()
+        except BaseException:
+            tape.shorten(count)
+            self._skip, self._memo = skip, None
+            raise
+
+    def _push_pieces(self, block: Array, count: int) -> list[Array]:
+        state = self.state()
+        try:
+            return self._pieces(block, count)
         except BaseException:
             self.restore(state)
             raise
-        self.samples += count
-        return self._joined(parts)
 
     def flush(self) -> Array:
         """The outputs that wait for samples after the last, which are zeros; then all is as before the first."""
