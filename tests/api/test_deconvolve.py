@@ -199,6 +199,24 @@ def test_complex_signals(rng):
         convops.deconvolve(y, k, method="richardson_lucy")
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    ("size", "taps"), [((1,), (1,)), ((1,), (5,)), ((3,), (8,)), ((2, 1), (4, 3)), ((1, 4), (2, 2))]
+)
+def test_tiny_images_and_extreme_numbers(rng, method, boundary, size, taps):
+    """Kernels longer than the image, black images, and squares that leave the range of float32."""
+    k = (rng.random(taps) + 0.1).astype("float32")
+    for y in (rng.random(size), np.zeros(size), np.full(size, 1e30), np.full(size, 1e-30)):
+        for scale in (np.float32(1), np.float32(1e25), np.float32(1e-25)):
+            if 1e-30 < y.max() / scale < 1e30 or not y.any():
+                x = convops.deconvolve(y.astype("float32"), k * scale, method=method, boundary=boundary)
+                assert x.shape == size
+                assert np.isfinite(x).all()
+                assert y.any() or not x.any() or method == "richardson_lucy"
+
+
 def test_no_images_no_work():
     assert convops.deconvolve(np.ones((0, 9)), np.ones(3), axes=1).shape == (0, 9)
 
@@ -216,6 +234,7 @@ Y, K = np.ones((9, 9)), np.ones((3, 3))
      ("noise", {"noise": 1, "method": "inverse"}), ("iterations", {"iterations": 3}), ("balance", {"balance": 1}),
      ("threshold", {"threshold": np.nan, "method": "inverse"}), ("out", {"out": np.empty((9, 8))}), ("out", {"out": Y}),
      ("regularizer", {"regularizer": [1], "method": "tikhonov"}), ("workers", {"workers": 0}),
+     ("regularizer", {"regularizer": 1j * K, "method": "tikhonov"}),
      ("accuracy", {"accuracy": "best"})],
 )  # fmt: skip
 def test_wrong_arguments_are_named(name, change):

@@ -51,7 +51,7 @@ class Restoration:
 def parse(y: Any, k: Any, method: Any, mode: Any, axes: Any, boundary: Any) -> Restoration:
     """The operands in the dtype of the result: at least float32, floats for integers."""
     choice("method", method, METHODS)
-    y, k = (_finite(name, given(name, value)) for name, value in (("y", y), ("k", k)))
+    y, k = (finite(name, value) for name, value in (("y", y), ("k", k)))
     dtype = np.result_type(dtypes.result_dtype(y=y.dtype, k=k.dtype), np.float32)
     if dtype.kind == "c" and method == "richardson_lucy":
         raise TypeError(f'method="richardson_lucy" is for real numbers, got {y.dtype} and {k.dtype}')
@@ -73,7 +73,9 @@ def parse(y: Any, k: Any, method: Any, mode: Any, axes: Any, boundary: Any) -> R
     return asked
 
 
-def _finite(name: str, values: Array) -> Array:
+def finite(name: str, value: Any) -> Array:
+    """An array of finite numbers."""
+    values = given(name, value)
     dtypes.check(name, values.dtype)
     if values.dtype.kind not in "biu" and not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite: a restoration spreads every item over all others")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convops.api.deconvolve.request import Restoration, given, not_negative
+from convops.api.deconvolve.request import Restoration, finite, not_negative
 from convops.backends.base import Array
 
 # Parameters tried by cross-validation, relative to the largest |H|^2 over that of the regularizer.
@@ -123,7 +123,7 @@ def wiener(asked: Restoration, workers: int | None, noise: Any = None) -> Array:
     """R is one number, but 0 at frequency 0: the mean of a signal is not noise."""
     domain = Domain(asked, workers)
     spectra = domain.spectra()
-    ratio = np.ones(spectra.h.shape, spectra.y.real.dtype)
+    ratio = np.ones(spectra.h.shape)
     origin = (0,) * ratio.ndim
     ratio[origin] = 0 if spectra.h[origin] else 1
     return domain.back(_restored(spectra, ratio, None if noise is None else not_negative("noise", noise)))
@@ -133,10 +133,12 @@ def tikhonov(asked: Restoration, workers: int | None, balance: Any = None, regul
     """R grows with the frequency, as the Laplacian's |L|^2 does unless another kernel is given."""
     domain = Domain(asked, workers)
     spectra = domain.spectra()
-    kernel = _laplacian(asked.k.ndim) if regularizer is None else given("regularizer", regularizer)
+    kernel = _laplacian(asked.k.ndim) if regularizer is None else finite("regularizer", regularizer)
     if kernel.ndim != asked.k.ndim or not kernel.any():
         raise ValueError(f"regularizer must have {asked.k.ndim} dimensions and items other than 0, got {kernel!r}")
-    power = np.abs(domain.of_kernel(kernel.astype(asked.y.dtype), True)) ** 2
+    if kernel.dtype.kind == "c" and asked.y.dtype.kind != "c":
+        raise TypeError(f"regularizer must be real as y and k are, got {kernel.dtype}")
+    power = np.abs(domain.of_kernel(kernel.astype(asked.y.dtype), True).astype(np.complex128)) ** 2
     return domain.back(_restored(spectra, power, None if balance is None else not_negative("balance", balance)))
 
 
@@ -150,13 +152,13 @@ def _laplacian(rank: int) -> Array:
 
 
 def _restored(spectra: Spectra, power: Array, parameter: float | None) -> Array:
-    y, h, _ = spectra
+    h = spectra.h.astype(np.complex128)
     gain = np.abs(h) ** 2
     if parameter is None:
         parameter = _cross_validated(spectra, gain, power)
-    below = gain + y.real.dtype.type(parameter) * power
+    below = gain + parameter * power
     lost = below == 0
-    return y * (np.conj(h) / np.where(lost, 1, below)) * ~lost
+    return spectra.y * (np.conj(h) / np.where(lost, 1, below) * ~lost).astype(spectra.y.dtype)
 
 
 def _cross_validated(spectra: Spectra, gain: Array, power: Array) -> float:
@@ -164,6 +166,8 @@ def _cross_validated(spectra: Spectra, gain: Array, power: Array) -> float:
     batch = tuple(axis for axis, n in enumerate(gain.shape) if n == 1 and spectra.y.shape[axis] > 1)
     energy = (np.abs(spectra.y).astype(np.float64) ** 2).sum(axis=batch, keepdims=True) * spectra.weights
     weights = np.broadcast_to(spectra.weights, gain.shape)
+    if not power.any():
+        return 0.0
     scale, count = float(gain.max() / power.max()), float(weights.sum())
 
     def score(candidate: float) -> float:

@@ -65,7 +65,7 @@ def way(asked: Filter, shape: tuple[int, ...], dtype: Any) -> Way:
         return _sliding(asked, shape, dtype, long.backend)
     if asked.block is None:
         return _tiles(asked, shape, dtype, tile)
-    return _bounded(asked, shape, dtype, asked.block)
+    return _bounded(asked, shape, dtype, asked.block, long)
 
 
 def tile_of(plan: Plan) -> int | None:
@@ -98,7 +98,7 @@ def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tile
     return best
 
 
-def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int) -> Way:
+def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int, long: Plan) -> Way:
     """Tiles or partitions of the length asked for, or direct sums, whichever are predicted to be fastest."""
     samples = block + asked.extent - 1
     short = asked.plan(shape, dtype, samples, stride=1)
@@ -106,7 +106,9 @@ def _bounded(asked: Filter, shape: tuple[int, ...], dtype: Any, block: int) -> W
     if tile_of(short) is not None:
         ways.append((_predicted(short, "fft"), lambda: Tiles(short, asked.extent, block)))
     if asked.wishes["backend"] == "auto":
-        ways.append((_predicted(short, "direct"), lambda: _sliding(asked, shape, dtype, "direct")))
+        # A call costs next to nothing in a plan, and direct sums have no latency at all.
+        direct = _predicted(long, "direct") * block / LONG
+        ways.append((direct, lambda: _sliding(asked, shape, dtype, "direct")))
     problem = short.problem
     assert isinstance(problem, ConvProblem)
     h = asked.response().astype(problem.dtype, copy=False)
