@@ -202,6 +202,15 @@ def test_copies_and_pickles_go_their_own_way():
             same_bits(np.concatenate([third.push(x[5000:]), third.flush()]), rest)
 
 
+def test_a_state_from_another_tiling_is_refused():
+    stream = convops.Stream(np.ones(257, "float32"))
+    stream.push(np.ones(9, "float32"))
+    state = stream.__getstate__()
+    shape, dtype, _, content = state["signal"]
+    with pytest.raises(ValueError, match="tiles"):
+        convops.Stream([1]).__setstate__({**state, "signal": (shape, dtype, ("fft[tile=7]", 7), content)})
+
+
 def test_a_flushed_or_reset_stream_begins_anew():
     stream = convops.Stream(np.ones(3, "float32"))
     assert stream.push(np.ones(2, "float32")).tolist() == [1, 2]

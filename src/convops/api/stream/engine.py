@@ -80,6 +80,11 @@ class Engine:
         same = len(shape) == len(frame.shape) and shape[:axis] == frame.shape[:axis]
         return same and shape[axis + 1 :] == frame.shape[axis + 1 :] and dtype == frame.dtype
 
+    @property
+    def tiling(self) -> tuple[str, int | None]:
+        """Engines of which this is the same understand each other's states."""
+        return self.way.variant, self.way.chunk
+
     def copy(self) -> Engine:
         """Another signal with the same past."""
         twin = Engine(self.frame, self.way)

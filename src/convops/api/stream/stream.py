@@ -11,11 +11,9 @@ import numpy as np
 from convops.api.arguments import given
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
+from convops.api.stream.tape import cut
 from convops.backends.base import Array
 from convops.problem import dtypes
-
-# Samples of an array that `process` takes at once.
-SLICE = 1 << 16
 
 
 class Stream:
@@ -117,7 +115,8 @@ class Stream:
         TypeError, ValueError
             The block is no array of numbers, or does not go with the first.
         OverflowError
-            An integer result does not fit its dtype; the stream is as it was before the block.
+            An integer result does not fit its dtype; the stream is as it was before the block. Positions in the
+            message count from the begin of the piece, of at most 65,536 items, in which it was found.
         """
         with self._lock:
             engine = self._engine
@@ -159,7 +158,7 @@ class Stream:
         [[0.25, 0.75], [1.0, 1.0]]
         """
         taken = 0
-        for block in self._cut(blocks) if isinstance(blocks, np.ndarray) else blocks:
+        for block in cut(blocks, self._settings.axis) if isinstance(blocks, np.ndarray) else blocks:
             result = self.push(block)
             taken += np.shape(block)[self._settings.axis]
             if result.size:
@@ -185,23 +184,18 @@ class Stream:
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             engine = self._engine
-            signal = None if engine is None else (engine.frame.shape, engine.frame.dtype, self.variant, engine.state())
+            signal = engine and (engine.frame.shape, engine.frame.dtype, engine.tiling, engine.state())
         return {"k": self._settings.k, "arguments": self._arguments, "signal": signal}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Stream.__init__(self, state["k"], **state["arguments"])
         if state["signal"] is not None:
-            shape, dtype, variant, content = state["signal"]
+            shape, dtype, tiling, content = state["signal"]
             engine = self._settings.engine(shape, dtype, None)
-            if engine.way.variant != variant:
-                raise ValueError(f"the stream was {variant} where it was saved and would be {engine.way.variant} here")
+            if engine.tiling != tiling:
+                raise ValueError(f"the stream was saved in tiles {tiling}, they would be {engine.tiling} here")
             engine.restore(content)
             self._engine = engine
-
-    def _cut(self, signal: Array) -> Iterator[Array]:
-        signal = np.moveaxis(signal, self._settings.axis, 0)
-        for begin in range(0, len(signal), SLICE):
-            yield np.moveaxis(signal[begin : begin + SLICE], 0, self._settings.axis)
 
     def _checked(self, block: Any) -> tuple[Array, Engine]:
         """A block of another kind than those before, if it may be; the first of a signal fixes what they are like."""
