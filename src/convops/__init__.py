@@ -13,6 +13,7 @@ Two faces, one engine: `convolve` and `correlate` for signals and images, `conv`
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from convops.api.conv import conv
 from convops.api.patches import col2im, im2col
@@ -36,9 +37,14 @@ from convops.api.transpose import conv_transpose
 from convops.dispatch.explain import Explanation
 from convops.dispatch.plan import Plan
 
+if TYPE_CHECKING:
+    from convops.api.deconvolve import deconvolve
+    from convops.api.stream import Stream
+
 __all__ = [
     "Explanation",
     "Plan",
+    "Stream",
     "adaptive_pool",
     "avg_pool",
     "blur_pool",
@@ -47,6 +53,7 @@ __all__ = [
     "conv_transpose",
     "convolve",
     "correlate",
+    "deconvolve",
     "downsample",
     "explain",
     "filters",
@@ -69,14 +76,18 @@ __all__ = [
 ]
 
 
-# Imported when they are asked for.
+# Imported when they are asked for: modules, and names of modules.
 MODULES = ("filters", "geometry", "grad")
+NAMES = {"Stream": "stream", "deconvolve": "deconvolve"}
 
 
 def __getattr__(name: str) -> object:
     """Sub-modules, and the version, whose reader takes longer to import than this package."""
     if name in MODULES:
         return import_module(f"convops.api.{name}")
+    if name in NAMES:
+        globals()[name] = found = getattr(import_module(f"convops.api.{NAMES[name]}"), name)
+        return found
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""Command line: ``python -m convops demo | info | explain``.
+"""Command line: ``python -m convops demo | info | explain``; ``explain --theorem`` is a lesson.
 
 Exit codes: 0 done; 1 an optional package is missing or a file cannot be written; 2 wrong arguments.
 """
@@ -19,7 +19,7 @@ import convops
 SIGNAL, POOLS = ("convolve", "correlate"), ("max_pool", "avg_pool")
 PER_AXIS = "one for all (2), one each (1,2) or a pair of sides each (0:1,2:2); negative ones: --padding=-1"
 
-NOT_PASSED = {"run", "parser", "json", "op", "input", "dtype"}
+NOT_PASSED = {"run", "parser", "json", "op", "input", "dtype", "theorem", "png"}
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -59,8 +59,8 @@ def _command(commands: Any, name: str, run: Run, text: str) -> argparse.Argument
 def _add_problem(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of every operation; only those that were given are passed on."""
     parser.argument_default = argparse.SUPPRESS
-    parser.add_argument("op", choices=("conv", *SIGNAL, *POOLS), help="operation")
-    parser.add_argument("--input", type=_shape, required=True, metavar="SHAPE", help="such as 1,256,56,56")
+    parser.add_argument("op", nargs="?", default=None, choices=("conv", *SIGNAL, *POOLS), help="operation")
+    parser.add_argument("--input", type=_shape, metavar="SHAPE", help="such as 1,256,56,56; required with an operation")
     parser.add_argument("--weight", "--kernel", type=_shape, metavar="SHAPE", help="such as 256,256,3,3")
     parser.add_argument("--dtype", default="float32", help="of input and weight (%(default)s)")
     parser.add_argument("--mode", help="full, same or valid (convolve, correlate)")
@@ -76,6 +76,9 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
         others.add_argument(f"--{name}", type=float, metavar="VALUE")
     for name in ("ceil-mode", "count-include-pad"):
         others.add_argument(f"--{name}", action="store_true")
+    lesson = parser.add_argument_group("lesson", "instead of an operation")
+    lesson.add_argument("--theorem", action="store_true", help="the convolution theorem on worked examples")
+    lesson.add_argument("--png", metavar="FILE", help="a plot of the first (matplotlib)")
 
 
 def _count(text: str) -> int:
@@ -140,11 +143,26 @@ def _indented(facts: dict[str, Any], depth: int = 0) -> list[str]:
 
 
 def _explain(args: argparse.Namespace) -> int:
+    if "theorem" in args:
+        return _theorem(args)
+    if args.op is None or "input" not in args or "png" in args:
+        args.parser.error("an operation and --input SHAPE are required, or --theorem, which --png goes with")
     try:
         plan = _plan(args)
     except (TypeError, ValueError, OverflowError, MemoryError) as error:
         args.parser.exit(2, f"{args.parser.prog}: {error}\n")
     print(_json(_facts(plan)) if args.json else plan.explain())
+    return 0
+
+
+def _theorem(args: argparse.Namespace) -> int:
+    given = vars(args).keys() - NOT_PASSED | vars(args).keys() & {"input"}
+    if given or args.op:
+        args.parser.error(f"--theorem has examples of its own, it takes no {min(given, default=args.op)}")
+    from convops.demo import theorem
+
+    proofs = theorem.run(vars(args).get("png"))
+    print(_json([proof.as_dict() for proof in proofs]) if args.json else "\n\n".join(map(str, proofs)))
     return 0
 
 
@@ -172,5 +190,5 @@ def _facts(plan: convops.Plan) -> dict[str, Any]:
     return {**answers, "output_shape": plan.output_shape, "workspace_bytes": plan.workspace_bytes}
 
 
-def _json(facts: dict[str, Any]) -> str:
+def _json(facts: Any) -> str:
     return json.dumps(facts, indent=2, default=str)

@@ -9,6 +9,8 @@ Data flows one way here too::
     sheet.py        the contact sheet
     report.py       the printed table
 
+Beside it, `theorem.py` explains the convolution theorem on small examples.
+
 Only names of ``import convops`` are used: everything shown here is open to any user.
 """
 

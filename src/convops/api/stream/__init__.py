@@ -1,0 +1,14 @@
+"""Filters for signals that come in blocks: `Stream`.
+
+stream.py      what users call: blocks in, outputs out, locking, copies
+settings.py    those arguments, checked
+engine.py      samples in, samples out: what is kept between blocks
+tape.py        the samples that are still needed
+ways.py        how outputs are computed: any count of them, or tiles on a grid
+partitions.py  long kernels with short latency
+choice.py      which of the ways it is
+"""
+
+from convops.api.stream.stream import Stream
+
+__all__ = ["Stream"]
