@@ -6,6 +6,7 @@ from convops.backends.base import Backend
 from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
+from convops.backends.integer import Integer
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
@@ -21,9 +22,12 @@ from convops.backends.winograd import Winograd
 EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexParts(), Phases())
 
+DIRECT = Rewriting(Direct(), EXACT)
+
 BACKENDS: tuple[Backend, ...] = (
-    Rewriting(Direct(), EXACT),
+    DIRECT,
     Rewriting(Im2col(), EXACT),
+    Rewriting(Integer(DIRECT), (Phases(),)),
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),

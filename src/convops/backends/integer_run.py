@@ -1,0 +1,117 @@
+"""Running a convolution of integers: packed words, scratch memory, the launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from convops.backends.base import Array, Machine, Runner
+from convops.backends.integer_tiling import Cut
+from convops.backends.integer_weights import BLOCK_STEPS, offsets, pack
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.rewrites.ranges import sum_range
+from convops.backends.threads import useful_workers
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.kernels.scratch import Workspace
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import ACTIVATIONS
+
+
+class IntegerRunner:
+    """One problem with its weights, callable from many threads."""
+
+    def __init__(
+        self,
+        problem: ConvProblem,
+        sizes: Cut,
+        machine: Machine,
+        w: Array,
+        bias: Array | None,
+        otherwise: Callable[[], Runner],
+    ) -> None:
+        self._problem, self._cut, self._otherwise = problem, sizes, otherwise
+        self._possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
+        self._packed = pack(problem, w, sizes.code, sizes.width, sizes.lanes)
+        self._bias = offsets(problem, w, bias, sizes.code, sizes.width)
+        self._seconds = sizes.seconds(problem, machine)
+        self._scratch = sizes.scratch()
+        self._launch = self._make_launch()
+        self._load = isa.words.load_address(problem.types.x, sizes.code.items)
+        self._memory = Workspace()
+
+    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+        exact = add is None or self._possible.with_added(add).is_exact
+        if not (exact and self._run(x, out, workers, add)):
+            self._otherwise()(x, out, workers, **({} if add is None else {"add": add}))
+
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None) -> bool:
+        size = self._cut.tiles * len(x)
+        workers = useful_workers(workers, size, self._seconds * len(x))
+        scratch = self._memory.borrow(self._scratch[3] * workers)
+        try:
+            return self._launch(
+                x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")),
+                out,
+                images=len(x),
+                weights=self._packed,
+                bias=self._bias,
+                add=None if add is None else add.astype(np.float64),
+                scratch=scratch,
+                workers=workers,
+                load=self._load,
+            )
+        finally:
+            self._memory.give_back(scratch)
+
+    def _make_launch(self) -> Launch:
+        problem, sizes = self._problem, self._cut
+        block, halo, listed, stride = self._scratch
+        return Launch(
+            isa.integer,
+            "integer_f64" if sizes.code.is_wide else "integer_i32",
+            kernel_axes(problem.axes, sizes.shape),
+            tiles=sizes.tiles,
+            chunk=CHUNK_SECONDS / self._seconds,
+            turned=isa.micro_integer.table(sizes.code.items),
+            fill=self._fill(),
+            activation=ACTIVATIONS.index(problem.epilogue.activation),
+            constants=problem.epilogue.constants,
+            scratch_stride=stride,
+            scratch_line=block,
+            scratch_columns=halo,
+            scratch_offsets=listed,
+            groups=problem.groups,
+            channels=problem.group_channels,
+            rows=problem.group_rows,
+            panel_rows=sizes.width,
+            panel_unit=sizes.lanes,
+            panel_columns=isa.micro_channels.most_pixels(),
+            tile_panels=-(-problem.group_rows // sizes.width),
+            block_channels=sizes.block,
+            block_steps=sizes.code.steps if sizes.code.is_wide else BLOCK_STEPS,
+            halo_gap=sizes.gap,
+            pixels_first=sizes.pixels_first,
+            word_items=sizes.code.items,
+            limbs=sizes.code.limbs,
+            limb_ratio=float(sizes.code.ratio),
+            **self._store(),
+        )
+
+    def _store(self) -> dict[str, int]:
+        """How sums reach the result: as they are, through a check of 32-bit sums, or through doubles."""
+        problem, narrow = self._problem, 0
+        result, epilogue = problem.types.result, problem.epilogue
+        if not (self._cut.code.is_wide or epilogue.has_add) and epilogue.activation in (None, "relu"):
+            if result in ("int32", "uint32") and self._possible.fits(result):
+                return {}
+            narrow = isa.words.narrow_address(result)
+        policy = POLICIES.index(epilogue.policy) if epilogue.policy in POLICIES else 0
+        return {"cast": isa.convert.cast_address(result, 8), "narrow": narrow, "policy": policy}
+
+    def _fill(self) -> bytes:
+        code = self._cut.code
+        item = np.array([self._problem.fill + code.offset] * code.items)
+        return item.astype(np.uint8 if code.items == 4 else np.int16).tobytes()
