@@ -10,6 +10,7 @@ from convops.backends.integer_run import IntegerRunner
 from convops.backends.integer_tiling import Cut, cut
 from convops.backends.integer_weights import encoding, likely_encoding
 from convops.backends.lowering import RANK
+from convops.backends.rewrites.ranges import sum_range
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -56,14 +57,16 @@ class Integer(Backend):
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        code = encoding(problem, w, bias)
+        possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
+        code = encoding(problem, w, possible)
         if code is None:
             return self.otherwise.prepare(problem, w, bias, machine)
         weights, offsets = w.copy(), None if bias is None else bias.copy()
         return IntegerRunner(
             problem,
             cut(problem, machine, code),
-            machine,
+            cut(problem, machine, code).seconds(problem, machine),
+            possible,
             weights,
             offsets,
             lambda: self.otherwise.prepare(problem, weights, offsets, machine),

@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from convops.backends.base import Array, Machine, Runner
+from convops.backends.base import Array, Runner
 from convops.backends.integer_tiling import Cut
 from convops.backends.integer_weights import BLOCK_STEPS, offsets, pack
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
-from convops.backends.rewrites.ranges import sum_range
+from convops.backends.rewrites.ranges import Range
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.scratch import Workspace
-from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 
@@ -27,16 +26,16 @@ class IntegerRunner:
         self,
         problem: ConvProblem,
         sizes: Cut,
-        machine: Machine,
+        seconds: float,
+        possible: Range,
         w: Array,
         bias: Array | None,
         otherwise: Callable[[], Runner],
     ) -> None:
         self._problem, self._cut, self._otherwise = problem, sizes, otherwise
-        self._possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
+        self._seconds, self._possible = seconds, possible
         self._packed = pack(problem, w, sizes.code, sizes.width, sizes.lanes)
         self._bias = offsets(problem, w, bias, sizes.code, sizes.width)
-        self._seconds = sizes.seconds(problem, machine)
         self._scratch = sizes.scratch()
         self._launch = self._make_launch()
         self._load = isa.words.load_address(problem.types.x, sizes.code.items)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
-
 import numpy as np
 
 from convops.backends.base import Array
-from convops.backends.rewrites.ranges import Range, range_of, sum_range
+from convops.backends.rewrites.ranges import Range, range_of
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -45,9 +43,8 @@ def likely_encoding(problem: ConvProblem) -> Encoding:
     return Encoding(items, 0, 1 if narrow else 2, 0 if narrow else 1 << 10, BLOCK_STEPS if narrow else LEAST_STEPS)
 
 
-def encoding(problem: ConvProblem, w: Array, bias: Array | None) -> Encoding | None:
-    """One that is exact whatever x holds; None where sums may leave what doubles add without rounding."""
-    possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
+def encoding(problem: ConvProblem, w: Array, possible: Range) -> Encoding | None:
+    """One that is exact for these possible sums; None where doubles may round them."""
     if possible.largest >= EXACT:
         return None
     weights, bytes_ = range_of(w), _item_bytes(problem)
@@ -67,7 +64,18 @@ def encoding(problem: ConvProblem, w: Array, bias: Array | None) -> Encoding | N
 def pack(problem: ConvProblem, w: Array, code: Encoding, width: int, lanes: int) -> Array:
     """Limb, group, panel of `width` rows, block of words, tap, word, row, item."""
     limbs = [w] if code.limbs == 1 else _split(w, code.ratio.bit_length() - 1)
-    return np.concatenate([_pack_limb(problem, limb, code, width, lanes) for limb in limbs])
+    words, taps = -(-problem.group_channels // code.items), prod(problem.window)
+    tall = -(-problem.group_rows // lanes) * lanes
+    packed = np.empty((code.limbs, problem.groups, tall * words * taps * code.items), _limb_dtype(code.items))
+    for limb, to in zip(limbs, packed, strict=True):
+        rows = _padded(limb.reshape(problem.groups, problem.group_rows, -1, taps), tall, words * code.items)
+        rows = rows.reshape(problem.groups, tall, words, code.items, taps)
+        whole = tall // width * width
+        split = whole * words * taps * code.items
+        for part, place, height in ((rows[:, :whole], to[:, :split], width), (rows[:, whole:], to[:, split:], tall - whole)):
+            if part.size:
+                _pack_panels(part, place, height, block_words(problem, code))
+    return packed
 
 
 def offsets(problem: ConvProblem, w: Array, bias: Array | None, code: Encoding, width: int) -> Array:
@@ -102,29 +110,29 @@ def _steps(loudest: int) -> int:
 
 def _split(w: Array, bits: int) -> list[Array]:
     """w = sum of limb[i] 2^(bits i), each limb in [-2^(bits - 1), 2^(bits - 1))."""
-    limbs: list[Any] = []
-    rest, half = w.astype(np.int64), 1 << (bits - 1)
-    while range_of(rest) != Range(0, 0, 0) or not limbs:
-        limbs.append(((rest + half) & (2 * half - 1)) - half)
+    limbs: list[Array] = []
+    rest, half = w.astype(np.int32 if w.dtype.itemsize <= 2 else np.int64), 1 << (bits - 1)
+    while rest.any() or not limbs:
+        limbs.append((((rest + half) & (2 * half - 1)) - half).astype(np.int16))
         rest = (rest - limbs[-1]) >> bits
     return limbs
 
 
-def _pack_limb(problem: ConvProblem, w: Array, code: Encoding, width: int, lanes: int) -> Array:
-    rows, channels, taps = problem.group_rows, problem.group_channels, prod(problem.window)
-    words, tall = -(-channels // code.items), -(-rows // lanes) * lanes
-    padded = np.zeros((problem.groups, tall, words * code.items, taps), _limb_dtype(code.items))
-    padded[:, :rows, :channels] = w.reshape(problem.groups, rows, channels, taps)
-    whole = tall // width * width
-    panels = [padded[:, :whole].reshape(problem.groups, -1, width, words, code.items, taps)]
-    if tall > whole:
-        panels.append(padded[:, whole:].reshape(problem.groups, 1, -1, words, code.items, taps))
-    parts = [_pack_panels(panel, block_words(problem, code)) for panel in panels if panel.size]
-    return np.concatenate(parts, axis=1).reshape(-1)
+def _padded(rows: Array, tall: int, channels: int) -> Array:
+    """With zeros for the rows and channels that fill the last panel and the last word."""
+    if rows.shape[1:3] == (tall, channels):
+        return rows
+    padded = np.zeros((len(rows), tall, channels, rows.shape[3]), rows.dtype)
+    padded[:, : rows.shape[1], : rows.shape[2]] = rows
+    return padded
 
 
-def _pack_panels(panels: Array, block: int) -> Array:
-    groups, count, height, words, items, taps = panels.shape
-    blocks = [panels[:, :, :, c : c + block].transpose(0, 1, 5, 3, 2, 4) for c in range(0, words, block)]
-    whole = np.concatenate([b.reshape(groups, count, -1) for b in blocks], axis=2)
-    return whole.reshape(groups, count * height * words * items * taps)
+def _pack_panels(rows: Array, to: Array, height: int, block: int) -> None:
+    """Panels of one height, (groups, rows, words, items, taps), into what lies behind each other."""
+    groups, tall, words, items, taps = rows.shape
+    panels = rows.reshape(groups, tall // height, height, words, items, taps).transpose(0, 1, 5, 3, 2, 4)
+    each = to.reshape(groups, tall // height, -1)
+    for c in range(0, words, block):
+        count, one = min(block, words - c), taps * height * items
+        place = each[:, :, c * one : (c + count) * one].reshape(groups, -1, taps, count, height, items)
+        place[...] = panels[:, :, :, c : c + count]

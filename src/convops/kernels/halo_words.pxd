@@ -19,6 +19,9 @@ cdef inline void copy_pixels(const Args* a, uint32_t* to, const char* pixels, Py
     if rest == 0 and a.halo_gap == 0 and step == whole * word:
         load(pixels, word, a.x.channel, a.word_items, <char*> to, count * whole)
         return
+    if words == 1:
+        load(pixels, step, a.x.channel, a.channels, <char*> to, count)
+        return
     for j in range(count):
         load(pixels + j * step, word, a.x.channel, a.word_items, <char*> (to + j * words), whole)
         if rest:

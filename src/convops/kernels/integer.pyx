@@ -16,6 +16,9 @@ from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.store_words cimport LINE, Sum, store_panel
 from convops.kernels.tile cimport Tile, ceil_div, locate_box, minimum, packed_row, panel_height
 
+cdef enum:
+    SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
+
 
 cdef inline void list_offsets(const Args* a, Input* input, Py_ssize_t* offsets, Py_ssize_t words) noexcept nogil:
     """Bytes from a pixel to what each step of a reduction block reads: taps, words inside."""
@@ -112,14 +115,43 @@ cdef inline void compute_panel(const Args* a, const Tile* t, Input* input, Py_ss
     store_panel(a, t, t.group * a.rows + first, minimum(height, a.rows - first), height, <Sum*> scratch, <Sum*> block)
 
 
+cdef inline void compute_panels(const Args* a, const Tile* t, Input* input, char* scratch,
+                                const Sum* tag) noexcept nogil:
+    cdef Py_ssize_t panel
+    for panel in range(t.panel_begin, t.panel_end):
+        compute_panel(a, t, input, panel, scratch, tag)
+
+
+cdef inline void compute_lines(const Args* a, const Tile* t, Input* input, char* scratch,
+                               const Sum* tag) noexcept nogil:
+    """A few lines at a time, whose sums stay in the first-level cache until they are stored."""
+    cdef Tile s = t[0]
+    cdef const char* first = input.first
+    cdef Py_ssize_t lines = ceil_div(SEGMENT_RUNS * a.panel_columns, t.extent[2]), i, j
+    s.extent[0] = 1
+    for i in range(t.extent[0]):
+        j = 0
+        while j < t.extent[1]:
+            s.origin[0], s.origin[1], s.extent[1] = t.origin[0] + i, t.origin[1] + j, minimum(lines, t.extent[1] - j)
+            input.first = first + i * input.hop[0] + j * input.hop[1]
+            compute_panels(a, &s, input, scratch, tag)
+            j = j + lines
+
+
+cdef inline bint is_one_block(const Args* a) noexcept nogil:
+    cdef Py_ssize_t words = ceil_div(a.channels, a.word_items)
+    return a.limbs == 1 and words * a.axis[0].window * a.axis[1].window * a.axis[2].window <= a.block_steps
+
+
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Sum* tag) noexcept nogil:
     cdef Tile t
     cdef Input input
-    cdef Py_ssize_t panel
     locate_box(a, number, &t)
     copy_words(a, &t, <uint32_t*> (scratch + a.scratch_columns), &input)
-    for panel in range(t.panel_begin, t.panel_end):
-        compute_panel(a, &t, &input, panel, scratch, tag)
+    if is_one_block(a):
+        compute_lines(a, &t, &input, scratch, tag)
+    else:
+        compute_panels(a, &t, &input, scratch, tag)
 
 
 cdef inline void run(const Args* a, const Sum* tag) noexcept nogil:

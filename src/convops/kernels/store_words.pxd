@@ -1,6 +1,7 @@
 # Storing sums of integers, whose channels lie together: 32 bits wide, or as doubles where more bits may be needed.
 # Start reading at `store_panel`, which `integer.pyx` calls.
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
 
 from convops.kernels.abi cimport RELU, Args
 from convops.kernels.simd cimport VECTOR_BYTES
@@ -28,7 +29,9 @@ cdef inline void finish_words(const Args* a, int32_t* sums, char* out, Py_ssize_
     if a.epilogue.activation == RELU and add == NULL:
         for j in range(count):
             sums[j] = sums[j] if sums[j] > 0 else 0
-    if stores_plainly(a):
+    if stores_plainly(a) and step == sizeof(int32_t):
+        memcpy(out, sums, count * sizeof(int32_t))
+    elif stores_plainly(a):
         for j in range(count):
             (<int32_t*> (out + j * step))[0] = sums[j]
     elif a.narrow == NULL or not a.narrow(<const char*> sums, out, step, count):

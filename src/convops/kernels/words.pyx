@@ -42,32 +42,39 @@ cdef inline Part part_of(const char* address, const Item* tag, const Part* kind)
         return <Part> item
 
 
-cdef void load(const Item* items, Py_ssize_t step, Py_ssize_t channel, Py_ssize_t valid, Part* to,
-               Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t parts = 4 // sizeof(Part), j, c
-    cdef const char* address = <const char*> items
-    cdef uint32_t word
-    if valid == parts and channel == sizeof(Item) and step == parts * <Py_ssize_t> sizeof(Item):
-        for j in range(count * parts):
-            to[j] = part_of(address + j * <Py_ssize_t> sizeof(Item), items, to)
-    elif valid == parts and step == sizeof(Item):
-        for j in range(count):
-            word = 0
-            for c in range(4 // <Py_ssize_t> sizeof(Part)):
-                word = word | (bits_of(part_of(address + j * <Py_ssize_t> sizeof(Item) + c * channel, items, to))
-                               << (8 * <Py_ssize_t> sizeof(Part) * c))
-            (<uint32_t*> to)[j] = word
-    else:
-        for j in range(count):
-            for c in range(parts):
-                to[j * parts + c] = part_of(address + j * step + c * channel, items, to) if c < valid else 0
-
-
 cdef inline uint32_t bits_of(Part part) noexcept nogil:
     if Part is uint8_t:
         return part
     else:
         return <uint16_t> part
+
+
+cdef void load(const Item* items, Py_ssize_t step, Py_ssize_t channel, Py_ssize_t valid, Part* to,
+               Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t parts = 4 // sizeof(Part), j, c
+    cdef const char* address = <const char*> items
+    cdef const char* lines[4]
+    cdef uint32_t word
+    if valid == parts and channel == sizeof(Item) and step == parts * <Py_ssize_t> sizeof(Item):
+        for j in range(count * parts):
+            to[j] = part_of(address + j * <Py_ssize_t> sizeof(Item), items, to)
+        return
+    # Weights of channels that do not exist are zero, so that any item may stand for them.
+    for c in range(4):
+        lines[c] = address + (c * channel if c < valid else 0)
+    if step == sizeof(Item):
+        for j in range(count):
+            word = 0
+            for c in range(4 // <Py_ssize_t> sizeof(Part)):
+                word = word | (bits_of(part_of(lines[c] + j * <Py_ssize_t> sizeof(Item), items, to))
+                               << (8 * <Py_ssize_t> sizeof(Part) * c))
+            (<uint32_t*> to)[j] = word
+        return
+    for j in range(count):
+        word = 0
+        for c in range(4 // <Py_ssize_t> sizeof(Part)):
+            word = word | bits_of(part_of(lines[c] + j * step, items, to)) << (8 * <Py_ssize_t> sizeof(Part) * c)
+        (<uint32_t*> to)[j] = word
 
 
 cdef bint narrow(const int32_t* sums, Result* out, Py_ssize_t step, Py_ssize_t count) noexcept nogil:

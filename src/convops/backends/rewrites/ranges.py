@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,11 @@ def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, 
         positive = negative = [0] * problem.out_channels
     else:
         small = range_of(w).largest * problem.products < 2**62
-        rows = w.reshape(len(w), -1).astype(np.int64 if small else object)
-        positive, negative = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
+        rows = w.reshape(len(w), -1)
+        rows = rows.astype(object) if not small else rows.view(np.uint8) if rows.dtype == bool else rows
+        wide: Any = np.int64 if small else object
+        # Only the sums are wide, so that no copy is.
+        positive, negative = (part(rows, 0).sum(axis=1, dtype=wide) for part in (np.maximum, np.minimum))
     offsets = [0] * problem.out_channels if bias is None else [int(b) for b in bias]
     ends = [
         (
