@@ -12,15 +12,15 @@ from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
 from convops.backends.reference_pool import ReferencePool
 from convops.backends.rewrites.base import Rewriting
-from convops.backends.rewrites.complex import ComplexParts
+from convops.backends.rewrites.complex import ComplexChannels, ComplexParts
 from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
 
-EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
-SMOOTH = (ComplexParts(), Phases())
+EXACT = (ComplexChannels(), ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
+SMOOTH = (ComplexChannels(), ComplexParts(), Phases())
 
 DIRECT = Rewriting(Direct(), EXACT)
 
