@@ -37,8 +37,8 @@ class Integer(Backend):
             return f"computes sums of integers, not {problem.dtype}"
         if problem.types.x not in ITEMS:
             return f"reads integers of 8 and 16 bits, not {problem.types.x}"
-        if not _is_stored(problem.types.result):
-            return f"stores integers and narrow floats, not {problem.types.result}"
+        if not dtypes.is_integer(problem.types.result):
+            return f"stores integers, not {problem.types.result}"
         if len(problem.axes) > RANK:
             return f"at most {RANK} spatial axes, not {len(problem.axes)}"
         return _misses(problem)
@@ -75,10 +75,6 @@ class Integer(Backend):
 
 def _likely(problem: ConvProblem, machine: Machine) -> Cut:
     return cut(problem, machine, likely_encoding(problem))
-
-
-def _is_stored(result: str) -> bool:
-    return dtypes.is_integer(result) or (result in dtypes.UNIT_ROUNDOFF and result != "float64")
 
 
 def _misses(problem: ConvProblem) -> str | None:

@@ -58,12 +58,12 @@ def encoding(problem: ConvProblem, w: Array, possible: Range) -> Encoding | None
     if weights.fits(_limb_dtype(items)) and steps >= LEAST_STEPS:
         return Encoding(items, offset, 1, 1, steps)
     bits = 16 if bytes_ == 1 else 10
-    return Encoding(items, offset, len(_split(w, bits)), 1 << bits, _steps(loudest << (bits - 1)))
+    return Encoding(items, offset, limb_count(w, bits), 1 << bits, _steps(loudest << (bits - 1)))
 
 
 def pack(problem: ConvProblem, w: Array, code: Encoding, width: int, lanes: int) -> Array:
     """Limb, group, panel of `width` rows, block of words, tap, word, row, item."""
-    limbs = [w] if code.limbs == 1 else _split(w, code.ratio.bit_length() - 1)
+    limbs = [w] if code.limbs == 1 else split(w, code.ratio.bit_length() - 1)
     words, taps = -(-problem.group_channels // code.items), prod(problem.window)
     tall = -(-problem.group_rows // lanes) * lanes
     packed = np.empty((code.limbs, problem.groups, tall * words * taps * code.items), _limb_dtype(code.items))
@@ -71,8 +71,11 @@ def pack(problem: ConvProblem, w: Array, code: Encoding, width: int, lanes: int)
         rows = _padded(limb.reshape(problem.groups, problem.group_rows, -1, taps), tall, words * code.items)
         rows = rows.reshape(problem.groups, tall, words, code.items, taps)
         whole = tall // width * width
-        split = whole * words * taps * code.items
-        for part, place, height in ((rows[:, :whole], to[:, :split], width), (rows[:, whole:], to[:, split:], tall - whole)):
+        end = whole * words * taps * code.items
+        for part, place, height in (
+            (rows[:, :whole], to[:, :end], width),
+            (rows[:, whole:], to[:, end:], tall - whole),
+        ):
             if part.size:
                 _pack_panels(part, place, height, block_words(problem, code))
     return packed
@@ -87,6 +90,30 @@ def offsets(problem: ConvProblem, w: Array, bias: Array | None, code: Encoding, 
         total[: problem.out_channels] -= code.offset * w.reshape(len(w), -1).sum(axis=1, dtype=np.int64)
     # Sums of 32 bits wrap around, and so may what is added to them.
     return total.astype(np.float64) if code.is_wide else total.astype(np.uint32).view(np.int32)
+
+
+def split(w: Array, bits: int) -> list[Array]:
+    """w = sum of limb[i] 2^(bits i), each limb in [-2^(bits - 1), 2^(bits - 1))."""
+    limbs: list[Array] = []
+    rest, half = w.astype(np.int32 if w.dtype.itemsize <= 2 else np.int64), 1 << (bits - 1)
+    while rest.any() or not limbs:
+        limbs.append((((rest + half) & (2 * half - 1)) - half).astype(np.int16))
+        rest = (rest - limbs[-1]) >> bits
+    return limbs
+
+
+def limb_count(w: Array, bits: int) -> int:
+    """How many limbs that makes: so many reach `most` to the right of zero, and one further to the left."""
+    low, high, _ = range_of(w)
+    count, most = 1, (1 << (bits - 1)) - 1
+    while not -most * _ones(count, bits) - _ones(count, bits) <= low <= high <= most * _ones(count, bits):
+        count += 1
+    return count
+
+
+def _ones(count: int, bits: int) -> int:
+    """1 + 2^bits + ... of `count` summands."""
+    return ((1 << (bits * count)) - 1) // ((1 << bits) - 1)
 
 
 def block_words(problem: ConvProblem, code: Encoding) -> int:
@@ -106,16 +133,6 @@ def _limb_dtype(items: int) -> str:
 def _steps(loudest: int) -> int:
     """Words whose sum fits into 32 bits, if each is at most this."""
     return min(BLOCK_STEPS, (2**31 - 1) // max(loudest, 1))
-
-
-def _split(w: Array, bits: int) -> list[Array]:
-    """w = sum of limb[i] 2^(bits i), each limb in [-2^(bits - 1), 2^(bits - 1))."""
-    limbs: list[Array] = []
-    rest, half = w.astype(np.int32 if w.dtype.itemsize <= 2 else np.int64), 1 << (bits - 1)
-    while rest.any() or not limbs:
-        limbs.append((((rest + half) & (2 * half - 1)) - half).astype(np.int16))
-        rest = (rest - limbs[-1]) >> bits
-    return limbs
 
 
 def _padded(rows: Array, tall: int, channels: int) -> Array:
