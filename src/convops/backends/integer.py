@@ -24,7 +24,7 @@ class Integer(Backend):
     """Products of 8 or 16 bits, sums of 32 bits; exact whatever the values.
 
     Sums of 32 bits wrap around, so that one which fits into them in the end is right. Where the weights do not prove
-    that, reduction blocks of which each fits are added up as doubles, and weights too large for that are cut into limbs.
+    that, reduction blocks of which each fits are added up as doubles; weights too large for that are cut into limbs.
     Where doubles would round, and to name the first result that does not fit, `otherwise` computes.
     """
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
+
 import numpy as np
 
 from convops.backends.base import Array
@@ -95,7 +97,8 @@ def offsets(problem: ConvProblem, w: Array, bias: Array | None, code: Encoding, 
 def split(w: Array, bits: int) -> list[Array]:
     """w = sum of limb[i] 2^(bits i), each limb in [-2^(bits - 1), 2^(bits - 1))."""
     limbs: list[Array] = []
-    rest, half = w.astype(np.int32 if w.dtype.itemsize <= 2 else np.int64), 1 << (bits - 1)
+    half = 1 << (bits - 1)
+    rest: Any = w.astype(np.int32 if w.dtype.itemsize <= 2 else np.int64)
     while rest.any() or not limbs:
         limbs.append((((rest + half) & (2 * half - 1)) - half).astype(np.int16))
         rest = (rest - limbs[-1]) >> bits

@@ -277,4 +277,3 @@ def table(int items):
 def widest():
     """Channels per word up to which this level has one multiply-add for all of them."""
     return <int> WIDEST
-
