@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array
-from convops.backends.rewrites.ranges import Range, range_of
+from convops.backends.lowering import kernel_axes
+from convops.backends.rewrites.ranges import Range, range_of, row_sums
 from convops.kernels import isa
+from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
 
 # Steps of a reduction block whose weights stay in the first-level cache.
 BLOCK_STEPS = 256
@@ -68,19 +72,33 @@ def pack(problem: ConvProblem, w: Array, code: Encoding, width: int, lanes: int)
     limbs = [w] if code.limbs == 1 else split(w, code.ratio.bit_length() - 1)
     words, taps = -(-problem.group_channels // code.items), prod(problem.window)
     tall = -(-problem.group_rows // lanes) * lanes
-    packed = np.empty((code.limbs, problem.groups, tall * words * taps * code.items), _limb_dtype(code.items))
+    packed = np.empty((code.limbs, problem.groups * tall * words * taps * code.items), _limb_dtype(code.items))
+    launch = _packing(problem, code, width, lanes)
     for limb, to in zip(limbs, packed, strict=True):
-        rows = _padded(limb.reshape(problem.groups, problem.group_rows, -1, taps), tall, words * code.items)
-        rows = rows.reshape(problem.groups, tall, words, code.items, taps)
-        whole = tall // width * width
-        end = whole * words * taps * code.items
-        for part, place, height in (
-            (rows[:, :whole], to[:, :end], width),
-            (rows[:, whole:], to[:, end:], tall - whole),
-        ):
-            if part.size:
-                _pack_panels(part, place, height, block_words(problem, code))
+        # Bytes stay bytes: the kernel widens them.
+        kind = "int8" if limb.dtype == np.int8 else _limb_dtype(code.items)
+        load = isa.words.weights_address(kind, code.items)
+        launch(limb.astype(kind, copy=False), to[None, :], load=load)
     return packed
+
+
+@lru_cache(maxsize=256)
+def _packing(problem: ConvProblem, code: Encoding, width: int, lanes: int) -> Launch:
+    return Launch(
+        isa.words,
+        "pack_words",
+        kernel_axes(tuple(Axis(n, n, 1, 1, (0, 0), 1) for n in problem.window)),
+        tiles=problem.groups,
+        chunk=1.0,
+        groups=problem.groups,
+        channels=problem.group_channels,
+        rows=problem.group_rows,
+        panel_rows=width,
+        panel_unit=lanes,
+        tile_panels=-(-problem.group_rows // width),
+        block_channels=block_words(problem, code),
+        word_items=code.items,
+    )
 
 
 def offsets(problem: ConvProblem, w: Array, bias: Array | None, code: Encoding, width: int) -> Array:
@@ -89,7 +107,7 @@ def offsets(problem: ConvProblem, w: Array, bias: Array | None, code: Encoding, 
     if bias is not None:
         total[: problem.out_channels] = bias
     if code.offset and w.size:
-        total[: problem.out_channels] -= code.offset * w.reshape(len(w), -1).sum(axis=1, dtype=np.int64)
+        total[: problem.out_channels] -= code.offset * sum(row_sums(w))
     # Sums of 32 bits wrap around, and so may what is added to them.
     return total.astype(np.float64) if code.is_wide else total.astype(np.uint32).view(np.int32)
 
@@ -136,23 +154,3 @@ def _limb_dtype(items: int) -> str:
 def _steps(loudest: int) -> int:
     """Words whose sum fits into 32 bits, if each is at most this."""
     return min(BLOCK_STEPS, (2**31 - 1) // max(loudest, 1))
-
-
-def _padded(rows: Array, tall: int, channels: int) -> Array:
-    """With zeros for the rows and channels that fill the last panel and the last word."""
-    if rows.shape[1:3] == (tall, channels):
-        return rows
-    padded = np.zeros((len(rows), tall, channels, rows.shape[3]), rows.dtype)
-    padded[:, : rows.shape[1], : rows.shape[2]] = rows
-    return padded
-
-
-def _pack_panels(rows: Array, to: Array, height: int, block: int) -> None:
-    """Panels of one height, (groups, rows, words, items, taps), into what lies behind each other."""
-    groups, tall, words, items, taps = rows.shape
-    panels = rows.reshape(groups, tall // height, height, words, items, taps).transpose(0, 1, 5, 3, 2, 4)
-    each = to.reshape(groups, tall // height, -1)
-    for c in range(0, words, block):
-        count, one = min(block, words - c), taps * height * items
-        place = each[:, :, c * one : (c + count) * one].reshape(groups, -1, taps, count, height, items)
-        place[...] = panels[:, :, :, c : c + count]

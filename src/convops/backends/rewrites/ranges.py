@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.kernels import isa
+from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 EXACT = 2**53
+# What kernels sum; NumPy does the rest.
+SUMMED = ("int8", "uint8", "int16", "uint16")
 
 
 class Range(NamedTuple):
@@ -60,11 +65,8 @@ def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, 
         positive = negative = [0] * problem.out_channels
     else:
         small = range_of(w).largest * problem.products < 2**62
-        rows = w.reshape(len(w), -1)
-        rows = rows.astype(object) if not small else rows.view(np.uint8) if rows.dtype == bool else rows
-        wide: Any = np.int64 if small else object
-        # Only the sums are wide, so that no copy is.
-        positive, negative = (part(rows, 0).sum(axis=1, dtype=wide) for part in (np.maximum, np.minimum))
+        rows = w if small else w.astype(object)
+        positive, negative = row_sums(rows)
     offsets = [0] * problem.out_channels if bias is None else [int(b) for b in bias]
     ends = [
         (
@@ -77,6 +79,24 @@ def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, 
     if not ends:
         return Range(0, 0, 0)
     return Range(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends))
+
+
+def row_sums(w: Array) -> tuple[Array, Array]:
+    """Of the weights of each output channel that are positive, and of those that are negative."""
+    rows, name = w.reshape(len(w), -1), dtypes.name_of(w.dtype)
+    if name in SUMMED and rows.dtype.isnative:
+        sums = np.empty((len(rows), 2), np.int64)
+        rows = rows if rows.strides[1] == rows.itemsize else rows.copy()
+        _summing(name, *rows.shape)(rows, sums)
+        return sums[:, 0], sums[:, 1]
+    rows = rows.view(np.uint8) if rows.dtype == bool else rows
+    wide: Any = object if rows.dtype == object else np.int64
+    return np.maximum(rows, 0).sum(axis=1, dtype=wide), np.minimum(rows, 0).sum(axis=1, dtype=wide)
+
+
+@lru_cache(maxsize=256)
+def _summing(name: str, rows: int, items: int) -> Launch:
+    return Launch(isa.words, f"sum_rows_{name}", [], tiles=rows, chunk=1.0, channels=items)
 
 
 def widened_dtype(reach: Range) -> str:
