@@ -11,6 +11,7 @@ from support import digest, same_bits, same_values, to_first, to_last
 import convops
 from convops.backends import integer_weights
 from convops.backends.base import this_machine
+from convops.backends.integer_tiling import cut
 from convops.backends.rewrites.ranges import sum_range
 from convops.dispatch.registry import by_name
 from convops.kernels import isa
@@ -222,12 +223,29 @@ def test_dispatch_takes_it_for_layers():
     assert convops.plan("conv", x, np.ones((64, 1, 3, 3), np.int8), groups=64, dtype="int32").backend == "direct"
 
 
-def test_it_asks_for_the_memory_it_takes():
-    machine = this_machine()
-    for shape, layout in (((1, 300, 40, 41), "channels_first"), ((1, 40, 41, 300), "channels_last")):
-        x, w = np.zeros(shape, np.int16), np.zeros((64, 300, 3, 3), np.int16)
-        problem = convops.plan("conv", x, w, layout=layout, dtype="int64").problem
-        backend = by_name("conv", "integer")
-        code = integer_weights.likely_encoding(problem)
-        packed = integer_weights.pack(problem, w, integer_weights.Encoding(2, 0, 1, 0, 256), 32, 16)
-        assert packed.nbytes * code.limbs <= backend.workspace(problem, machine, 1)
+@pytest.mark.parametrize("items", ["int8", "uint8", "int16"])
+def test_transposed_and_stuffed(items):
+    rng = np.random.default_rng(4)
+    x, w = fill(rng, "any", (2, 6, 9, 8), items), fill(rng, "any", (6, 20, 3, 2), "int8")
+    got = convops.conv_transpose(x, w, stride=(2, 3), padding=1, dtype="int64", backend="integer")
+    wide = oracles.conv_transpose(x.astype(object), w.astype(object), stride=(2, 3), padding=1)
+    same_values(got, wide)
+    w = fill(rng, "any", (20, 6, 3, 2), "int8")
+    got = convops.conv(x, w, input_dilation=2, padding=1, dtype="int64", backend="integer")
+    same_values(got, exact(x, w, input_dilation=2, padding=1))
+
+
+@pytest.mark.parametrize("dtype", ITEMS)
+def test_no_weights_take_more_memory_than_it_asks_for(dtype):
+    machine, backend = this_machine(), by_name("conv", "integer")
+    x, largest = np.zeros((1, 300, 12, 13), dtype), integer_weights.EXACT // (dtypes.limits(dtype)[1] + 1) // 2701
+    for weight in (1, 127, 128, 2**15 - 1, 2**15, 2**31, largest):
+        w = np.full((64, 300, 3, 3), weight)
+        problem = convops.plan("conv", x, w, dtype="int64").problem
+        code = integer_weights.encoding(problem, w, sum_range(problem, w, None, dtypes.limits(dtype)))
+        assert code is None or code.limbs <= integer_weights.MOST_LIMBS
+        if code is not None:
+            sizes = cut(problem, machine, code)
+            packed = integer_weights.pack(problem, w, code, sizes.width, sizes.lanes)
+            assert packed.nbytes == sizes.weight_bytes(problem)
+            assert packed.nbytes + w.nbytes + sizes.scratch()[3] <= backend.workspace(problem, machine, 1)

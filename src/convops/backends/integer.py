@@ -8,7 +8,7 @@ from math import ceil, prod
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.integer_run import IntegerRunner
 from convops.backends.integer_tiling import Cut, cut
-from convops.backends.integer_weights import encoding, likely_encoding
+from convops.backends.integer_weights import encoding, likely_encoding, widest_encoding
 from convops.backends.lowering import RANK
 from convops.backends.rewrites.ranges import sum_range
 from convops.problem import dtypes
@@ -47,9 +47,10 @@ class Integer(Backend):
         return _likely(problem, machine).seconds(problem, machine)
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
-        chosen, item = _likely(problem, machine), dtypes.named(problem.types.result).itemsize
-        weights = problem.out_channels * problem.products
-        own = chosen.scratch()[3] * workers + chosen.weight_bytes(problem) + max(item, 8) * weights
+        # Any weights, themselves in 64 bits and packed in limbs.
+        cuts = [_likely(problem, machine), cut(problem, machine, widest_encoding())]
+        own = max(c.scratch()[3] for c in cuts) * workers + cuts[1].weight_bytes(problem)
+        own += 8 * problem.out_channels * problem.products
         return max(own, self.otherwise.workspace(problem, machine, workers))
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:

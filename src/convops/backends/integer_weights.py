@@ -22,6 +22,7 @@ from convops.problem.geometry import Axis
 BLOCK_STEPS = 256
 # Fewer steps between two additions to wide sums would show.
 LEAST_STEPS = 32
+MOST_LIMBS = 4
 # Doubles add integers below 2^53; twice, as the items may be moved by half of their range.
 EXACT = 2**51
 
@@ -47,6 +48,11 @@ def likely_encoding(problem: ConvProblem) -> Encoding:
     narrow = _item_bytes(problem) == 1
     items = isa.micro_integer.widest() if narrow else 2
     return Encoding(items, 0, 1 if narrow else 2, 0 if narrow else 1 << 10, BLOCK_STEPS if narrow else LEAST_STEPS)
+
+
+def widest_encoding() -> Encoding:
+    """That which takes the most memory: no weights of more limbs keep sums below EXACT."""
+    return Encoding(2, 0, MOST_LIMBS, 1 << 10, LEAST_STEPS)
 
 
 def encoding(problem: ConvProblem, w: Array, possible: Range) -> Encoding | None:
