@@ -51,7 +51,8 @@ def candidates(task: Task) -> Iterator[Candidate]:
     else:
         for name, layout in layouts.items():
             yield Candidate(name, partial(_conv, task, layout))
-            yield Candidate(f"{name} packed", partial(_packed_conv, task, layout), prepacked=True)
+            if not layer.dtype.startswith("complex"):
+                yield Candidate(f"{name} packed", partial(_packed_conv, task, layout), prepacked=True)
         if is_dense(layer):
             yield Candidate("linear", partial(_linear, task))
             yield Candidate("linear packed", partial(_packed_linear, task), prepacked=True)

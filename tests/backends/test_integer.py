@@ -249,3 +249,22 @@ def test_no_weights_take_more_memory_than_it_asks_for(dtype):
             packed = integer_weights.pack(problem, w, code, sizes.width, sizes.lanes)
             assert packed.nbytes == sizes.weight_bytes(problem)
             assert packed.nbytes + w.nbytes + sizes.scratch()[3] <= backend.workspace(problem, machine, 1)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "int32", "int64", "uint64", "bool"])
+@pytest.mark.parametrize("weight", [0, 1, "least", "greatest"])
+def test_ranges_of_sums(dtype, weight):
+    """Whatever the width of x, of the weights and of the bias; in Python's integers."""
+    low, high = dtypes.limits(dtype)
+    w = np.full((3, 2, 2, 2), {"least": low, "greatest": high}.get(weight, weight), dtype)
+    w[1, 0, 0, 0] = high // 3
+    problem = convops.plan("conv", np.zeros((1, 2, 3, 3), dtype), w, overflow="wrap").problem
+    for x in ((-5, 7), (0, 2**64 - 1), (-(2**63), 0)):
+        for bias in (None, np.array([1, -2, 2**62]), np.array([0, 1, 2**64 - 1], np.uint64)):
+            offsets = [0, 0, 0] if bias is None else [int(b) for b in bias]
+            rows = [[int(v) for v in row] for row in w.reshape(3, -1)]
+            least = min(sum(min(v * x[0], v * x[1]) for v in r) + min(b, 0) for r, b in zip(rows, offsets, strict=True))
+            most = max(sum(max(v * x[0], v * x[1]) for v in r) + max(b, 0) for r, b in zip(rows, offsets, strict=True))
+            loudest = max(abs(x[0]), x[1])
+            largest = max(sum(map(abs, r)) * loudest + abs(b) for r, b in zip(rows, offsets, strict=True))
+            assert tuple(sum_range(problem, w, bias, x)) == (least, most, largest)

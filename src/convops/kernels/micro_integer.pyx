@@ -77,22 +77,33 @@ cdef inlined multiply_step(int rows, int vectors, const char* x, Py_ssize_t step
                 acc[i * vectors + j] = dot_4(acc[i * vectors + j], item, column[j])
 
 
+cdef inlined clear(int rows, int vectors, Words* acc) noexcept nogil:
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            if Words is pairs:
+                acc[i * vectors + j] = NO_PAIRS
+            else:
+                acc[i * vectors + j] = NO_FOURS
+
+
+cdef inlined keep(int rows, int vectors, const Words* acc, Words* t, bint first) noexcept nogil:
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+
+
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                       const Py_ssize_t* offsets, Words* t, bint first, Py_ssize_t runs) noexcept nogil:
     # The loop over runs keeps the sums off the stack, as in `micro_channels.pyx`.
     cdef Words acc[28]
     cdef Py_ssize_t k, _
-    cdef int i
     for _ in range(runs):
-        for i in range(rows * vectors):
-            if Words is pairs:
-                acc[i] = NO_PAIRS
-            else:
-                acc[i] = NO_FOURS
+        clear(rows, vectors, acc)
         for k in range(steps):
             multiply_step(rows, vectors, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
-        for i in range(rows * vectors):
-            t[i] = acc[i] if first else t[i] + acc[i]
+        keep(rows, vectors, acc, t, first)
         x = x + rows * step
         t = t + rows * vectors
 

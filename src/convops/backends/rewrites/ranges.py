@@ -65,7 +65,7 @@ def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, 
         return Range(0, 0, 0)
     wide, loudest = range_of(w).largest * problem.products, max(-low, high)
     known = range_of(bias) if bias is not None else Range(0, 0, 0)
-    kind: Any = np.int64 if wide * loudest + known.largest < 2**62 else object
+    kind: Any = np.int64 if (wide + 1) * loudest + known.largest < 2**62 else object
     zeros = np.zeros(problem.out_channels, kind)
     positive, negative = row_sums(w if wide < 2**62 else w.astype(object)) if w.size else (zeros, zeros)
     positive, negative = positive.astype(kind, copy=False), negative.astype(kind, copy=False)
