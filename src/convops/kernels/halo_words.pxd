@@ -34,6 +34,14 @@ cdef inline void fill_words(const Args* a, uint32_t* to, Py_ssize_t count) noexc
         to[j] = (<const uint32_t*> a.fill)[0]
 
 
+cdef inline void copy_run(const Args* a, uint32_t* to, const char* pixels, Py_ssize_t step, Py_ssize_t valid,
+                          Py_ssize_t count) noexcept nogil:
+    if a.pixels_first:
+        copy_pixels(a, to, pixels, step, count)
+    else:
+        (<LoadWords> a.load)(pixels, step, a.x.channel, valid, <char*> to, count)
+
+
 cdef inline void copy_line(const Args* a, uint32_t* to, const char* line, Py_ssize_t position, Py_ssize_t stride,
                            Py_ssize_t valid, Py_ssize_t item, Py_ssize_t count) noexcept nogil:
     """`count` pixels from a padded position on: one word of each, or all where `item` words make a pixel."""
@@ -46,27 +54,37 @@ cdef inline void copy_line(const Args* a, uint32_t* to, const char* line, Py_ssi
         else:
             if axis.inner_begin <= position + j * stride < axis.inner_end:
                 run = minimum(count - j, (axis.inner_end - 1 - position) // stride + 1 - j)
-            if a.pixels_first:
-                copy_pixels(a, to + j * item, line + at * step, stride * step, run)
-            else:
-                (<LoadWords> a.load)(line + at * step, stride * step, a.x.channel, valid, <char*> (to + j), run)
+            copy_run(a, to + j * item, line + at * step, stride * step, valid, run)
         j = j + run
+
+
+cdef inline bint lies_inside(const Args* a, const Tile* t, int axis, Py_ssize_t count) noexcept nogil:
+    """Whether so many neighbours are all items of the input."""
+    cdef Py_ssize_t first = t.origin[axis] * a.axis[axis].stride
+    return (copied_stride(a, axis) == 1 and a.axis[axis].spacing == 1 and first >= a.axis[axis].inner_begin
+            and first + count <= a.axis[axis].inner_end)
 
 
 cdef inline void copy_box(const Args* a, const Tile* t, uint32_t* to, const char* image, Py_ssize_t valid,
                           Py_ssize_t item) noexcept nogil:
     """The halo line by line."""
-    cdef Py_ssize_t wide = halo_size(a, t, 2), i, j, d, h
+    cdef Py_ssize_t high = halo_size(a, t, 1), wide = halo_size(a, t, 2), i, j, d, h, lines = 1
+    if a.x.step[1] == wide * a.x.step[2] and lies_inside(a, t, 1, high) and lies_inside(a, t, 2, wide):
+        lines = high        # one piece of memory
     for i in range(halo_size(a, t, 0)):
         d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i * copied_stride(a, 0))
-        for j in range(halo_size(a, t, 1)):
+        j = 0
+        while j < high:
             h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j * copied_stride(a, 1))
             if d < 0 or h < 0:
                 fill_words(a, to, wide * item)
+            elif lines > 1:
+                copy_run(a, to, image + d * a.x.step[0] + h * a.x.step[1] + source(
+                    &a.axis[2], t.origin[2] * a.axis[2].stride) * a.x.step[2], a.x.step[2], valid, lines * wide)
             else:
                 copy_line(a, to, image + d * a.x.step[0] + h * a.x.step[1], t.origin[2] * a.axis[2].stride,
                           copied_stride(a, 2), valid, item, wide)
-            to = to + wide * item
+            to, j = to + lines * wide * item, j + lines
 
 
 cdef inline void copy_words(const Args* a, const Tile* t, uint32_t* to, Input* input) noexcept nogil:
