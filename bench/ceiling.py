@@ -48,7 +48,9 @@ class Ceiling:
         return max(self.reads)
 
     def peak_of(self, layer: Layer) -> float:
-        return self.peak * ITEM_BYTES["float32"] / ITEM_BYTES[layer.dtype]
+        """As many items as a vector holds; complex numbers are two."""
+        parts = 2 if layer.dtype.startswith("complex") else 1
+        return self.peak * ITEM_BYTES["float32"] / ITEM_BYTES[layer.dtype] * parts
 
     def read_of(self, layer: Layer) -> float:
         """Return how fast an array of the layer's useful bytes is read again and again."""

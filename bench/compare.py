@@ -83,7 +83,7 @@ def _start(
         outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {error}"
         return None, None
     outcome.samples = [seconds]
-    _check(outcome, result, truth)
+    _check(outcome, result, truth if candidate.expected is None or truth is None else candidate.expected(truth))
     return (_Entrant(outcome, call, seconds) if outcome.counts else None), result
 
 
@@ -91,7 +91,8 @@ def _check(outcome: Outcome, result: np.ndarray, truth: np.ndarray | None) -> No
     """Compare a result with ours, relative to the largest value."""
     if truth is None:
         return
-    outcome.difference = float(np.max(np.abs(result - truth)) / np.max(np.abs(truth)))
+    difference = np.subtract(result, truth, dtype=np.result_type(truth, np.float64))
+    outcome.difference = float(np.max(np.abs(difference)) / np.max(np.abs(truth)))
     if not outcome.difference <= TOLERANCE:  # a NaN disagrees too
         outcome.status = "disagrees"
         outcome.reason = f"differs by {outcome.difference:.2g} of the largest value, allowed {TOLERANCE:g}"

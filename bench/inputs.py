@@ -37,14 +37,24 @@ def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     if isinstance(layer, Gradient):
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
         return first, second
-    x = generator.standard_normal(layer.input_shape, dtype=layer.dtype)
+    x = _drawn(generator, layer.input_shape, layer.dtype)
     if layer.operation in POOLS:
         return x, None
     shape = layer.weight_shape
     taps = prod(shape[1:] if layer.operation == "conv" else shape)
-    w = generator.standard_normal(shape, dtype=layer.dtype)
-    w /= np.sqrt(taps)
-    return x, w
+    w = _drawn(generator, shape, layer.weight_dtype)
+    return x, w if w.dtype.kind in "iu" else (w / np.sqrt(taps)).astype(w.dtype)
+
+
+def _drawn(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Normal numbers, or all integers alike."""
+    kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        limits = np.iinfo(kind)
+        return generator.integers(limits.min, limits.max, shape, kind, endpoint=True)
+    if kind.kind == "c":
+        return (generator.standard_normal(shape) + 1j * generator.standard_normal(shape)).astype(kind)
+    return generator.standard_normal(shape, dtype=dtype)
 
 
 def arguments(layer: Layer) -> dict[str, Any]:
@@ -60,6 +70,8 @@ def arguments(layer: Layer) -> dict[str, Any]:
         keywords["count_include_pad"] = layer.count_include_pad
     if layer.operation in ("convolve", "correlate"):
         keywords["mode"] = "same"
+    if layer.result_dtype != layer.dtype:
+        keywords["dtype"] = layer.result_dtype
     return keywords
 
 

@@ -6,6 +6,8 @@ knows; `networks.py` and `kinds.py` hold the layers of networks. "layers" and "m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
@@ -113,6 +115,8 @@ _MORE = {
     "dense": DENSE,
     "batches": BATCHES,
 }
+# Of the suites of other numbers.
+_SHAPES = ("conv1_7x7_s2", "conv2_3x3", "conv2_out_1x1", "conv3_3x3_s2_v15", "conv4_3x3", "conv4_reduce_1x1")
 _OTHERS = {"filters": FILTERS, "signals": SIGNALS, "pools": POOLS}
 
 
@@ -125,4 +129,17 @@ SUITES["all"] = _together(SUITES)
 SUITES["layers"] = _together(_LAYERS)
 SUITES["more"] = _together(_MORE)
 SUITES["quick"] = tuple(layer for layer in SUITES["all"] if f"{layer.suite}/{layer.name}" in _QUICK)
+_NUMBERS = (
+    ALEXNET[1],
+    *(layer for layer in RESNET50 if layer.name in _SHAPES),
+    DEPTHWISE[2],
+)
+
+
+def _of(dtype: str, suite: str) -> tuple[Layer, ...]:
+    return tuple(replace(x, name=f"{x.suite}_{x.name}_{dtype}", suite=suite, dtype=dtype) for x in _NUMBERS)
+
+
+SUITES["integers"] = _of("uint8", "integers") + _of("int8", "integers") + _of("int16", "integers")
+SUITES["complex"] = _of("complex64", "complex") + _of("complex128", "complex")
 SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

@@ -6,7 +6,22 @@ from dataclasses import dataclass, replace
 from math import prod
 
 POOLS = ("max_pool", "avg_pool")
-ITEM_BYTES = {"float32": 4, "float64": 8}
+ITEM_BYTES = {
+    "float32": 4,
+    "float64": 8,
+    "complex64": 8,
+    "complex128": 16,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+}
+# Of weights and results, where they are not those of x.
+WEIGHTS = {"uint8": "int8"}
+RESULTS = {"uint8": "int32", "int8": "int32", "int16": "int64"}
+# Real multiply-adds in one of complex numbers.
+REAL_PRODUCTS = {"complex64": 4, "complex128": 4}
 
 PerAxis = int | tuple[int, ...]
 
@@ -45,6 +60,14 @@ class Layer:
     dtype: str = "float32"
 
     @property
+    def weight_dtype(self) -> str:
+        return WEIGHTS.get(self.dtype, self.dtype)
+
+    @property
+    def result_dtype(self) -> str:
+        return RESULTS.get(self.dtype, self.dtype)
+
+    @property
     def label(self) -> str:
         batch = f" n{self.input_shape[0]}" if self.operation == "conv" else ""
         return f"{self.suite}/{self.name}{batch}"
@@ -75,17 +98,18 @@ class Layer:
 
     @property
     def flops(self) -> int:
-        """Useful operations: 2 per multiply-add of the definition, taps on padding included; 0 for a pool."""
+        """Useful operations: 2 per multiply-add of real numbers, taps on padding included; 0 for a pool."""
         if self.operation in POOLS:
             return 0
         products = prod(self.weight_shape[1:] if self.operation == "conv" else self.weight_shape)
-        return 2 * products * prod(self.output_shape)
+        return 2 * products * prod(self.output_shape) * REAL_PRODUCTS.get(self.dtype, 1)
 
     @property
     def bytes(self) -> int:
         """Useful traffic: each element of the input, the weights and the output once."""
         weights = prod(self.weight_shape) if self.weight_shape else 0
-        return ITEM_BYTES[self.dtype] * (prod(self.input_shape) + weights + prod(self.output_shape))
+        read = ITEM_BYTES[self.dtype] * prod(self.input_shape) + ITEM_BYTES[self.weight_dtype] * weights
+        return read + ITEM_BYTES[self.result_dtype] * prod(self.output_shape)
 
     @property
     def intensity(self) -> float:

@@ -11,8 +11,9 @@ import pytest
 import convops
 from convops.dispatch.registry import backends_for
 
-# Gradients in filters have a backend that takes nothing else, see `backends/test_weight_grad.py`.
-CONV_BACKENDS = [backend.name for backend in backends_for("conv") if backend.name != "weight_grad"]
+# These take nothing but gradients in filters and small integers, see `backends/test_weight_grad.py`, `test_integer.py`.
+SPECIAL = ("weight_grad", "integer")
+CONV_BACKENDS = [backend.name for backend in backends_for("conv") if backend.name not in SPECIAL]
 POOL_BACKENDS = [backend.name for backend in backends_for("pool")]
 UNCONDITIONAL = {"direct", "im2col", "reference", "pool_window"}  # take every float problem up to rank 3
 FIXED_ORDER = ["direct", "im2col"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log2, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ class Candidate:
     form: str
     build: Callable[[], Call]
     prepacked: bool = False
+    expected: Callable[[np.ndarray], np.ndarray] | None = None  # of the true result, where the call makes more of it
 
 
 def network_form(task: Task) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +68,23 @@ def layer_form(task: Task) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[int,
         return x, w, geometry
     neutral = {"stride": 1, "padding": 0, "dilation": 1}
     return x[:, :, None], w[:, :, None], {name: (neutral[name], *value) for name, value in geometry.items()}
+
+
+def quantum(layer: Layer) -> float:
+    """Return the power of two by which sums of 8-bit products fill 8 bits again."""
+    typical = 90 * 70 * sqrt(prod(layer.weight_shape[1:]))
+    return 2.0 ** -round(log2(typical / 40))
+
+
+def zero_point(layer: Layer) -> int:
+    """Return what stands for zero in a result of 8 bits."""
+    return 128 if layer.dtype == "uint8" else 0
+
+
+def requantised(layer: Layer, sums: np.ndarray) -> np.ndarray:
+    """Return sums as quantised layers store them: scaled, rounded half to even, moved, saturated."""
+    limits = np.iinfo(layer.dtype)
+    return np.clip(np.rint(sums * quantum(layer)) + zero_point(layer), limits.min, limits.max)
 
 
 def is_dense(layer: Layer) -> bool:

@@ -12,10 +12,11 @@ from inputs import aligned
 from onnx import helper, numpy_helper
 from workload import POOLS, Layer
 
-from .base import Call, Candidate, Task, is_dense, layer_form
+from .base import Call, Candidate, Task, is_dense, layer_form, quantum, requantised, zero_point
 
 VERSION = onnxruntime.__version__
 OPSET, IR_VERSION = 21, 10
+INTEGERS = ("uint8", "int8")
 Model = tuple[np.ndarray, np.ndarray, onnx.ModelProto]
 # The highest level also moves nodes to a channel-blocked layout, with a reorder on both sides.
 LEVELS = {
@@ -25,6 +26,14 @@ LEVELS = {
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
+    if task.layer.dtype in INTEGERS:
+        yield Candidate("ConvInteger", partial(_bound_session, task, LEVELS["blocked"], _integer_model), prepacked=True)
+        stored = partial(requantised, task.layer)
+        call = partial(_bound_session, task, LEVELS["blocked"], _quantised_model)
+        yield Candidate("QLinearConv", call, prepacked=True, expected=stored)
+        return
+    if task.layer.dtype != "float32":
+        return
     for name, level in LEVELS.items():
         yield Candidate(name, partial(_bound_session, task, level, _model), prepacked=True)
     if is_dense(task.layer):
@@ -64,6 +73,25 @@ def _model(task: Task) -> Model:
     return x, out, _one_node(node, x, out, w)
 
 
+def _integer_model(task: Task) -> Model:
+    """Return the same with sums of 32 bits."""
+    x, w, geometry = layer_form(task)
+    out = aligned(task.layer.output_shape, np.int32)
+    node = helper.make_node("ConvInteger", ["x", "w"], ["y"], group=task.layer.groups, **_attributes(geometry))
+    return x, out, _one_node(node, x, out, w)
+
+
+def _quantised_model(task: Task) -> Model:
+    """Return the same with sums scaled and stored as x is."""
+    x, w, geometry = layer_form(task)
+    out, one, none = aligned(task.layer.output_shape, x.dtype), np.float32(1), np.zeros((), x.dtype)
+    scale, middle = np.float32(1 / quantum(task.layer)), none + x.dtype.type(zero_point(task.layer))
+    constants = {"one": one, "none": none, "w": w, "w_none": np.zeros((), w.dtype), "scale": scale, "middle": middle}
+    names = ["x", "one", "none", "w", "one", "w_none", "scale", "middle"]
+    node = helper.make_node("QLinearConv", names, ["y"], group=task.layer.groups, **_attributes(geometry))
+    return x, out, _model_of(node, x, out, [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()])
+
+
 def _gemm_model(task: Task) -> Model:
     """Return the same for a fully connected layer as a matrix product."""
     x, w = (a.reshape(len(a), -1) for a in (task.x, task.w))
@@ -72,7 +100,10 @@ def _gemm_model(task: Task) -> Model:
 
 
 def _one_node(node: onnx.NodeProto, x: np.ndarray, out: np.ndarray, *weights: np.ndarray) -> onnx.ModelProto:
-    constants = [numpy_helper.from_array(w, "w") for w in weights]
+    return _model_of(node, x, out, [numpy_helper.from_array(w, "w") for w in weights])
+
+
+def _model_of(node: onnx.NodeProto, x: np.ndarray, out: np.ndarray, constants: list) -> onnx.ModelProto:
     graph = helper.make_graph([node], "one_node", [_info("x", x)], [_info("y", out)], constants)
     opset = helper.make_opsetid("", OPSET)
     return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)

@@ -33,7 +33,7 @@ def make_plan(task: Task, choice: dict[str, Any]) -> Any:
 
 def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
     plan = make_plan(task, choice)
-    out = aligned(task.layer.output_shape, task.layer.dtype)
+    out = aligned(task.layer.output_shape, task.layer.result_dtype)
     return partial(plan, task.x, out=out)
 
 
@@ -52,7 +52,7 @@ def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
     x, axes = _channels_last(task)
     after = operands_after(task.layer, task.w)
     plan = convops.plan(task.layer.operation, x, *after, layout="channels_last", **_keywords(task, choice))
-    out = aligned(plan.output_shape, task.layer.dtype)
+    out = aligned(plan.output_shape, task.layer.result_dtype)
     result = out.transpose(axes)
 
     def call() -> np.ndarray:

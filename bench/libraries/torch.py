@@ -9,9 +9,20 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from gradients import Gradient
-from workload import POOLS
+from workload import POOLS, RESULTS
 
-from .base import Call, Candidate, Task, is_dense, layer_form, network_form, refuse_slow
+from .base import (
+    Call,
+    Candidate,
+    Task,
+    is_dense,
+    layer_form,
+    network_form,
+    quantum,
+    refuse_slow,
+    requantised,
+    zero_point,
+)
 
 VERSION = torch.__version__
 CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -24,6 +35,9 @@ torch.inference_mode().__enter__()  # for good: this process trains nothing, and
 
 def candidates(task: Task) -> Iterator[Candidate]:
     torch.set_num_threads(task.threads)
+    if task.layer.dtype in RESULTS:
+        yield from _integer_candidates(task)
+        return
     layer, rank = task.layer, max(2, len(task.layer.window))
     layouts = {"contiguous": torch.contiguous_format, "channels_last": CHANNELS_LAST[rank]}
     if isinstance(layer, Gradient):
@@ -37,7 +51,8 @@ def candidates(task: Task) -> Iterator[Candidate]:
     else:
         for name, layout in layouts.items():
             yield Candidate(name, partial(_conv, task, layout))
-            yield Candidate(f"{name} packed", partial(_packed_conv, task, layout), prepacked=True)
+            if not layer.dtype.startswith("complex"):
+                yield Candidate(f"{name} packed", partial(_packed_conv, task, layout), prepacked=True)
         if is_dense(layer):
             yield Candidate("linear", partial(_linear, task))
             yield Candidate("linear packed", partial(_packed_linear, task), prepacked=True)
@@ -61,6 +76,29 @@ def _packed_conv(task: Task, layout: torch.memory_format) -> Call:
     geometry = (padding, stride, dilation, task.layer.groups)
     packed = REORDERS[x.ndim - 2](w.to_mkldnn(), *geometry, list(x.shape))
     return partial(torch.ops.mkldnn._convolution_pointwise.default, x, packed, None, *geometry, "none", [], "")
+
+
+def _integer_candidates(task: Task) -> Iterator[Candidate]:
+    """Plain loops over wide integers, and the layer of quantised networks, which stores 8 bits."""
+    yield Candidate("wide", partial(_wide_conv, task))
+    if task.layer.dtype == "uint8":
+        stored = partial(requantised, task.layer)
+        yield Candidate("quantized", partial(_quantised_conv, task), prepacked=True, expected=stored)
+
+
+def _wide_conv(task: Task) -> Call:
+    x, w, geometry = _tensors(task, torch.contiguous_format)
+    kind = getattr(torch, task.layer.result_dtype)
+    return partial(CONVOLUTIONS[x.ndim - 2], x.to(kind), w.to(kind), None, *geometry, task.layer.groups)
+
+
+def _quantised_conv(task: Task) -> Call:
+    x, w, geometry = _tensors(task, torch.channels_last)
+    items = torch._make_per_tensor_quantized_tensor(x, 1.0, 0)
+    weights = torch._make_per_tensor_quantized_tensor(w, 1.0, 0)
+    packed = torch.ops.quantized.conv2d_prepack(weights, None, *map(list, geometry), task.layer.groups)
+    step, middle = 1 / quantum(task.layer), zero_point(task.layer)
+    return lambda: torch.ops.quantized.conv2d(items, packed, step, middle).int_repr()
 
 
 def _matrices(task: Task) -> tuple[torch.Tensor, torch.Tensor]:

@@ -35,7 +35,9 @@ def objection(problem: ConvProblem, bound: ErrorBound, accuracy: str | float) ->
         return None
     if accuracy == "high":
         return 'no elementwise bound, which accuracy "high" asks for'
-    limit = CLASSES[accuracy] * problem.products * dtypes.unit_roundoff(problem.dtype)
+    # Each part of a complex result sums twice as many real products.
+    terms = problem.products * (2 if problem.dtype in dtypes.COMPLEX else 1)
+    limit = CLASSES[accuracy] * terms * dtypes.unit_roundoff(problem.dtype)
     if bound.factor > limit:
         return f'bound {bound.factor:.1e} exceeds {limit:.1e} of accuracy "{accuracy}"'
     if accuracy == "standard" and not bound.local:

@@ -75,6 +75,7 @@ def _facts(backend: Backend, problem: Problem, machine: Machine) -> tuple[str | 
     return None, backend.workspace(problem, machine, 1), backend.cost(problem, machine)
 
 
+@lru_cache(maxsize=1024)
 def most_workers(backend: Backend, problem: Problem, machine: Machine, limit: int) -> int:
     """Threads whose scratch memory fits into the limit, within which one of them was found to stay."""
     one, two = (backend.workspace(problem, machine, workers) for workers in (1, 2))

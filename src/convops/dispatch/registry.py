@@ -6,24 +6,28 @@ from convops.backends.base import Backend
 from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
+from convops.backends.integer import Integer
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
 from convops.backends.reference_pool import ReferencePool
 from convops.backends.rewrites.base import Rewriting
-from convops.backends.rewrites.complex import ComplexParts
+from convops.backends.rewrites.complex import ComplexChannels, ComplexParts
 from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
 
-EXACT = (ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
-SMOOTH = (ComplexParts(), Phases())
+EXACT = (ComplexChannels(), ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
+SMOOTH = (ComplexChannels(), ComplexParts(), Phases())
+
+DIRECT = Rewriting(Direct(), EXACT)
 
 BACKENDS: tuple[Backend, ...] = (
-    Rewriting(Direct(), EXACT),
+    DIRECT,
     Rewriting(Im2col(), EXACT),
+    Rewriting(Integer(DIRECT), (Phases(),)),
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),

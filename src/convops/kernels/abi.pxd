@@ -28,6 +28,8 @@ ctypedef void (*Load)(const char* items, Py_ssize_t step, char* to, Py_ssize_t p
                       Py_ssize_t count) noexcept nogil
 ctypedef void (*Cast)(const char* values, Py_ssize_t pitch, char* out, Py_ssize_t step, Py_ssize_t count,
                       int policy, int* status) noexcept nogil
+# Neighbouring 32-bit sums to items of any integer dtype; False, and nothing done, where one does not fit.
+ctypedef bint (*Narrow)(const char* sums, char* out, Py_ssize_t step, Py_ssize_t count) noexcept nogil
 
 cdef enum:
     MOST_PIXELS = 14           # of a run, at any level
@@ -134,6 +136,12 @@ cdef struct Args:
     const Product* products    # for runs of 1, 2, ... tiles
     Pass input_pass
     Pass output_pass[2]        # of lines and of columns
+    # Integers: channels per word of four bytes; limbs of the weights and the ratio of one to the next, 0 where sums of
+    # 32 bits are wide enough; what stores these, NULL to store them as they are or through the epilogue.
+    Py_ssize_t word_items
+    Py_ssize_t limbs
+    double limb_ratio
+    Narrow narrow
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

@@ -9,7 +9,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Operand, Pass, Product, Turned
+from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Narrow, Operand, Pass, Product, Turned
 from convops.kernels.team cimport Kernel, share
 
 cdef extern from *:
@@ -90,7 +90,8 @@ cdef class Launch:
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
                    skipped_axis=-1, scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0,
                    scratch_halo=0, scratch_sums=0, sum_images=1, pack_blocks=1, segments=1, look_ahead=False,
-                   pooling=0, norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0):
+                   pooling=0, norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0, word_items=1, limbs=1,
+                   limb_ratio=0.0, size_t narrow=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_unit, a.panel_columns = panel_rows, panel_unit, panel_columns
@@ -104,6 +105,7 @@ cdef class Launch:
         a.sum_images, a.pack_blocks, a.segments, a.look_ahead = sum_images, pack_blocks, segments, look_ahead
         a.pooling, a.norm, a.rank = pooling, norm, rank
         a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
+        a.word_items, a.limbs, a.limb_ratio, a.narrow = word_items, limbs, limb_ratio, <Narrow> <void*> narrow
 
     def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
                  add=None, index=None, grad=None, scratch=None, nonfinite=None, int workers=1, size_t load=0,

@@ -138,25 +138,20 @@ cdef inline bint wrapped(double* value) noexcept nogil:
     return value[0] == value[0]
 
 
+cdef inline void range_of(const Integer* tag, double* low, double* end) noexcept nogil:
+    """The least value, and the first that is too large."""
+    cdef int bits = 8 * sizeof(Integer)
+    if Integer is int8_t or Integer is int16_t or Integer is int32_t or Integer is int64_t:
+        end[0] = <double> (<uint64_t> 1 << (bits - 1))
+        low[0] = -end[0]
+    else:
+        low[0], end[0] = 0, 2 * <double> (<uint64_t> 1 << (bits - 1))
+
+
 cdef inline void cast_integer(double value, Integer* out, int policy, int* status) noexcept nogil:
     """Half to even, then the policy; NaN fits none, infinity only saturates."""
     cdef double low, end
-    if Integer is int8_t:
-        low, end = -128.0, 128.0
-    elif Integer is int16_t:
-        low, end = -32768.0, 32768.0
-    elif Integer is int32_t:
-        low, end = -2147483648.0, 2147483648.0
-    elif Integer is int64_t:
-        low, end = -9223372036854775808.0, 9223372036854775808.0
-    elif Integer is uint8_t:
-        low, end = 0.0, 256.0
-    elif Integer is uint16_t:
-        low, end = 0.0, 65536.0
-    elif Integer is uint32_t:
-        low, end = 0.0, 4294967296.0
-    else:
-        low, end = 0.0, 18446744073709551616.0
+    range_of(out, &low, &end)
     value = rint(value)
     if low <= value < end:
         out[0] = <Integer> value
@@ -169,10 +164,33 @@ cdef inline void cast_integer(double value, Integer* out, int policy, int* statu
         out[0] = 0
 
 
+cdef inline bint cast_small(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:
+    """Neighbours, of up to 32 bits with a sign, all at once if all fit; else nothing is done."""
+    cdef double low, end
+    cdef Real least, first, value
+    cdef int outside = 0
+    cdef Py_ssize_t j
+    cdef Integer item
+    range_of(out, &low, &end)
+    least, first = <Real> low, <Real> end
+    for j in range(count):
+        value = <Real> rint(values[j])
+        outside = outside | (not (value >= least)) | (not (value < first))
+    if outside:
+        return False
+    for j in range(count):
+        item = <Integer> <int32_t> rint(values[j])
+        memcpy(<char*> out + j * <Py_ssize_t> sizeof(Integer), &item, sizeof(Integer))
+    return True
+
+
 cdef void cast(const Real* values, Py_ssize_t pitch, Item* out, Py_ssize_t step, Py_ssize_t count, int policy,
                int* status) noexcept nogil:
     cdef Py_ssize_t j
     cdef Item item
+    if Item is int8_t or Item is uint8_t or Item is int16_t or Item is uint16_t or Item is int32_t:
+        if pitch == 1 and step == sizeof(Item) and cast_small(values, out, count):
+            return
     for j in range(count):
         if Item is boolean:
             item.byte = values[j * pitch] != 0

@@ -14,13 +14,16 @@ cdef extern from *:
             && __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq")
             && __builtin_cpu_supports("avx512vl");
     }
+    static int convops_has_vnni(void) { __builtin_cpu_init(); return __builtin_cpu_supports("avx512vnni"); }
     #else
     static int convops_has_v3(void) { return 0; }
     static int convops_has_v4(void) { return 0; }
+    static int convops_has_vnni(void) { return 0; }
     #endif
     """
     int convops_has_v3()
     int convops_has_v4()
+    int convops_has_vnni()
 
 
 def levels():
@@ -31,3 +34,8 @@ def levels():
     if convops_has_v4():
         found.append("v4")
     return tuple(found)
+
+
+def has_vnni():
+    """Whether there are multiply-adds of four pairs of 8-bit integers in 512-bit vectors."""
+    return bool(convops_has_vnni())

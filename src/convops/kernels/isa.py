@@ -42,6 +42,12 @@ def kernel(name: str) -> ModuleType:
     return import_module(f"convops.kernels.{name}_{LEVEL}")
 
 
+def with_vnni(name: str) -> ModuleType:
+    """The same, with the multiply-adds of small integers that not every CPU of the highest level has."""
+    extended = f"convops.kernels.{name}_vnni"
+    return import_module(extended) if LEVEL == "v4" and cpu.has_vnni() and find_spec(extended) else kernel(name)
+
+
 micro = kernel("micro")
 micro_channels = kernel("micro_channels")
 direct = kernel("direct")
@@ -59,3 +65,6 @@ winograd_passes = kernel("winograd_passes")
 winograd_products = kernel("winograd_products")
 winograd_weights = kernel("winograd_weights")
 weight_grad = kernel("weight_grad")
+words = kernel("words")
+integer = kernel("integer")
+micro_integer = with_vnni("micro_integer")

@@ -91,6 +91,7 @@ def unit_roundoff(dtype: str) -> float:
     return UNIT_ROUNDOFF.get(COMPLEX.get(dtype, dtype), 0.0)
 
 
+@lru_cache(maxsize=64)
 def limits(dtype: str) -> tuple[int, int]:
     """Least and greatest value of bool and integers."""
     if dtype == "bool":

@@ -1,6 +1,6 @@
-"""Exact integer sums from float64 kernels, which add integers below 2^53 without rounding.
+"""Exact integer sums from kernels of reals: float32 adds integers below 2^24 without rounding, float64 below 2^53.
 
-Where the data cannot reach that limit one pass is enough. Otherwise x and w are split into limbs of so few bits that
+Where the data cannot reach these limits one pass is enough. Otherwise x and w are split into limbs of so few bits that
 every sum of products of limbs stays below it (`limbs.py`).
 """
 
@@ -20,6 +20,9 @@ from convops.backends.rewrites.ranges import range_of, sum_range
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
 
+# Below it float32 adds integers without rounding.
+SMALL = 2**24
+
 
 class ExactIntegers(Rewrite):
     """Applies to integer sums; `policy` is dropped where no possible sum leaves the result's dtype."""
@@ -28,7 +31,7 @@ class ExactIntegers(Rewrite):
         return problem.dtype == dtypes.INTEGER
 
     def parts(self, problem: ConvProblem) -> list[Part]:
-        return [Part(_narrow(problem))]
+        return [Part(_narrow(problem, real=_likely_real(problem)))]
 
     def extra_bytes(self, problem: ConvProblem) -> int:
         if dtypes.named(problem.types.x).itemsize < 4:
@@ -37,9 +40,12 @@ class ExactIntegers(Rewrite):
 
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
-        known = possible.is_exact and not (problem.epilogue.has_add)
-        fits = known and problem.epilogue.activation in (None, "relu") and possible.fits(problem.types.result)
-        narrow = solve(_narrow(problem, fits), w.astype(np.float64), None if bias is None else bias.astype(np.float64))
+        known = possible.is_exact and not problem.epilogue.has_add
+        whole = known and problem.epilogue.activation in (None, "relu")
+        fits, real = whole and possible.fits(problem.types.result), "float64"
+        if whole and possible.largest < SMALL:
+            real = "float32"
+        narrow = solve(_narrow(problem, fits, real), w.astype(real), None if bias is None else bias.astype(real))
         if known:
             return narrow
         weights, offsets = np.array(w), None if bias is None else np.array(bias)
@@ -53,12 +59,19 @@ class ExactIntegers(Rewrite):
         return run
 
 
+def _likely_real(problem: ConvProblem) -> str:
+    """The dtype of the sums if the weights are as wide as x."""
+    low, high = dtypes.limits(problem.types.x)
+    plain = not problem.epilogue.has_add and problem.epilogue.activation in (None, "relu")
+    return "float32" if plain and problem.products * max(-low, high) ** 2 < SMALL else "float64"
+
+
 @lru_cache(maxsize=256)
-def _narrow(problem: ConvProblem, fits: bool = False) -> ConvProblem:
-    """In float64; without a policy where no sum needs one."""
+def _narrow(problem: ConvProblem, fits: bool = False, real: str = "float64") -> ConvProblem:
+    """In reals; without a policy where no sum needs one."""
     types, epilogue = problem.types, problem.epilogue
     return replace(
         problem,
-        types=Types(types.x, "float64", types.result),
+        types=Types(types.x, real, types.result),
         epilogue=replace(epilogue, policy=None) if fits else epilogue,
     )

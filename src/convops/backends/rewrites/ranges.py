@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.kernels import isa
+from convops.kernels.bind import Launch
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 EXACT = 2**53
+# What kernels sum; NumPy does the rest.
+SUMMED = ("int8", "uint8", "int16", "uint16")
 
 
 class Range(NamedTuple):
@@ -56,24 +61,37 @@ def range_of(values: Array) -> Range:
 def sum_range(problem: ConvProblem, w: Array, bias: Array | None, x: tuple[int, int] | Range) -> Range:
     """Of all sums and partial sums with bias, for items of x between x[0] and x[1], or fill, or zero."""
     low, high = min(x[0], int(problem.fill), 0), max(x[1], int(problem.fill), 0)
-    if not w.size:
-        positive = negative = [0] * problem.out_channels
-    else:
-        small = range_of(w).largest * problem.products < 2**62
-        rows = w.reshape(len(w), -1).astype(np.int64 if small else object)
-        positive, negative = np.maximum(rows, 0).sum(axis=1), np.minimum(rows, 0).sum(axis=1)
-    offsets = [0] * problem.out_channels if bias is None else [int(b) for b in bias]
-    ends = [
-        (
-            int(p) * low + int(n) * high + min(b, 0),
-            int(p) * high + int(n) * low + max(b, 0),
-            int(p - n) * max(-low, high) + abs(b),
-        )
-        for p, n, b in zip(positive, negative, offsets, strict=True)
-    ]
-    if not ends:
+    if not problem.out_channels:
         return Range(0, 0, 0)
-    return Range(min(e[0] for e in ends), max(e[1] for e in ends), max(e[2] for e in ends))
+    wide, loudest = range_of(w).largest * problem.products, max(-low, high)
+    known = range_of(bias) if bias is not None else Range(0, 0, 0)
+    kind: Any = np.int64 if (wide + 1) * loudest + known.largest < 2**62 else object
+    zeros = np.zeros(problem.out_channels, kind)
+    positive, negative = row_sums(w if wide < 2**62 else w.astype(object)) if w.size else (zeros, zeros)
+    positive, negative = positive.astype(kind, copy=False), negative.astype(kind, copy=False)
+    offsets = zeros if bias is None else bias.astype(kind)
+    least = positive * low + negative * high + np.minimum(offsets, 0)
+    most = positive * high + negative * low + np.maximum(offsets, 0)
+    largest = (positive - negative) * loudest + np.abs(offsets)
+    return Range(int(least.min()), int(most.max()), int(largest.max()))
+
+
+def row_sums(w: Array) -> tuple[Array, Array]:
+    """Of the weights of each output channel that are positive, and of those that are negative."""
+    rows, name = w.reshape(len(w), -1), dtypes.name_of(w.dtype)
+    if name in SUMMED and rows.dtype.isnative:
+        sums = np.empty((len(rows), 2), np.int64)
+        rows = rows if rows.strides[1] == rows.itemsize else rows.copy()
+        _summing(name, *rows.shape)(rows, sums)
+        return sums[:, 0], sums[:, 1]
+    rows = rows.view(np.uint8) if rows.dtype == bool else rows
+    wide: Any = object if rows.dtype == object else np.int64
+    return np.maximum(rows, 0).sum(axis=1, dtype=wide), np.minimum(rows, 0).sum(axis=1, dtype=wide)
+
+
+@lru_cache(maxsize=256)
+def _summing(name: str, rows: int, items: int) -> Launch:
+    return Launch(isa.words, f"sum_rows_{name}", [], tiles=rows, chunk=1.0, channels=items)
 
 
 def widened_dtype(reach: Range) -> str:
