@@ -1,0 +1,95 @@
+"""Kernels as sums of products of a column and a row, and how far such a sum lies from the kernel."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Array
+from convops.problem import dtypes
+
+# A product of factors may lie so many roundings from its item of the kernel, for an error relative to every term.
+MOST_ROUNDINGS = 16
+# Kernels of more items are not remembered.
+MOST_KEPT = 1 << 14
+
+
+class Factors(NamedTuple):
+    """Per channel `rank` columns and rows, whose products add up to the kernel.
+
+    `roundings` is the largest error of a product in units of its item's roundoff, None where the kernel is no single
+    product. `spread` is the sum of the products' magnitudes and `residual` that of their errors, both relative to the
+    sum of the kernel's magnitudes and the largest of all channels.
+    """
+
+    columns: Array
+    rows: Array
+    roundings: float | None
+    spread: float
+    residual: float
+
+    @property
+    def rank(self) -> int:
+        """Products per kernel."""
+        return int(self.columns.shape[1])
+
+
+def factors_of(w: Array, dtype: str) -> Factors | None:
+    """The factors of kernels (channel, 1, line, pixel), rounded to `dtype`; None of kernels that are not finite."""
+    planes = np.ascontiguousarray(w, dtype)
+    if planes.size > MOST_KEPT:
+        return _factors(planes[:, 0])
+    return _kept(planes.tobytes(), planes.shape, dtype)
+
+
+@lru_cache(maxsize=32)
+def _kept(items: bytes, shape: tuple[int, ...], dtype: str) -> Factors | None:
+    return _factors(np.frombuffer(items, dtype).reshape(shape)[:, 0])
+
+
+def _factors(planes: Array) -> Factors | None:
+    if not np.isfinite(planes).all():
+        return None
+    products = [_product(plane) for plane in planes]
+    if all(error is not None for _, _, error in products):
+        columns, rows = (np.stack([p[i] for p in products])[:, None] for i in (0, 1))
+        return Factors(columns, rows, max(p[2] for p in products), 1.0, 0.0)
+    return _decomposed(planes)
+
+
+def _product(plane: Array) -> tuple[Array, Array, float | None]:
+    """Column and row through the largest item; of integers the ones without a common divisor, which are exact."""
+    i, j = np.unravel_index(np.argmax(np.abs(plane)), plane.shape)
+    row, pivot = plane[i], plane[i, j]
+    if pivot == 0:
+        return np.zeros_like(plane[:, 0]), np.zeros_like(row), 0.0
+    if abs(pivot) < 2**24 and not np.any(row % 1):
+        row = row / np.gcd.reduce(row.astype(np.int64)).astype(row.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        column = plane[:, j] / row[j]
+        error = np.abs(np.multiply.outer(_long(column), _long(row)) - plane)
+        allowed = np.abs(plane) * dtypes.unit_roundoff(plane.dtype.name)
+        if (error > MOST_ROUNDINGS * allowed).any():
+            return column, row, None
+        return column, row, float(np.max(error[error > 0] / allowed[error > 0], initial=0.0))
+
+
+def _long(values: Array) -> Array:
+    """In a type that holds products of two values, or loses what no rounding of the kernel shows."""
+    return values.astype(np.float64 if values.dtype == np.float32 else np.longdouble)
+
+
+def _decomposed(planes: Array) -> Factors:
+    """By singular values, those left out that cannot be told from the kernel's own rounding."""
+    left, values, right = np.linalg.svd(planes.astype(np.float64), full_matrices=False)
+    noise = max(planes.shape[1:]) * dtypes.unit_roundoff(planes.dtype.name)
+    rank = max(1, int((values > noise * values[:, :1]).sum(axis=1).max()))
+    columns = left[:, :, :rank].swapaxes(1, 2).astype(planes.dtype)
+    rows = (values[:, :rank, None] * right[:, :rank]).astype(planes.dtype)
+    total = np.maximum(np.abs(planes).astype(np.float64).sum(axis=(1, 2)), np.finfo(np.float64).tiny)
+    sums = np.einsum("kri,krj->kij", _long(columns), _long(rows))
+    magnitudes = np.einsum("kri,krj->k", np.abs(columns).astype(np.float64), np.abs(rows).astype(np.float64))
+    residual = np.abs(sums - planes).sum(axis=(1, 2)) / total
+    return Factors(columns, rows, None, float((magnitudes / total).max()), float(residual.max()))

@@ -1,0 +1,132 @@
+"""Running separable kernels: their factors, scratch memory, the launch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convops.backends.base import Array, Machine
+from convops.backends.finish import cast
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.separable_factors import Factors
+from convops.backends.separable_tiles import MOST_UNIT, Bands, cut_bands
+from convops.backends.threads import useful_workers
+from convops.backends.tiling import suffix
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.kernels.scratch import Workspace
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import ACTIVATIONS
+
+
+class SeparableRunner:
+    """One problem with the factors of its kernels, callable from many threads."""
+
+    def __init__(
+        self,
+        problem: ConvProblem,
+        factors: Factors | None,
+        w: Array,
+        bias: Array | None,
+        machine: Machine,
+        seconds: float,
+    ) -> None:
+        self._problem, self._machine, self._seconds = problem, machine, seconds
+        self._w = np.array(w, problem.dtype)
+        # Sums with weights that are not finite are all made by the definition.
+        nothing = np.full((problem.channels, sum(problem.window)), np.nan, problem.dtype)
+        self._rank = factors.rank if factors else 1
+        self._weights = np.ascontiguousarray(_packed(factors) if factors else nothing)
+        self._bias = None if bias is None else np.array(bias, problem.dtype)
+        self._item = np.dtype(problem.dtype).itemsize
+        self._native = dtypes.named(problem.dtype)
+        self._memory = Workspace()
+        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        self._store = {"cast": isa.convert.cast_address(problem.types.result, self._item), "policy": policy}
+        self._bands = {u: cut_bands(problem, machine, self._rank, u) for u in (1, MOST_UNIT)}
+        self._launch = self._make_launch(self._bands[1], 1, **self._store)
+        self.variant = f"separable[rank={self._rank}]"
+
+    def _make_launch(self, bands: Bands, unit: int, **store: int) -> Launch:
+        problem = self._problem
+        return Launch(
+            isa.separable,
+            f"separable_{suffix(problem)}",
+            kernel_axes(problem.axes, (bands.high, bands.wide)),
+            tiles=1,
+            chunk=CHUNK_SECONDS / self._seconds,
+            fill=np.array(problem.fill, problem.dtype).tobytes(),
+            activation=ACTIVATIONS.index(problem.epilogue.activation),
+            constants=problem.epilogue.constants,
+            zeros=np.zeros(problem.out_channels, problem.dtype),
+            groups=problem.groups,
+            panel_rows=self._rank,
+            halo_channels=unit,
+            scratch_stride=bands.size,
+            scratch_line=bands.copy,
+            scratch_columns=bands.held,
+            scratch_offsets=bands.tables,
+            **store,
+        )
+
+    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+        if add is not None:
+            add = add.astype(self._problem.dtype, copy=False)
+        if not self._run(x, out, workers, add, self._store):
+            self._raise_first_misfit(x, workers, add)
+
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None, store: dict[str, int]) -> bool:
+        unit, seconds = _unit(x, out, add), self._seconds * len(x)
+        if unit > 1:
+            x, out, add = x[:1], out[:1], None if add is None else add[:1]
+        noted = np.zeros(1, np.intc)
+        fixed = {"bias": self._bias, "add": add, "weights": self._weights, "nonfinite": noted}
+        bands = cut_bands(self._problem, self._machine, self._rank, unit)
+        plain = unit == 1 and store is self._store
+        launch = self._launch if plain else self._make_launch(bands, unit, **store)
+        fits = self._go(launch, bands, x, out, workers, seconds, fixed)
+        if not noted[0]:
+            return fits
+        # Rare, and so slow that signals are looked for after every tile.
+        bands = cut_bands(self._problem, self._machine, self._rank, unit, repairs=True)
+        launch = self._make_launch(bands, unit, **store)
+        return self._go(launch, bands, x, out, workers, seconds, {**fixed, "plain_weights": self._w})
+
+    def _go(
+        self, launch: Launch, bands: Bands, x: Array, out: Array, workers: int, seconds: float, fixed: dict[str, Any]
+    ) -> bool:
+        tiles = bands.tiles(self._problem) * self._problem.channels * len(x)
+        workers = useful_workers(workers, tiles, seconds)
+        load = 0
+        if x.dtype != self._native:
+            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
+        scratch = self._memory.borrow(bands.size * workers)
+        try:
+            return launch(x, out, images=len(x), items=tiles, workers=workers, load=load, scratch=scratch, **fixed)
+        finally:
+            self._memory.give_back(scratch)
+
+    def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
+        """Compute image by image what the kernel could not store, to say where it stands."""
+        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
+        for image in range(len(x)):
+            part = slice(image, image + 1)
+            self._run(x[part], sums, workers, None if add is None else add[part], {})
+            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+
+
+def _packed(factors: Factors) -> Array:
+    """Per channel all columns, then all rows."""
+    channels = len(factors.columns)
+    return np.concatenate([part.reshape(channels, -1) for part in (factors.columns, factors.rows)], axis=1)
+
+
+def _unit(*arrays: Array | None) -> int:
+    """The images of a batch whose pixels lie side by side: one image of as many items per pixel; 1 else."""
+    given = [a for a in arrays if a is not None]
+    count = len(given[0])
+    if not 1 < count <= MOST_UNIT or given[0].shape[1] > 1:
+        return 1
+    return count if all(a.strides[0] * count == a.strides[-1] and a.strides[0] == a.itemsize for a in given) else 1
