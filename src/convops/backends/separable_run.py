@@ -13,6 +13,7 @@ from convops.backends.separable_factors import Factors
 from convops.backends.separable_tiles import MOST_UNIT, Bands, cut_bands
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
+from convops.backends.winograd_weights import LINE, aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.scratch import Workspace
@@ -102,9 +103,9 @@ class SeparableRunner:
         load = 0
         if x.dtype != self._native:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
-        scratch = self._memory.borrow(bands.size * workers)
+        scratch = self._memory.borrow(bands.size * workers + LINE)
         try:
-            return launch(x, out, images=len(x), items=tiles, workers=workers, load=load, scratch=scratch, **fixed)
+            return launch(x, out, images=len(x), items=tiles, workers=workers, load=load, scratch=aligned(scratch), **fixed)
         finally:
             self._memory.give_back(scratch)
 

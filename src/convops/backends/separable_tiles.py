@@ -15,7 +15,7 @@ from convops.problem.geometry import Axis
 # Pixels of several items, side by side, are lines of so many items per pixel at most.
 MOST_UNIT = 4
 # Items of a line of a band, and what micro-kernels may read behind one.
-WIDEST = 2048
+WIDEST = 1024
 MARGIN = 512
 # Bands are so many extents high, as the lines between two of them are summed twice.
 EXTENTS = 6
@@ -51,7 +51,7 @@ def cut_bands(problem: ConvProblem, machine: Machine, rank: int, unit: int = 1, 
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
     if repairs:
         high = min(high, max(1, int(MOST_REPAIRED / (wide * unit * problem.products))))
-    pitch = (ceil(wide * unit * item / 64) | 1) * 64
+    pitch = (ceil(wide * unit * item / 64) + 1 | 1) * 64
     copy = _aligned(isa.separable.lines() * pitch + MARGIN)
     held = copy + _aligned((wide + along.extent) * unit * item + MARGIN)
     tables = held + _aligned(ring * pitch + MARGIN)

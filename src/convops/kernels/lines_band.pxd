@@ -32,8 +32,8 @@ cdef struct Band:
 
 
 cdef inline Py_ssize_t line_pitch(Py_ssize_t bytes) noexcept nogil:
-    """An odd number of cache lines, so that lines do not meet in few sets of the cache."""
-    return (ceil_div(bytes, 64) | 1) * 64
+    """Room for whole runs, in an odd number of cache lines, so that lines do not meet in few sets of the cache."""
+    return (ceil_div(bytes, 64) + 1 | 1) * 64
 
 
 cdef inline void begin_band(const Args* a, Band* b, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:

@@ -9,6 +9,7 @@ them. The order of a sum is that of its component, tap by tap, wherever bands ar
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport Args
+from convops.kernels.along cimport SHIFTS, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport Band, added_line, begin_band, copy_line, end_line, result_line
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
@@ -78,14 +79,25 @@ cdef inline void sum_items(Block* block, char* out, const char* add, Py_ssize_t 
         c = c + span
 
 
+cdef inline void sum_line(const Args* a, Job* j, const char* weights, char* out, const Real* tag) noexcept nogil:
+    """The copied line into a line of a ring."""
+    cdef Band* b = &j.band
+    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
+        j.along.weights = weights
+        sum_items(&j.along, out, NULL, b.width, tag)
+    elif Real is float:
+        sum_along_line(b.copy, a.axis[2].window, weights, out, b.width * b.item, <f32v*> NULL)
+    else:
+        sum_along_line(b.copy, a.axis[2].window, weights, out, b.width * b.item, <f64v*> NULL)
+
+
 cdef inline void sum_along(const Args* a, Job* j, const Real* tag) noexcept nogil:
     """The next input line, in every component."""
     cdef Band* b = &j.band
     cdef Py_ssize_t k
     copy_line(a, b, j.made, <Real*> b.copy)
     for k in range(a.panel_rows):
-        j.along.weights = j.row_weights + k * a.axis[2].window * b.item
-        sum_items(&j.along, <char*> j.rows[k * b.lines + j.made], NULL, b.width, tag)
+        sum_line(a, j, j.row_weights + k * a.axis[2].window * b.item, <char*> j.rows[k * b.lines + j.made], tag)
     j.made = j.made + 1
 
 
