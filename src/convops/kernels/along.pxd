@@ -1,6 +1,6 @@
 # Sums along a line in memory of our own: every vector is loaded once, where it is aligned, and shifted from tap to tap
 # in registers, as loads across cache lines are slow. Where a level has no such shift, SHIFTS is 0.
-from convops.kernels.lanes cimport begin_chain, keep, load_weight
+from convops.kernels.lanes cimport begin_chain, fetch, keep, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
 cdef extern from *:
@@ -68,8 +68,8 @@ cdef inline inlined shifted_taps(int vectors, Py_ssize_t taps, const char* weigh
 
 
 cdef inline inlined sum_run(int vectors, const char* line, Py_ssize_t taps, const char* weights, char* out,
-                            Py_ssize_t runs, Vector* tag) noexcept nogil:
-    """So many runs of vectors, one behind the other."""
+                            Py_ssize_t runs, const char* ahead, Vector* tag) noexcept nogil:
+    """So many runs of vectors, one behind the other; as many items are asked for where a later line begins."""
     cdef Vector acc[RUN]
     cdef Py_ssize_t i, k, item = 4 if Vector is f32v else 8
     cdef int v, lanes = VECTOR_BYTES // item
@@ -82,24 +82,26 @@ cdef inline inlined sum_run(int vectors, const char* line, Py_ssize_t taps, cons
             k = k + lanes
         for v in range(vectors):
             (<Vector*> (out + v * VECTOR_BYTES))[0] = acc[v]
+            fetch(ahead + v * VECTOR_BYTES)
+        ahead = ahead + vectors * VECTOR_BYTES
         line = line + vectors * VECTOR_BYTES
         out = out + vectors * VECTOR_BYTES
 
 
 cdef inline outlined run_8(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t runs,
-                           Vector* tag) noexcept nogil:
-    sum_run(RUN, line, taps, weights, out, runs, tag)
+                           const char* ahead, Vector* tag) noexcept nogil:
+    sum_run(RUN, line, taps, weights, out, runs, ahead, tag)
 
 
 cdef inline outlined run_2(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t runs,
-                           Vector* tag) noexcept nogil:
-    sum_run(REST, line, taps, weights, out, runs, tag)
+                           const char* ahead, Vector* tag) noexcept nogil:
+    sum_run(REST, line, taps, weights, out, runs, ahead, tag)
 
 
 cdef inline void sum_along_line(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t bytes,
-                                Vector* tag) noexcept nogil:
+                                const char* ahead, Vector* tag) noexcept nogil:
     """Sums of at least so many bytes; whole runs are written."""
     cdef Py_ssize_t runs = bytes // (RUN * VECTOR_BYTES), done = runs * RUN * VECTOR_BYTES
-    run_8(line, taps, weights, out, runs, tag)
+    run_8(line, taps, weights, out, runs, ahead, tag)
     run_2(line + done, taps, weights, out + done, (bytes - done + REST * VECTOR_BYTES - 1) // (REST * VECTOR_BYTES),
-          tag)
+          ahead + done, tag)
