@@ -14,6 +14,7 @@ from convops.kernels.simd cimport Real
 cdef extern from "<math.h>" nogil:
     double fmod(double, double)
     double rint(double)
+    float rintf(float)
 
 cdef extern from *:
     """
@@ -138,25 +139,71 @@ cdef inline bint wrapped(double* value) noexcept nogil:
     return value[0] == value[0]
 
 
+cdef inline void limits(const Integer* tag, double* low, double* end) noexcept nogil:
+    """The least value, and the one behind the greatest."""
+    if Integer is int8_t:
+        low[0], end[0] = -128.0, 128.0
+    elif Integer is int16_t:
+        low[0], end[0] = -32768.0, 32768.0
+    elif Integer is int32_t:
+        low[0], end[0] = -2147483648.0, 2147483648.0
+    elif Integer is int64_t:
+        low[0], end[0] = -9223372036854775808.0, 9223372036854775808.0
+    elif Integer is uint8_t:
+        low[0], end[0] = 0.0, 256.0
+    elif Integer is uint16_t:
+        low[0], end[0] = 0.0, 65536.0
+    elif Integer is uint32_t:
+        low[0], end[0] = 0.0, 4294967296.0
+    else:
+        low[0], end[0] = 0.0, 18446744073709551616.0
+
+
+cdef inline Real rounded(Real value) noexcept nogil:
+    """Half to even."""
+    if Real is float:
+        return rintf(value)
+    else:
+        return rint(value)
+
+
+cdef inline bint cast_run(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
+    """Values that lie side by side, in vectors; False where one of them needs a look of its own."""
+    cdef double least, behind
+    cdef Real value, low, end
+    cdef Py_ssize_t j
+    cdef int32_t alien = 0
+    cdef int64_t wide_alien = 0
+    limits(out, &least, &behind)
+    low, end = <Real> least, <Real> behind
+    if policy == SATURATE and sizeof(Integer) <= 2:
+        for j in range(count):
+            value = rounded(values[j])
+            alien = alien | (value != value)
+            value = low if value < low else value
+            value = end - 1 if value > end - 1 else value
+            out[j] = <Integer> <int32_t> value
+        return alien == 0
+    for j in range(count):
+        value = rounded(values[j])
+        if Real is float:
+            alien = alien | (not low <= value) | (not value < end)
+        else:
+            wide_alien = wide_alien | <int64_t> (not low <= value) | <int64_t> (not value < end)
+    if alien or wide_alien:
+        return False
+    for j in range(count):
+        if sizeof(Integer) <= 2:
+            out[j] = <Integer> <int32_t> rounded(values[j])
+        else:
+            out[j] = <Integer> rounded(values[j])
+    return True
+
+
 cdef inline void cast_integer(double value, Integer* out, int policy, int* status) noexcept nogil:
     """Half to even, then the policy; NaN fits none, infinity only saturates."""
     cdef double low, end
-    if Integer is int8_t:
-        low, end = -128.0, 128.0
-    elif Integer is int16_t:
-        low, end = -32768.0, 32768.0
-    elif Integer is int32_t:
-        low, end = -2147483648.0, 2147483648.0
-    elif Integer is int64_t:
-        low, end = -9223372036854775808.0, 9223372036854775808.0
-    elif Integer is uint8_t:
-        low, end = 0.0, 256.0
-    elif Integer is uint16_t:
-        low, end = 0.0, 65536.0
-    elif Integer is uint32_t:
-        low, end = 0.0, 4294967296.0
-    else:
-        low, end = 0.0, 18446744073709551616.0
+    limits(out, &low, &end)
     value = rint(value)
     if low <= value < end:
         out[0] = <Integer> value
@@ -173,6 +220,9 @@ cdef void cast(const Real* values, Py_ssize_t pitch, Item* out, Py_ssize_t step,
                int* status) noexcept nogil:
     cdef Py_ssize_t j
     cdef Item item
+    if Item in Integer:
+        if pitch == 1 and step == sizeof(Item) and cast_run(values, out, count, policy):
+            return
     for j in range(count):
         if Item is boolean:
             item.byte = values[j * pitch] != 0

@@ -1,6 +1,6 @@
-"""Exact integer sums from float64 kernels, which add integers below 2^53 without rounding.
+"""Exact integer sums from float64 kernels, which add integers below 2^53 without rounding, or float32 ones below 2^24.
 
-Where the data cannot reach that limit one pass is enough. Otherwise x and w are split into limbs of so few bits that
+Where the data cannot reach the former limit one pass is enough. Otherwise x and w are split into limbs of so few bits that
 every sum of products of limbs stays below it (`limbs.py`).
 """
 
@@ -20,6 +20,9 @@ from convops.backends.rewrites.ranges import range_of, sum_range
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem, Types
 
+# Sums that no item of x's dtype leads beyond are exact in float32.
+EXACT_SINGLE = 2**24
+
 
 class ExactIntegers(Rewrite):
     """Applies to integer sums; `policy` is dropped where no possible sum leaves the result's dtype."""
@@ -38,8 +41,10 @@ class ExactIntegers(Rewrite):
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
         known = possible.is_exact and not (problem.epilogue.has_add)
-        fits = known and problem.epilogue.activation in (None, "relu") and possible.fits(problem.types.result)
-        narrow = solve(_narrow(problem, fits), w.astype(np.float64), None if bias is None else bias.astype(np.float64))
+        plain = known and problem.epilogue.activation in (None, "relu")
+        real = "float32" if plain and possible.largest < EXACT_SINGLE else "float64"
+        part = _narrow(problem, plain and possible.fits(problem.types.result), real)
+        narrow = solve(part, w.astype(real), None if bias is None else bias.astype(real))
         if known:
             return narrow
         weights, offsets = np.array(w), None if bias is None else np.array(bias)
@@ -54,11 +59,11 @@ class ExactIntegers(Rewrite):
 
 
 @lru_cache(maxsize=256)
-def _narrow(problem: ConvProblem, fits: bool = False) -> ConvProblem:
-    """In float64; without a policy where no sum needs one."""
+def _narrow(problem: ConvProblem, fits: bool = False, real: str = "float64") -> ConvProblem:
+    """In floating point; without a policy where no sum needs one."""
     types, epilogue = problem.types, problem.epilogue
     return replace(
         problem,
-        types=Types(types.x, "float64", types.result),
+        types=Types(types.x, real, types.result),
         epilogue=replace(epilogue, policy=None) if fits else epilogue,
     )
