@@ -170,20 +170,21 @@ cdef inline Real rounded(Real value) noexcept nogil:
 cdef inline bint cast_run(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
     """Values that lie side by side, in vectors; False where one of them needs a look of its own."""
     cdef double least, behind
-    cdef Real value, low, end
+    cdef Real value, inside, low, end
     cdef Py_ssize_t j
-    cdef int32_t alien = 0
+    cdef int32_t alien = 0, none = 0
     cdef int64_t wide_alien = 0
     limits(out, &least, &behind)
     low, end = <Real> least, <Real> behind
-    if policy == SATURATE and sizeof(Integer) <= 2:
+    if sizeof(Integer) <= 2:
         for j in range(count):
             value = rounded(values[j])
-            alien = alien | (value != value)
-            value = low if value < low else value
-            value = end - 1 if value > end - 1 else value
-            out[j] = <Integer> <int32_t> value
-        return alien == 0
+            inside = low if value < low else value
+            inside = end - 1 if inside > end - 1 else inside
+            alien = alien | (inside != value)
+            none = none | (value != value)
+            out[j] = <Integer> <int32_t> inside
+        return (none if policy == SATURATE else alien) == 0
     for j in range(count):
         value = rounded(values[j])
         if Real is float:
@@ -193,10 +194,7 @@ cdef inline bint cast_run(const Real* values, Integer* out, Py_ssize_t count, in
     if alien or wide_alien:
         return False
     for j in range(count):
-        if sizeof(Integer) <= 2:
-            out[j] = <Integer> <int32_t> rounded(values[j])
-        else:
-            out[j] = <Integer> rounded(values[j])
+        out[j] = <Integer> rounded(values[j])
     return True
 
 
