@@ -12,14 +12,14 @@ from math import inf
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.packed import border_bytes
 from convops.backends.separable_factors import Factors, factors_of
-from convops.backends.separable_run import SeparableRunner
-from convops.backends.separable_tiles import scratch_bytes, seconds_of_bands
+from convops.backends.separable_run import SeparableRunner, way_of
+from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 
 class Separable(Backend):
-    """Cheaper than its rivals where a kernel has fewer components than they leave room for."""
+    """Cheaper than its rivals where a kernel is a box, or has few components."""
 
     name = "separable"
     kind = "conv"
@@ -39,12 +39,12 @@ class Separable(Backend):
         return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        """That of a single product; `objection` holds kernels of more components to what others take."""
-        return self._seconds(problem, machine, 1)
+        """That of the cheapest kernel; `objection` holds others to what the rivals take."""
+        return min(self._seconds(problem, machine, way) for way in (Way(), Way(is_box=True)))
 
-    def _seconds(self, problem: ConvProblem, machine: Machine, rank: int) -> float:
+    def _seconds(self, problem: ConvProblem, machine: Machine, way: Way) -> float:
         """What a call takes beside its work is twice that of direct convolution."""
-        return seconds_of_bands(problem, machine, rank) + 2 * machine.rates.call
+        return seconds_of_bands(problem, machine, way) + 2 * machine.rates.call
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, and of the weights the factors and a copy."""
@@ -59,16 +59,11 @@ class Separable(Backend):
         factors = None if w is None else factors_of(w, problem.dtype)
         if factors is None:
             return "weights that are not finite" if w is not None else None
-        most = _most_components(self, problem, this_machine())
-        if factors.rank > most:
-            return f"the kernel is a sum of {factors.rank} products of a column and a row; more than {most} take longer"
+        way, machine = way_of(problem, factors), this_machine()
+        if self._seconds(problem, machine, way) > _least_cost(self._rivals, problem, machine):
+            kind = "a box" if way.is_box else f"a sum of {way.rank} products of a column and a row"
+            return f"the kernel is {kind}, which takes longer here than what others do"
         return None
-
-    def most_components(self, problem: ConvProblem, machine: Machine) -> int:
-        """As many as take no longer than what a rival takes."""
-        costs = [r.cost(problem, machine) for r in self._rivals if r.supports(problem) is None]
-        ranks = range(1, min(problem.window) + 1)
-        return max((r for r in ranks if self._seconds(problem, machine, r) <= min(costs, default=inf)), default=1)
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Two sums in sequence, after one another (Jeannerod and Rump 2013, theorem 3.1), of rounded factors.
@@ -82,12 +77,13 @@ class Separable(Backend):
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
         factors = factors_of(w, problem.dtype)
-        seconds = self._seconds(problem, machine, factors.rank if factors else 1)
+        seconds = self._seconds(problem, machine, way_of(problem, factors))
         return SeparableRunner(problem, factors, w, bias, machine, seconds)
 
 
 def _bound(problem: ConvProblem, factors: Factors, rounding: float) -> ErrorBound:
     unit, (down, along) = dtypes.unit_roundoff(problem.dtype), problem.window
+    # Sums of n items in any order have at most n - 1 roundings one after the other: a box has one fewer than this.
     roundings = (factors.rank * down + along + problem.epilogue.terms + (factors.roundings or 0.0)) * unit
     growth = roundings / (1 - roundings) if roundings < 1 else inf
     if factors.roundings is not None and growth <= (problem.products + problem.epilogue.terms) * unit:
@@ -96,5 +92,5 @@ def _bound(problem: ConvProblem, factors: Factors, rounding: float) -> ErrorBoun
 
 
 @lru_cache(maxsize=256)
-def _most_components(backend: Separable, problem: ConvProblem, machine: Machine) -> int:
-    return backend.most_components(problem, machine)
+def _least_cost(rivals: tuple[Backend, ...], problem: ConvProblem, machine: Machine) -> float:
+    return min((r.cost(problem, machine) for r in rivals if r.supports(problem) is None), default=inf)

@@ -21,7 +21,8 @@ class Factors(NamedTuple):
 
     `roundings` is the largest error of a product in units of its item's roundoff, None where the kernel is no single
     product. `spread` is the sum of the products' magnitudes and `residual` that of their errors, both relative to the
-    sum of the kernel's magnitudes and the largest of all channels.
+    sum of the kernel's magnitudes and the largest of all channels. `levels` are the taps of kernels all of whose taps
+    are equal.
     """
 
     columns: Array
@@ -29,6 +30,7 @@ class Factors(NamedTuple):
     roundings: float | None
     spread: float
     residual: float
+    levels: Array | None = None
 
     @property
     def rank(self) -> int:
@@ -55,7 +57,8 @@ def _factors(planes: Array) -> Factors | None:
     products = [_product(plane) for plane in planes]
     if all(error is not None for _, _, error in products):
         columns, rows = (np.stack([p[i] for p in products])[:, None] for i in (0, 1))
-        return Factors(columns, rows, max(p[2] for p in products), 1.0, 0.0)
+        levels = planes[:, 0, 0] if (planes == planes[:, :1, :1]).all() else None
+        return Factors(columns, rows, max(p[2] for p in products), 1.0, 0.0, levels)
     return _decomposed(planes)
 
 

@@ -10,7 +10,7 @@ from convops.backends.base import Array, Machine
 from convops.backends.finish import cast
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.separable_factors import Factors
-from convops.backends.separable_tiles import MOST_UNIT, Bands, cut_bands
+from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
 from convops.backends.winograd_weights import LINE, aligned
@@ -36,25 +36,23 @@ class SeparableRunner:
     ) -> None:
         self._problem, self._machine, self._seconds = problem, machine, seconds
         self._w = np.array(w, problem.dtype)
-        # Sums with weights that are not finite are all made by the definition.
-        nothing = np.full((problem.channels, sum(problem.window)), np.nan, problem.dtype)
-        self._rank = factors.rank if factors else 1
-        self._weights = np.ascontiguousarray(_packed(factors) if factors else nothing)
+        self._way = way_of(problem, factors)
+        self._weights = _packed(problem, factors, self._way)
         self._bias = None if bias is None else np.array(bias, problem.dtype)
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
         self._memory = Workspace()
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._store = {"cast": isa.convert.cast_address(problem.types.result, self._item), "policy": policy}
-        self._bands = {u: cut_bands(problem, machine, self._rank, u) for u in (1, MOST_UNIT)}
-        self._launch = self._make_launch(self._bands[1], 1, **self._store)
-        self.variant = f"separable[rank={self._rank}]"
+        self._bands = cut_bands(problem, machine, self._way)
+        self._launch = self._make_launch(self._bands, 1, **self._store)
+        self.variant = f"separable[{self._way}]"
 
     def _make_launch(self, bands: Bands, unit: int, **store: int) -> Launch:
         problem = self._problem
         return Launch(
-            isa.separable,
-            f"separable_{suffix(problem)}",
+            getattr(isa, name := "box" if self._way.is_box else "separable"),
+            f"{name}_{suffix(problem)}",
             kernel_axes(problem.axes, (bands.high, bands.wide)),
             tiles=1,
             chunk=CHUNK_SECONDS / self._seconds,
@@ -63,7 +61,7 @@ class SeparableRunner:
             constants=problem.epilogue.constants,
             zeros=np.zeros(problem.out_channels, problem.dtype),
             groups=problem.groups,
-            panel_rows=self._rank,
+            panel_rows=self._way.rank,
             halo_channels=unit,
             scratch_stride=bands.size,
             scratch_line=bands.copy,
@@ -84,14 +82,14 @@ class SeparableRunner:
             x, out, add = x[:1], out[:1], None if add is None else add[:1]
         noted = np.zeros(1, np.intc)
         fixed = {"bias": self._bias, "add": add, "weights": self._weights, "nonfinite": noted}
-        bands = cut_bands(self._problem, self._machine, self._rank, unit)
+        bands = self._bands if unit == 1 else cut_bands(self._problem, self._machine, self._way, unit)
         plain = unit == 1 and store is self._store
         launch = self._launch if plain else self._make_launch(bands, unit, **store)
         fits = self._go(launch, bands, x, out, workers, seconds, fixed)
         if not noted[0]:
             return fits
         # Rare, and so slow that signals are looked for after every tile.
-        bands = cut_bands(self._problem, self._machine, self._rank, unit, repairs=True)
+        bands = cut_bands(self._problem, self._machine, self._way, unit, repairs=True)
         launch = self._make_launch(bands, unit, **store)
         return self._go(launch, bands, x, out, workers, seconds, {**fixed, "plain_weights": self._w})
 
@@ -118,9 +116,22 @@ class SeparableRunner:
             cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
 
 
-def _packed(factors: Factors) -> Array:
-    """Per channel all columns, then all rows."""
-    channels = len(factors.columns)
+def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
+    """By which kernel such weights are summed; dilated boxes are products like others."""
+    if factors is None:
+        return Way()
+    return Way(factors.rank, factors.levels is not None and all(a.dilation == 1 for a in problem.axes))
+
+
+def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:
+    """Per channel all columns, then all rows; of boxes their one weight."""
+    channels = problem.channels
+    if factors is None:
+        # Sums with weights that are not finite are all made by the definition.
+        return np.full((channels, sum(problem.window)), np.nan, problem.dtype)
+    if way.is_box:
+        assert factors.levels is not None
+        return np.array(factors.levels, problem.dtype)
     return np.concatenate([part.reshape(channels, -1) for part in (factors.columns, factors.rows)], axis=1)
 
 
