@@ -11,10 +11,11 @@ the whole plane, so that sums have the same order wherever bands are cut. Start 
 from cython.parallel cimport prange, threadid
 
 from convops.kernels.abi cimport Args
-from convops.kernels.lanes cimport end_vector, load_weight
-from convops.kernels.lines_band cimport Band, added_line, begin_band, copy_line, end_line, result_line
+from convops.kernels.along cimport SHIFTS, shift_f32, shift_f64
+from convops.kernels.lanes cimport end_vector, fetch, fetch_to_write, load_weight
+from convops.kernels.lines_band cimport AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
-from convops.kernels.tile cimport ceil_div
+from convops.kernels.tile cimport ceil_div, minimum
 
 cdef enum:
     BASE = 4
@@ -45,6 +46,15 @@ cdef inline inlined add_items(int n, bint more, char* to, const char* items, Py_
         to, items = to + VECTOR_BYTES, items + VECTOR_BYTES
 
 
+cdef inline outlined add_pairs(char* items, Py_ssize_t shift, Py_ssize_t vectors, Vector* tag) noexcept nogil:
+    """Sums of four items, `shift` bytes apart, in place."""
+    cdef Py_ssize_t i
+    for i in range(vectors):
+        (<Vector*> items)[0] = (<const Vector*> items)[0] + (<const Vector*> (items + shift))[0] + (
+            (<const Vector*> (items + 2 * shift))[0] + (<const Vector*> (items + 3 * shift))[0])
+        items = items + VECTOR_BYTES
+
+
 cdef inline outlined add_digit(Py_ssize_t n, bint more, char* to, const char* items, Py_ssize_t shift,
                                Py_ssize_t vectors, Vector* tag) noexcept nogil:
     if n == 1 and not more:
@@ -57,10 +67,44 @@ cdef inline outlined add_digit(Py_ssize_t n, bint more, char* to, const char* it
         add_items(1, True, to, items, shift, vectors, tag)
     elif n == 2:
         add_items(2, True, to, items, shift, vectors, tag)
-    elif n == 3:
-        add_items(3, True, to, items, shift, vectors, tag)
     else:
-        add_items(BASE, False, to, items, shift, vectors, tag)
+        add_items(3, True, to, items, shift, vectors, tag)
+
+
+cdef inline inlined shift_items(int step, char* items, Py_ssize_t vectors, Vector* tag) noexcept nogil:
+    """Sums of four items, `step` apart, in place; every vector is loaded once and shifted in registers."""
+    cdef Py_ssize_t i
+    cdef Vector low, high
+    low = (<const Vector*> items)[0]
+    for i in range(vectors):
+        high = (<const Vector*> (items + VECTOR_BYTES))[0]
+        if Vector is f32v:
+            (<Vector*> items)[0] = low + shift_f32(low, high, step) + (
+                shift_f32(low, high, 2 * step) + shift_f32(low, high, 3 * step))
+        else:
+            (<Vector*> items)[0] = low + shift_f64(low, high, step) + (
+                shift_f64(low, high, 2 * step) + shift_f64(low, high, 3 * step))
+        low = high
+        items = items + VECTOR_BYTES
+
+
+cdef inline outlined shift_ones(char* items, Py_ssize_t vectors, Vector* tag) noexcept nogil:
+    shift_items(1, items, vectors, tag)
+
+
+cdef inline outlined shift_fours(char* items, Py_ssize_t vectors, Vector* tag) noexcept nogil:
+    shift_items(BASE, items, vectors, tag)
+
+
+cdef inline void add_four(char* items, Py_ssize_t step, Py_ssize_t item, Py_ssize_t vectors,
+                          Vector* tag) noexcept nogil:
+    """Sums of four items in place. They are paired as in registers wherever they are summed."""
+    if SHIFTS and step == 1:
+        shift_ones(items, vectors, tag)
+    elif SHIFTS and step == BASE and Vector is f32v:
+        shift_fours(items, vectors, tag)
+    else:
+        add_pairs(items, step * item, vectors, tag)
 
 
 cdef inline void add_run(Py_ssize_t n, bint more, char* to, const char* items, Py_ssize_t shift, Py_ssize_t vectors,
@@ -72,23 +116,24 @@ cdef inline void add_run(Py_ssize_t n, bint more, char* to, const char* items, P
 
 
 cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t i, char* to, const Real* tag) noexcept nogil:
-    """The moving sums along input line `i`."""
+    """The moving sums along input line `i`; the longest runs come first in a window, where loads are aligned."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t n = a.axis[2].window, digit, shift = b.unit * b.item, left = b.reach * b.item
-    cdef const char* items = b.copy
+    cdef Py_ssize_t n = a.axis[2].window, step = 1, pixel = b.unit * b.item, vectors
     cdef bint more = False
     copy_line(a, b, i, <Real*> b.copy)
     while True:
-        digit, n = n % BASE, n // BASE
-        if digit:
-            add_run(digit, more, to, items, shift, j.vectors, tag)
+        if n // step % BASE:
+            add_run(n // step % BASE, more, to, b.copy + n // (BASE * step) * (BASE * step) * pixel, step * pixel,
+                    j.vectors, tag)
             more = True
-        items = items + digit * shift
-        if n == 0:
+        if n < BASE * step:
             return
-        left = left - (digit + BASE - 1) * shift
-        add_run(BASE, False, <char*> items, items, shift, ceil_div(left, VECTOR_BYTES), tag)
-        shift = shift * BASE
+        vectors = ceil_div(b.reach * b.item - (BASE * step - 1) * pixel, VECTOR_BYTES)
+        if Real is float:
+            add_four(b.copy, step * b.unit, b.item, vectors, <f32v*> NULL)
+        else:
+            add_four(b.copy, step * b.unit, b.item, vectors, <f64v*> NULL)
+        step = step * BASE
 
 
 cdef inline outlined add_lines(char* to, const char* other, Py_ssize_t vectors, Vector* tag) noexcept nogil:
@@ -98,35 +143,55 @@ cdef inline outlined add_lines(char* to, const char* other, Py_ssize_t vectors, 
         to, other = to + VECTOR_BYTES, other + VECTOR_BYTES
 
 
-cdef inline outlined weigh_line(const char* rest, const char* begun, const char* weight, const char* bias,
-                                const char* add, char* out, Py_ssize_t count, Vector* tag) noexcept nogil:
-    """Whole windows, times their weight, to results or to memory of our own; `begun` may be NULL."""
+# How the windows of a line end: what is left of a block, what the next one has so far (or NULL) and its next line (or
+# NULL), added for the windows after these.
+cdef struct End:
+    const char* rest
+    const char* begun
+    const char* raw
+    char* kept
+    const char* weight
+    const char* bias
+    const char* add
+    const char* ahead          # of the input, asked for meanwhile, and bytes on to results that come later
+    Py_ssize_t below
+
+
+cdef inline outlined weigh_line(const End* end, char* out, Py_ssize_t count, Vector* tag) noexcept nogil:
+    """Whole windows, times their weight, to results or to memory of our own."""
+    cdef End e = end[0]        # which stores of results cannot change
     cdef Py_ssize_t c = 0, at, lanes = VECTOR_BYTES // (4 if Vector is f32v else 8)
-    cdef Vector total, factor, offset
-    load_weight(weight, &factor)
-    load_weight(bias, &offset)
+    cdef Vector total, begun, factor, offset
+    load_weight(e.weight, &factor)
+    load_weight(e.bias, &offset)
     offset = offset + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     while c < count:
         at = c * (VECTOR_BYTES // lanes)
-        total = (<const Vector*> (rest + at))[0]
-        if begun != NULL:
-            total = total + (<const Vector*> (begun + at))[0]
-        end_vector(total * factor, offset, NULL if add == NULL else add + at, False, out + at, count - c)
+        total = (<const Vector*> (e.rest + at))[0]
+        if e.begun != NULL:
+            begun = (<const Vector*> (e.begun + at))[0]
+            if e.raw != NULL:
+                begun = begun + (<const Vector*> (e.raw + at))[0]
+                (<Vector*> (e.kept + at))[0] = begun
+            total = total + begun
+        fetch(e.ahead + at)
+        fetch_to_write(out + at + e.below)
+        end_vector(total * factor, offset, NULL if e.add == NULL else e.add + at, False, out + at, count - c)
         c = c + lanes
 
 
-cdef inline void end_window(const Args* a, Job* j, Py_ssize_t h, const char* rest, const char* begun,
-                            const Real* tag) noexcept nogil:
+cdef inline void end_window(const Args* a, Job* j, Py_ssize_t h, End* e, const Real* tag) noexcept nogil:
     """Output line `h`."""
     cdef Band* b = &j.band
     cdef char* out = result_line(a, b, h) if b.plain else b.sums
-    cdef const char* add = added_line(a, b, h) if b.plain else NULL
-    cdef const char* weight = a.weights + b.tile.group * b.item
-    cdef const char* bias = a.epilogue.bias + b.tile.group * b.item
+    e.kept, e.add = j.begun, added_line(a, b, h) if b.plain else NULL
+    e.weight, e.bias = a.weights + b.tile.group * b.item, a.epilogue.bias + b.tile.group * b.item
+    e.ahead = line_ahead(a, b, h + a.axis[1].window + AHEAD)
+    e.below = AHEAD * a.out.step[1] if b.plain else 0
     if Real is float:
-        weigh_line(rest, begun, weight, bias, add, out, b.width, <f32v*> NULL)
+        weigh_line(e, out, b.width, <f32v*> NULL)
     else:
-        weigh_line(rest, begun, weight, bias, add, out, b.width, <f64v*> NULL)
+        weigh_line(e, out, b.width, <f64v*> NULL)
     end_line(a, b, h, out, tag)
 
 
@@ -141,18 +206,17 @@ cdef inline void end_block(const Args* a, Job* j, Py_ssize_t first, const Real* 
     """The windows that begin in the block whose first line is `first`; its lines are summed backwards before."""
     cdef Band* b = &j.band
     cdef Py_ssize_t k, n = a.axis[1].window
+    cdef End e
     for k in range(n - 2, -1, -1):
         join_lines(j, j.rest + k * b.pitch, j.rest + (k + 1) * b.pitch, tag)
-    end_window(a, j, first, j.rest, NULL, tag)
-    for k in range(1, n):
-        if first + k >= b.tile.extent[1]:
-            return
-        sum_along(a, j, first + k + n - 1, j.raw + (k - 1) * b.pitch, tag)
-        if k == 1:
-            add_run(1, False, j.begun, j.raw, 0, j.vectors, tag)
-        else:
-            join_lines(j, j.begun, j.raw + (k - 1) * b.pitch, tag)
-        end_window(a, j, first + k, j.rest + k * b.pitch, j.begun, tag)
+    for k in range(minimum(n, b.tile.extent[1] - first)):
+        e.rest, e.begun, e.raw = j.rest + k * b.pitch, NULL, NULL
+        if k > 0:
+            sum_along(a, j, first + k + n - 1, j.raw + (k - 1) * b.pitch, tag)
+            e.begun = j.raw if k <= 2 else j.begun
+        if k > 1:
+            e.raw = j.raw + (k - 1) * b.pitch
+        end_window(a, j, first + k, &e, tag)
 
 
 cdef void tile_b(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:

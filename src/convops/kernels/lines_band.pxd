@@ -5,14 +5,13 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Axis
-from convops.kernels.block cimport ALONE, LINES
 from convops.kernels.lanes cimport splat_f32, splat_f64
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
 
 cdef enum:
-    MARGIN = ALONE * VECTOR_BYTES      # bytes behind a line that micro-kernels may read
+    AHEAD = 2                  # lines that are asked for before they are copied
 
 # A band at work.
 cdef struct Band:
@@ -59,6 +58,12 @@ cdef inline const char* line_address(const Args* a, const Band* b, Py_ssize_t i)
         return NULL
     return (a.x.data + b.tile.batch * a.x.batch + b.tile.group * a.x.channel + d * a.x.step[0]
             + h * a.x.step[1])
+
+
+cdef inline const char* line_ahead(const Args* a, const Band* b, Py_ssize_t i) noexcept nogil:
+    """Where to ask for a line before its turn; memory at hand where there is none."""
+    cdef const char* line = NULL if i >= b.lines or a.load != NULL else line_address(a, b, i)
+    return b.copy if line == NULL else line + b.tile.origin[2] * a.x.step[2]
 
 
 cdef inline void copy_items(const Args* a, const Band* b, Real* to, const char* pixel, Py_ssize_t count) noexcept nogil:

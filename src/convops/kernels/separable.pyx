@@ -11,14 +11,10 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, sum_along_line
 from convops.kernels.block cimport LINES, Block
-from convops.kernels.lines_band cimport Band, added_line, begin_band, copy_line, end_line, line_address, result_line
+from convops.kernels.lines_band cimport AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport COPIED, sum_block, vectors_at_once
 from convops.kernels.tile cimport ceil_div, minimum
-
-
-cdef enum:
-    AHEAD = 2                  # lines that are asked for before they are copied
 
 
 # The sums along lines, and across the lines of the rings.
@@ -86,9 +82,7 @@ cdef inline void sum_items(Block* block, char* out, const char* add, Py_ssize_t 
 cdef inline void sum_line(const Args* a, Job* j, const char* weights, char* out, const Real* tag) noexcept nogil:
     """The copied line into a line of a ring."""
     cdef Band* b = &j.band
-    cdef const char* ahead = b.copy
-    if j.made + AHEAD < b.lines and a.load == NULL:
-        ahead = line_address(a, b, j.made + AHEAD) + b.tile.origin[2] * a.x.step[2]
+    cdef const char* ahead = line_ahead(a, b, j.made + AHEAD)
     if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
         j.along.weights = weights
         sum_items(&j.along, out, NULL, b.width, tag)
