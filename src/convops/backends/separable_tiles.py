@@ -86,7 +86,7 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     item = np.dtype(problem.dtype).itemsize
     outputs = prod(problem.out_spatial) * problem.channels
     multiplied = 2.0 * outputs * taps * item / 4
-    moved = item * (prod(problem.spatial) * problem.channels + (1 + way.rank) * outputs)
+    moved = item * (prod(problem.spatial) * problem.channels + (1 + way.rank / 4) * outputs)
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
 
 

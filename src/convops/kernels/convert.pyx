@@ -15,6 +15,8 @@ cdef extern from "<math.h>" nogil:
     double fmod(double, double)
     double rint(double)
     float rintf(float)
+    double fabs(double)
+    float fabsf(float)
 
 cdef extern from *:
     """
@@ -167,35 +169,55 @@ cdef inline Real rounded(Real value) noexcept nogil:
         return rint(value)
 
 
-cdef inline bint cast_run(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
-    """Values that lie side by side, in vectors; False where one of them needs a look of its own."""
+cdef inline Real magnitude(Real value) noexcept nogil:
+    if Real is float:
+        return fabsf(value)
+    else:
+        return fabs(value)
+
+
+cdef inline bint cast_short(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
+    """Values that lie side by side to integers of up to 16 bits; False where one needs a look of its own."""
     cdef double least, behind
-    cdef Real value, inside, low, end
+    cdef Real value
+    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, strange = 0, outside = 0
     cdef Py_ssize_t j
-    cdef int32_t alien = 0, none = 0
-    cdef int64_t wide_alien = 0
-    limits(out, &least, &behind)
-    low, end = <Real> least, <Real> behind
-    if sizeof(Integer) <= 2:
-        for j in range(count):
-            value = rounded(values[j])
-            inside = low if value < low else value
-            inside = end - 1 if inside > end - 1 else inside
-            alien = alien | (inside != value)
-            none = none | (value != value)
-            out[j] = <Integer> <int32_t> inside
-        return (none if policy == SATURATE else alien) == 0
+    if policy != WRAP:
+        limits(out, &least, &behind)
+        low, high = <int32_t> least, <int32_t> behind - 1
     for j in range(count):
         value = rounded(values[j])
-        if Real is float:
-            alien = alien | (not low <= value) | (not value < end)
-        else:
-            wide_alien = wide_alien | <int64_t> (not low <= value) | <int64_t> (not value < end)
-    if alien or wide_alien:
+        strange = strange | (not magnitude(value) < 1073741824.0)
+        number = <int32_t> (value if magnitude(value) < 1073741824.0 else 0)
+        inside = number if number > low else low
+        inside = inside if inside < high else high
+        outside = outside | (inside ^ number)
+        out[j] = <Integer> inside
+    return strange == 0 and (outside == 0 or policy == SATURATE)
+
+
+cdef inline bint cast_long(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:
+    """The same to longer ones."""
+    cdef double least, behind
+    cdef Real value, low, end
+    cdef Py_ssize_t j
+    cdef int64_t outside = 0
+    limits(out, &least, &behind)
+    low, end = <Real> least, <Real> behind
+    for j in range(count):
+        value = rounded(values[j])
+        outside = outside | (not low <= value) | (not value < end)
+    if outside:
         return False
     for j in range(count):
         out[j] = <Integer> rounded(values[j])
     return True
+
+
+cdef inline bint cast_run(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
+    if sizeof(Integer) <= 2:
+        return cast_short(values, out, count, policy)
+    return cast_long(values, out, count)
 
 
 cdef inline void cast_integer(double value, Integer* out, int policy, int* status) noexcept nogil:

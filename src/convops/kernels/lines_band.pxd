@@ -5,8 +5,8 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Axis
-from convops.kernels.lanes cimport splat_f32, splat_f64
-from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
+from convops.kernels.lanes cimport spread
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
 
@@ -100,28 +100,37 @@ cdef inline void copy_line(const Args* a, const Band* b, Py_ssize_t i, Real* to)
         copy_pixels(a, b, to, line)
 
 
+cdef inline inlined add_differences(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
+    """v - v is 0, but NaN where v is no number. Two sums, so that they need not wait for each other."""
+    cdef Vector first, second, sums, others
+    cdef Py_ssize_t i
+    spread(0, &sums)
+    spread(0, &others)
+    for i in range(vectors // 2):
+        first, second = (<const Vector*> values)[0], (<const Vector*> (values + VECTOR_BYTES))[0]
+        sums, others = sums + (first - first), others + (second - second)
+        values = values + 2 * VECTOR_BYTES
+    if vectors % 2:
+        first = (<const Vector*> values)[0]
+        sums = sums + (first - first)
+    total[0] = sums + others
+
+
 cdef inline bint all_finite(const char* values, Py_ssize_t count, const Real* tag) noexcept nogil:
-    """v - v is 0, but NaN where v is no number."""
-    cdef Py_ssize_t i, n = count * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES
-    cdef int lanes = VECTOR_BYTES // sizeof(Real)
-    cdef f32v single, singles = splat_f32(0)
-    cdef f64v double_, doubles = splat_f64(0)
-    cdef const Real* sums
+    cdef Py_ssize_t i, lanes = VECTOR_BYTES // sizeof(Real), vectors = count // lanes
+    cdef f32v singles
+    cdef f64v doubles
+    cdef const Real* total
     cdef bint fine = True
-    for i in range(n):
-        if Real is float:
-            single = (<const f32v*> (values + i * VECTOR_BYTES))[0]
-            singles = singles + (single - single)
-        else:
-            double_ = (<const f64v*> (values + i * VECTOR_BYTES))[0]
-            doubles = doubles + (double_ - double_)
     if Real is float:
-        sums = <const Real*> &singles
+        add_differences(values, vectors, &singles)
+        total = <const Real*> &singles
     else:
-        sums = <const Real*> &doubles
+        add_differences(values, vectors, &doubles)
+        total = <const Real*> &doubles
     for i in range(lanes):
-        fine = fine and sums[i] == 0
-    for i in range(n * lanes, count):
+        fine = fine and total[i] == 0
+    for i in range(vectors * lanes, count):
         fine = fine and (<const Real*> values)[i] - (<const Real*> values)[i] == 0
     return fine
 
