@@ -54,12 +54,11 @@ def _kept(items: bytes, shape: tuple[int, ...], dtype: str) -> Factors | None:
 def _factors(planes: Array) -> Factors | None:
     if not np.isfinite(planes).all():
         return None
-    products = [_product(plane) for plane in planes]
-    if all(error is not None for _, _, error in products):
-        columns, rows = (np.stack([p[i] for p in products])[:, None] for i in (0, 1))
-        levels = planes[:, 0, 0] if (planes == planes[:, :1, :1]).all() else None
-        return Factors(columns, rows, max(p[2] for p in products), 1.0, 0.0, levels)
-    return _decomposed(planes)
+    columns, rows, roundings = zip(*map(_product, planes), strict=True)
+    if None in roundings:
+        return _decomposed(planes)
+    levels = planes[:, 0, 0] if (planes == planes[:, :1, :1]).all() else None
+    return Factors(np.stack(columns)[:, None], np.stack(rows)[:, None], max(roundings), 1.0, 0.0, levels)
 
 
 def _product(plane: Array) -> tuple[Array, Array, float | None]:

@@ -103,7 +103,8 @@ class SeparableRunner:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
         scratch = self._memory.borrow(bands.size * workers + LINE)
         try:
-            return launch(x, out, images=len(x), items=tiles, workers=workers, load=load, scratch=aligned(scratch), **fixed)
+            fixed |= {"images": len(x), "items": tiles, "load": load, "scratch": aligned(scratch)}
+            return launch(x, out, workers=workers, **fixed)
         finally:
             self._memory.give_back(scratch)
 

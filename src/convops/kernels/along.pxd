@@ -71,9 +71,9 @@ cdef inline inlined sum_run(int vectors, const char* line, Py_ssize_t taps, cons
                             Py_ssize_t runs, const char* ahead, Vector* tag) noexcept nogil:
     """So many runs of vectors, one behind the other; as many items are asked for where a later line begins."""
     cdef Vector acc[RUN]
-    cdef Py_ssize_t i, k, item = 4 if Vector is f32v else 8
+    cdef Py_ssize_t _i, k, item = 4 if Vector is f32v else 8
     cdef int v, lanes = VECTOR_BYTES // item
-    for i in range(runs):
+    for _i in range(runs):
         for v in range(vectors):
             begin_chain(&acc[v])
         k = 0

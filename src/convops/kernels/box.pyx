@@ -13,7 +13,8 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, shift_f32, shift_f64
 from convops.kernels.lanes cimport end_vector, fetch, fetch_to_write, load_weight
-from convops.kernels.lines_band cimport AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line
+from convops.kernels.lines_band cimport (
+    AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line)
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
 from convops.kernels.tile cimport ceil_div, minimum
 
@@ -33,10 +34,10 @@ cdef struct Job:
 cdef inline inlined add_items(int n, bint more, char* to, const char* items, Py_ssize_t shift, Py_ssize_t vectors,
                               Vector* tag) noexcept nogil:
     """Sums of `n` items, `shift` bytes apart, added to what is there where there is `more`; in place where they are."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef Vector total
     cdef int m
-    for i in range(vectors):
+    for _i in range(vectors):
         total = (<const Vector*> items)[0]
         for m in range(1, n):
             total = total + (<const Vector*> (items + m * shift))[0]
@@ -48,8 +49,8 @@ cdef inline inlined add_items(int n, bint more, char* to, const char* items, Py_
 
 cdef inline outlined add_pairs(char* items, Py_ssize_t shift, Py_ssize_t vectors, Vector* tag) noexcept nogil:
     """Sums of four items, `shift` bytes apart, in place."""
-    cdef Py_ssize_t i
-    for i in range(vectors):
+    cdef Py_ssize_t _i
+    for _i in range(vectors):
         (<Vector*> items)[0] = (<const Vector*> items)[0] + (<const Vector*> (items + shift))[0] + (
             (<const Vector*> (items + 2 * shift))[0] + (<const Vector*> (items + 3 * shift))[0])
         items = items + VECTOR_BYTES
@@ -73,10 +74,10 @@ cdef inline outlined add_digit(Py_ssize_t n, bint more, char* to, const char* it
 
 cdef inline inlined shift_items(int step, char* items, Py_ssize_t vectors, Vector* tag) noexcept nogil:
     """Sums of four items, `step` apart, in place; every vector is loaded once and shifted in registers."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     cdef Vector low, high
     low = (<const Vector*> items)[0]
-    for i in range(vectors):
+    for _i in range(vectors):
         high = (<const Vector*> (items + VECTOR_BYTES))[0]
         if Vector is f32v:
             (<Vector*> items)[0] = low + shift_f32(low, high, step) + (
@@ -137,8 +138,8 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t i, char* to, const 
 
 
 cdef inline outlined add_lines(char* to, const char* other, Py_ssize_t vectors, Vector* tag) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(vectors):
+    cdef Py_ssize_t _i
+    for _i in range(vectors):
         (<Vector*> to)[0] = (<const Vector*> to)[0] + (<const Vector*> other)[0]
         to, other = to + VECTOR_BYTES, other + VECTOR_BYTES
 

@@ -103,10 +103,10 @@ cdef inline void copy_line(const Args* a, const Band* b, Py_ssize_t i, Real* to)
 cdef inline inlined add_differences(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
     """v - v is 0, but NaN where v is no number. Two sums, so that they need not wait for each other."""
     cdef Vector first, second, sums, others
-    cdef Py_ssize_t i
+    cdef Py_ssize_t _i
     spread(0, &sums)
     spread(0, &others)
-    for i in range(vectors // 2):
+    for _i in range(vectors // 2):
         first, second = (<const Vector*> values)[0], (<const Vector*> (values + VECTOR_BYTES))[0]
         sums, others = sums + (first - first), others + (second - second)
         values = values + 2 * VECTOR_BYTES

@@ -11,7 +11,8 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, sum_along_line
 from convops.kernels.block cimport LINES, Block
-from convops.kernels.lines_band cimport AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line
+from convops.kernels.lines_band cimport (
+    AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line)
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport COPIED, sum_block, vectors_at_once
 from convops.kernels.tile cimport ceil_div, minimum

@@ -1,7 +1,7 @@
 """Exact integer sums from float64 kernels, which add integers below 2^53 without rounding, or float32 ones below 2^24.
 
-Where the data cannot reach the former limit one pass is enough. Otherwise x and w are split into limbs of so few bits that
-every sum of products of limbs stays below it (`limbs.py`).
+Where the data cannot reach the former limit one pass is enough. Otherwise x and w are split into limbs of so few bits
+that every sum of products of limbs stays below it (`limbs.py`).
 """
 
 from __future__ import annotations
