@@ -16,14 +16,32 @@ def operands(layer: Layer, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None
     if isinstance(layer, Gradient):
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
         return first, second
-    x = generator.standard_normal(layer.input_shape, dtype=layer.dtype)
+    if layer.x_dtype:
+        x = generator.integers(0, 256, layer.input_shape).astype(layer.x_dtype)
+    else:
+        x = generator.standard_normal(layer.input_shape, dtype=layer.dtype)
     if layer.operation in POOLS:
         return x, None
     shape = layer.weight_shape
     taps = prod(shape[1:] if layer.operation == "conv" else shape)
+    if layer.kernel != "normal":
+        return x, _smoothing(layer)
     w = generator.standard_normal(shape, dtype=layer.dtype)
     w /= np.sqrt(taps)
     return x, w
+
+
+def _smoothing(layer: Layer) -> np.ndarray:
+    """Return a kernel that adds up to one."""
+    factors = []
+    for n in layer.window:
+        items = (
+            np.exp(-((np.arange(n) - n // 2) ** 2) / (2 * layer.spread**2))
+            if layer.kernel == "gaussian"
+            else np.ones(n)
+        )
+        factors.append(items / items.sum())
+    return np.multiply.outer(*factors).astype(layer.dtype)
 
 
 def arguments(layer: Layer) -> dict[str, Any]:
@@ -39,6 +57,8 @@ def arguments(layer: Layer) -> dict[str, Any]:
         keywords["count_include_pad"] = layer.count_include_pad
     if layer.operation in ("convolve", "correlate"):
         keywords["mode"] = "same"
+    if layer.out_dtype:
+        keywords |= {"dtype": layer.out_dtype, "overflow": "saturate"}
     return keywords
 
 

@@ -6,6 +6,8 @@ knows; `networks.py` and `kinds.py` hold the layers of networks. "layers" and "m
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
@@ -26,9 +28,38 @@ def _filter(size: int, window: int, boundary: str = "constant") -> Layer:
 
 
 FILTERS = (
-    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 11, 31, 63)),
+    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 9, 11, 31, 63)),
     _filter(2048, 5, "reflect"),
     _filter(2048, 31, "reflect"),
+)
+
+
+def _smoothing(size: int, kernel: str, window: int, x_dtype: str = "") -> Layer:
+    filtered = _filter(size, window, "reflect")
+    name = f"{size}_{kernel}_{window}{x_dtype and '_' + x_dtype}"
+    return replace(filtered, name=name, suite="separable", kernel=kernel, x_dtype=x_dtype, out_dtype=x_dtype)
+
+
+_SMOOTHING = (*(("gaussian", n) for n in (5, 9, 15, 31)), *(("box", n) for n in (3, 9, 31, 101)))
+SEPARABLE = tuple(
+    _smoothing(size, *kernel, x_dtype)
+    for x_dtype in ("", "uint8")
+    for size in (512, 2048, 4096)
+    for kernel in _SMOOTHING
+)
+
+# Images of bytes filtered to bytes and to reals.
+IMAGES = tuple(
+    replace(
+        _filter(size, window),
+        name=f"{size}_{window}x{window}_{out or 'float32'}",
+        suite="images",
+        x_dtype="uint8",
+        out_dtype=out,
+    )
+    for out in ("uint8", "")
+    for size in (512, 2048, 4096)
+    for window in (3, 5, 7, 9)
 )
 
 SIGNALS = tuple(
@@ -113,7 +144,7 @@ _MORE = {
     "dense": DENSE,
     "batches": BATCHES,
 }
-_OTHERS = {"filters": FILTERS, "signals": SIGNALS, "pools": POOLS}
+_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS}
 
 
 def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:

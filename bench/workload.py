@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 POOLS = ("max_pool", "avg_pool")
-ITEM_BYTES = {"float32": 4, "float64": 8}
+ITEM_BYTES = {"uint8": 1, "float32": 4, "float64": 8}
 
 PerAxis = int | tuple[int, ...]
 
@@ -28,6 +28,10 @@ class Layer:
         Output channels of "conv"; 0 elsewhere.
     stride, padding, dilation : int or tuple of int
         One value for all spatial axes, or one per axis; `padding` on both sides.
+    kernel : str
+        What a filter is made of: "normal" numbers, a "gaussian", or a "box" of equal ones.
+    x_dtype, out_dtype : str
+        Where they are not `dtype`, that of the weights. Results in integers saturate.
     """
 
     name: str
@@ -43,6 +47,9 @@ class Layer:
     boundary: str = "constant"
     count_include_pad: bool = False
     dtype: str = "float32"
+    kernel: str = "normal"
+    x_dtype: str = ""
+    out_dtype: str = ""
 
     @property
     def label(self) -> str:
@@ -85,7 +92,30 @@ class Layer:
     def bytes(self) -> int:
         """Useful traffic: each element of the input, the weights and the output once."""
         weights = prod(self.weight_shape) if self.weight_shape else 0
-        return ITEM_BYTES[self.dtype] * (prod(self.input_shape) + weights + prod(self.output_shape))
+        arrays = zip(
+            (self.image_dtype, self.dtype, self.result_dtype),
+            (prod(self.input_shape), weights, prod(self.output_shape)),
+            strict=True,
+        )
+        return sum(ITEM_BYTES[dtype] * items for dtype, items in arrays)
+
+    @property
+    def image_dtype(self) -> str:
+        return self.x_dtype or self.dtype
+
+    @property
+    def result_dtype(self) -> str:
+        return self.out_dtype or self.dtype
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of a Gaussian, as OpenCV chooses it for that many taps."""
+        return 0.3 * ((self.window[0] - 1) * 0.5 - 1) + 0.8
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference between libraries, relative to the largest result: integers may round another way."""
+        return 1e-2 if self.result_dtype == "uint8" else 1e-4
 
     @property
     def intensity(self) -> float:

@@ -33,7 +33,7 @@ def make_plan(task: Task, choice: dict[str, Any]) -> Any:
 
 def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
     plan = make_plan(task, choice)
-    out = np.empty(task.layer.output_shape, task.layer.dtype)
+    out = np.empty(task.layer.output_shape, task.layer.result_dtype)
     return partial(plan, task.x, out=out)
 
 

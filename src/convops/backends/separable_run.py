@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,56 +43,31 @@ class SeparableRunner:
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
         self._memory = Workspace()
-        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
-        self._store = {"cast": isa.convert.cast_address(problem.types.result, self._item), "policy": policy}
-        self._bands = cut_bands(problem, machine, self._way)
-        self._launch = self._make_launch(self._bands, 1, **self._store)
         self.variant = f"separable[{self._way}]"
-
-    def _make_launch(self, bands: Bands, unit: int, **store: int) -> Launch:
-        problem = self._problem
-        return Launch(
-            getattr(isa, name := "box" if self._way.is_box else "separable"),
-            f"{name}_{suffix(problem)}",
-            kernel_axes(problem.axes, (bands.high, bands.wide)),
-            tiles=1,
-            chunk=CHUNK_SECONDS / self._seconds,
-            fill=np.array(problem.fill, problem.dtype).tobytes(),
-            activation=ACTIVATIONS.index(problem.epilogue.activation),
-            constants=problem.epilogue.constants,
-            zeros=np.zeros(problem.out_channels, problem.dtype),
-            groups=problem.groups,
-            panel_rows=self._way.rank,
-            halo_channels=unit,
-            scratch_stride=bands.size,
-            scratch_line=bands.copy,
-            scratch_columns=bands.held,
-            scratch_offsets=bands.tables,
-            **store,
-        )
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:
             add = add.astype(self._problem.dtype, copy=False)
-        if not self._run(x, out, workers, add, self._store):
+        if not self._run(x, out, workers, add):
             self._raise_first_misfit(x, workers, add)
 
-    def _run(self, x: Array, out: Array, workers: int, add: Array | None, store: dict[str, int]) -> bool:
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None, stores: bool = True) -> bool:
         unit, seconds = _unit(x, out, add), self._seconds * len(x)
         if unit > 1:
             x, out, add = x[:1], out[:1], None if add is None else add[:1]
         noted = np.zeros(1, np.intc)
         fixed = {"bias": self._bias, "add": add, "weights": self._weights, "nonfinite": noted}
-        bands = self._bands if unit == 1 else cut_bands(self._problem, self._machine, self._way, unit)
-        plain = unit == 1 and store is self._store
-        launch = self._launch if plain else self._make_launch(bands, unit, **store)
-        fits = self._go(launch, bands, x, out, workers, seconds, fixed)
-        if not noted[0]:
-            return fits
-        # Rare, and so slow that signals are looked for after every tile.
-        bands = cut_bands(self._problem, self._machine, self._way, unit, repairs=True)
-        launch = self._make_launch(bands, unit, **store)
-        return self._go(launch, bands, x, out, workers, seconds, {**fixed, "plain_weights": self._w})
+        fits = False
+        for repairs in (False, True):
+            bands = cut_bands(self._problem, self._machine, self._way, unit, repairs)
+            # Repairs are rare, and so slow that signals are looked for after every tile.
+            chunk = 0.0 if repairs else CHUNK_SECONDS / (self._seconds * unit)
+            launch = _launch(self._problem, bands, self._way, unit, chunk, stores)
+            fits = self._go(launch, bands, x, out, workers, seconds, fixed)
+            if not noted[0]:
+                break
+            fixed["plain_weights"] = self._w
+        return fits
 
     def _go(
         self, launch: Launch, bands: Bands, x: Array, out: Array, workers: int, seconds: float, fixed: dict[str, Any]
@@ -113,8 +89,34 @@ class SeparableRunner:
         sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
         for image in range(len(x)):
             part = slice(image, image + 1)
-            self._run(x[part], sums, workers, None if add is None else add[part], {})
+            self._run(x[part], sums, workers, None if add is None else add[part], stores=False)
             cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+
+
+@lru_cache(maxsize=256)
+def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: float, stores: bool) -> Launch:
+    """Without `stores`, sums are left as they are."""
+    epilogue, name = problem.epilogue, "box" if way.is_box else "separable"
+    return Launch(
+        getattr(isa, name),
+        f"{name}_{suffix(problem)}",
+        kernel_axes(problem.axes, (bands.high, bands.wide)),
+        tiles=1,
+        chunk=chunk,
+        fill=np.array(problem.fill, problem.dtype).tobytes(),
+        activation=ACTIVATIONS.index(epilogue.activation),
+        constants=epilogue.constants,
+        cast=isa.convert.cast_address(problem.types.result, np.dtype(problem.dtype).itemsize) if stores else 0,
+        policy=POLICIES.index(epilogue.policy) if epilogue.policy in POLICIES else 0,
+        zeros=np.zeros(problem.out_channels, problem.dtype),
+        groups=problem.groups,
+        panel_rows=way.rank,
+        halo_channels=unit,
+        scratch_stride=bands.size,
+        scratch_line=bands.copy,
+        scratch_columns=bands.held,
+        scratch_offsets=bands.tables,
+    )
 
 
 def way_of(problem: ConvProblem, factors: Factors | None) -> Way:

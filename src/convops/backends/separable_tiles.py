@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log, prod
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class Bands:
         return ceil(problem.axes[0].out / self.high) * ceil(problem.axes[1].out / self.wide)
 
 
+@lru_cache(maxsize=256)
 def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, repairs: bool = False) -> Bands:
     """Lines as long as those that are kept leave room for in the cache."""
     item = np.dtype(problem.dtype).itemsize
@@ -74,6 +76,7 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
     return Bands(high, wide, copy, held, tables, tables + _aligned(8 * listed))
 
 
+@lru_cache(maxsize=256)
 def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
     """The most that any kernel takes, whatever its rank and the layout of x."""
     ways = (Way(), Way(min(problem.window)), Way(is_box=True))
