@@ -11,6 +11,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.kernels import isa
+from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 # Pixels of several items, side by side, are lines of so many items per pixel at most.
@@ -89,7 +90,8 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     item = np.dtype(problem.dtype).itemsize
     outputs = prod(problem.out_spatial) * problem.channels
     multiplied = 2.0 * outputs * taps * item / 4
-    moved = item * (prod(problem.spatial) * problem.channels + (1 + way.rank / 4) * outputs)
+    read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
+    moved = read * prod(problem.spatial) * problem.channels + (written + item * way.rank / 4) * outputs
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
 
 
