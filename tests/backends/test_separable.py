@@ -235,3 +235,12 @@ def test_results_of_short_integers():
 def test_signals_are_answered_where_everything_is_summed_anew():
     x, k = np.full((70, 300), np.inf, "float32"), np.ones((31, 31), "float32")
     assert np.isposinf(planned(x, k, "valid")(x)).all()
+
+
+def test_kernels_of_too_many_components_are_left_to_others():
+    x, k = RNG.uniform(-1, 1, (100, 110)).astype("float32"), full((67, 71))
+    assert factors_of(k[None, None], "float32") is None
+    got, defined = (convops.correlate(x, k, "valid", backend=b) for b in ("separable", "reference"))
+    np.testing.assert_allclose(got, defined, rtol=0, atol=1e-3)
+    assert convops.plan("correlate", x, k, "valid").backend != "separable"
+    assert factors_of(product((67, 71))[None, None], "float32").rank == 1

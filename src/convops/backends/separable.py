@@ -11,7 +11,7 @@ from math import inf
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.packed import border_bytes
-from convops.backends.separable_factors import Factors, factors_of
+from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of
 from convops.backends.separable_run import SeparableRunner, way_of
 from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
@@ -48,19 +48,25 @@ class Separable(Backend):
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, and of the weights the factors and a copy."""
-        item = dtypes.named(problem.dtype).itemsize
-        kept = problem.channels * (problem.products + min(problem.window) * sum(problem.window)) * item
+        item, rank = dtypes.named(problem.dtype).itemsize, min(*problem.window, MOST_COMPONENTS)
+        kept = problem.channels * (problem.products + rank * sum(problem.window)) * item
         return scratch_bytes(problem, machine) * workers + kept + border_bytes(problem)
 
     def weighs(self, problem: ConvProblem) -> bool:
         return True
 
     def objection(self, problem: ConvProblem, w: Array | None) -> str | None:
-        factors = None if w is None else factors_of(w, problem.dtype)
+        if w is None:
+            return None
+        machine = this_machine()
+        others = _least_cost(self._rivals, problem, machine)
+        if self.cost(problem, machine) > others:
+            return "whatever the kernel, going line by line takes longer here than what others do"
+        factors = factors_of(w, problem.dtype)
         if factors is None:
-            return "weights that are not finite" if w is not None else None
-        way, machine = way_of(problem, factors), this_machine()
-        if self._seconds(problem, machine, way) > _least_cost(self._rivals, problem, machine):
+            return "a kernel that is not finite, or one with too many components"
+        way = way_of(problem, factors)
+        if self._seconds(problem, machine, way) > others:
             kind = "a box" if way.is_box else f"a sum of {way.rank} products of a column and a row"
             return f"the kernel is {kind}, which takes longer here than what others do"
         return None

@@ -12,6 +12,8 @@ from convops.problem import dtypes
 
 # A product of factors may lie so many roundings from its item of the kernel, for an error relative to every term.
 MOST_ROUNDINGS = 16
+# Kernels that may have more components are products, or not taken apart: it would take longer than it saves.
+MOST_COMPONENTS = 64
 # Kernels of more items are not remembered.
 MOST_KEPT = 1 << 14
 
@@ -39,7 +41,7 @@ class Factors(NamedTuple):
 
 
 def factors_of(w: Array, dtype: str) -> Factors | None:
-    """The factors of kernels (channel, 1, line, pixel), rounded to `dtype`; None of kernels that are not finite."""
+    """The factors of kernels (channel, 1, line, pixel), rounded to `dtype`; None of kernels without any."""
     planes = np.ascontiguousarray(w, dtype)
     if planes.size > MOST_KEPT:
         return _factors(planes[:, 0])
@@ -54,15 +56,19 @@ def _kept(items: bytes, shape: tuple[int, ...], dtype: str) -> Factors | None:
 def _factors(planes: Array) -> Factors | None:
     if not np.isfinite(planes).all():
         return None
-    columns, rows, roundings = zip(*map(_product, planes), strict=True)
-    if None in roundings:
-        return _decomposed(planes)
+    products: list[tuple[Array, Array, float]] = []
+    for plane in planes:
+        product = _product(plane)
+        if product is None:
+            return _decomposed(planes) if min(planes.shape[1:]) <= MOST_COMPONENTS else None
+        products.append(product)
+    columns, rows, roundings = zip(*products, strict=True)
     levels = planes[:, 0, 0] if (planes == planes[:, :1, :1]).all() else None
     return Factors(np.stack(columns)[:, None], np.stack(rows)[:, None], max(roundings), 1.0, 0.0, levels)
 
 
-def _product(plane: Array) -> tuple[Array, Array, float | None]:
-    """Column and row through the largest item; of integers the ones without a common divisor, which are exact."""
+def _product(plane: Array) -> tuple[Array, Array, float] | None:
+    """Column and row through the largest item, and their roundings; of integers those without a common divisor."""
     i, j = np.unravel_index(np.argmax(np.abs(plane)), plane.shape)
     row, pivot = plane[i], plane[i, j]
     if pivot == 0:
@@ -74,7 +80,7 @@ def _product(plane: Array) -> tuple[Array, Array, float | None]:
         error = np.abs(np.multiply.outer(_long(column), _long(row)) - plane)
         allowed = np.abs(plane) * dtypes.unit_roundoff(plane.dtype.name)
         if (error > MOST_ROUNDINGS * allowed).any():
-            return column, row, None
+            return None
         return column, row, float(np.max(error[error > 0] / allowed[error > 0], initial=0.0))
 
 

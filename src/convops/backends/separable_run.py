@@ -130,7 +130,7 @@ def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:
     """Per channel all columns, then all rows; of boxes their one weight."""
     channels = problem.channels
     if factors is None:
-        # Sums with weights that are not finite are all made by the definition.
+        # All sums are made by the definition.
         return np.full((channels, sum(problem.window)), np.nan, problem.dtype)
     if way.is_box:
         assert factors.levels is not None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convops.backends.base import Machine
+from convops.backends.separable_factors import MOST_COMPONENTS
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -80,7 +81,7 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
 @lru_cache(maxsize=256)
 def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
     """The most that any kernel takes, whatever its rank and the layout of x."""
-    ways = (Way(), Way(min(problem.window)), Way(is_box=True))
+    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True))
     return max(cut_bands(problem, machine, way, unit).size for way in ways for unit in (1, MOST_UNIT))
 
 
