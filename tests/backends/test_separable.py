@@ -186,6 +186,15 @@ def test_auto_takes_what_it_finds_and_says_so():
         same_bits(convops.correlate(x + 1, k, "same"), convops.plan("correlate", x, k, "same")(x + 1))
 
 
+def test_layers_with_learned_filters_are_not_taken_apart():
+    x = np.zeros((7, 256, 256), "float32")
+    w = np.stack([full((7, 7)) for _ in range(7)])[:, None]
+    reasons = {row["backend"]: row["refusal"] for row in convops.explain("conv", x, w, groups=7).rows}
+    assert reasons["separable"] == "kernels that are no products of a column and a row"
+    w[:] = np.stack([product((7, 7)) for _ in range(7)])[:, None]
+    assert convops.plan("conv", x, w, groups=7).variant == "separable[rank=1]"
+
+
 def test_two_products_fit_standard_but_not_high():
     x, k = np.zeros((512, 512), "float32"), two_products((13, 13))
     assert convops.plan("correlate", x, k, "same").variant == "separable[rank=2]"

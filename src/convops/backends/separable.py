@@ -11,7 +11,7 @@ from math import inf
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.packed import border_bytes
-from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of
+from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product
 from convops.backends.separable_run import SeparableRunner, way_of
 from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
@@ -62,6 +62,9 @@ class Separable(Backend):
         others = _least_cost(self._rivals, problem, machine)
         if self.cost(problem, machine) > others:
             return "whatever the kernel, going line by line takes longer here than what others do"
+        if problem.channels > 1 and not is_product(w, problem.dtype):
+            # Many kernels, and learned ones: not worth taking apart.
+            return "kernels that are no products of a column and a row"
         factors = factors_of(w, problem.dtype)
         if factors is None:
             return "a kernel that is not finite, or one with too many components"

@@ -40,6 +40,12 @@ class Factors(NamedTuple):
         return int(self.columns.shape[1])
 
 
+def is_product(w: Array, dtype: str) -> bool:
+    """Whether the first of several kernels is one of a column and a row."""
+    plane = np.ascontiguousarray(w[0, 0], dtype)
+    return bool(np.isfinite(plane).all()) and _product(plane) is not None
+
+
 def factors_of(w: Array, dtype: str) -> Factors | None:
     """The factors of kernels (channel, 1, line, pixel), rounded to `dtype`; None of kernels without any."""
     planes = np.ascontiguousarray(w, dtype)
