@@ -18,7 +18,7 @@ from results import OURS, Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 
 GRADIENTS = ("torch",)  # libraries that offer them
-TOLERANCE = 1e-4  # largest difference relative to the largest result, far above any float32 rounding here
+IMAGES = ("opencv",)  # and those that filter images of integers
 
 
 @dataclass
@@ -51,12 +51,13 @@ def _candidates(
     yield from ((OURS, candidate) for candidate in ours.candidates(task, **choice))
     for library, module in peers.items():
         able = library in GRADIENTS or not isinstance(task.layer, Gradient)
+        able = able and (library in IMAGES or not task.layer.x_dtype)
         offered = (list(module.candidates(task)) if able else []) or [Candidate("-", partial(_nothing, task))]
         yield from ((library, candidate) for candidate in offered)
 
 
 def _nothing(task: Task) -> Call:
-    raise Unsuitable(f"has no call for {task.layer.operation} with {len(task.layer.window)} spatial axes")
+    raise Unsuitable(f"no call for {task.layer.operation} with {len(task.layer.window)} spatial axes and its dtypes")
 
 
 def _describe(task: Task, ours: ModuleType, choice: dict[str, Any]) -> tuple[str, str]:
@@ -83,19 +84,20 @@ def _start(
         outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {error}"
         return None, None
     outcome.samples = [seconds]
-    _check(outcome, result, truth if candidate.expected is None or truth is None else candidate.expected(truth))
+    expected = truth if candidate.expected is None or truth is None else candidate.expected(truth)
+    _check(outcome, result, expected, task.layer.tolerance)
     return (_Entrant(outcome, call, seconds) if outcome.counts else None), result
 
 
-def _check(outcome: Outcome, result: np.ndarray, truth: np.ndarray | None) -> None:
+def _check(outcome: Outcome, result: np.ndarray, truth: np.ndarray | None, tolerance: float) -> None:
     """Compare a result with ours, relative to the largest value."""
     if truth is None:
         return
     difference = np.subtract(result, truth, dtype=np.result_type(truth, np.float64))
     outcome.difference = float(np.max(np.abs(difference)) / np.max(np.abs(truth)))
-    if not outcome.difference <= TOLERANCE:  # a NaN disagrees too
+    if not outcome.difference <= tolerance:  # a NaN disagrees too
         outcome.status = "disagrees"
-        outcome.reason = f"differs by {outcome.difference:.2g} of the largest value, allowed {TOLERANCE:g}"
+        outcome.reason = f"differs by {outcome.difference:.2g} of the largest value, allowed {tolerance:g}"
 
 
 def _time(entrants: list[_Entrant], task: Task, rounds: int) -> None:

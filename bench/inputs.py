@@ -37,11 +37,13 @@ def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     if isinstance(layer, Gradient):
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
         return first, second
-    x = _drawn(generator, layer.input_shape, layer.dtype)
+    x = _drawn(generator, layer.input_shape, layer.image_dtype)
     if layer.operation in POOLS:
         return x, None
     shape = layer.weight_shape
     taps = prod(shape[1:] if layer.operation == "conv" else shape)
+    if layer.kernel != "normal":
+        return x, _smoothing(layer)
     w = _drawn(generator, shape, layer.weight_dtype)
     return x, w if w.dtype.kind in "iu" else (w / np.sqrt(taps)).astype(w.dtype)
 
@@ -57,6 +59,19 @@ def _drawn(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -
     return generator.standard_normal(shape, dtype=dtype)
 
 
+def _smoothing(layer: Layer) -> np.ndarray:
+    """Return a kernel that adds up to one."""
+    factors = []
+    for n in layer.window:
+        items = (
+            np.exp(-((np.arange(n) - n // 2) ** 2) / (2 * layer.spread**2))
+            if layer.kernel == "gaussian"
+            else np.ones(n)
+        )
+        factors.append(items / items.sum())
+    return np.multiply.outer(*factors).astype(layer.dtype)
+
+
 def arguments(layer: Layer) -> dict[str, Any]:
     """Return the keywords that convops needs beside the two operands."""
     if layer.operation == "conv" or isinstance(layer, Gradient):
@@ -70,7 +85,9 @@ def arguments(layer: Layer) -> dict[str, Any]:
         keywords["count_include_pad"] = layer.count_include_pad
     if layer.operation in ("convolve", "correlate"):
         keywords["mode"] = "same"
-    if layer.result_dtype != layer.dtype:
+    if layer.out_dtype:
+        keywords |= {"dtype": layer.out_dtype, "overflow": "saturate"}
+    elif layer.result_dtype != layer.dtype:
         keywords["dtype"] = layer.result_dtype
     return keywords
 

@@ -28,9 +28,38 @@ def _filter(size: int, window: int, boundary: str = "constant") -> Layer:
 
 
 FILTERS = (
-    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 11, 31, 63)),
+    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 9, 11, 31, 63)),
     _filter(2048, 5, "reflect"),
     _filter(2048, 31, "reflect"),
+)
+
+
+def _smoothing(size: int, kernel: str, window: int, x_dtype: str = "") -> Layer:
+    filtered = _filter(size, window, "reflect")
+    name = f"{size}_{kernel}_{window}{x_dtype and '_' + x_dtype}"
+    return replace(filtered, name=name, suite="separable", kernel=kernel, x_dtype=x_dtype, out_dtype=x_dtype)
+
+
+_SMOOTHING = (*(("gaussian", n) for n in (5, 9, 15, 31)), *(("box", n) for n in (3, 9, 31, 101)))
+SEPARABLE = tuple(
+    _smoothing(size, *kernel, x_dtype)
+    for x_dtype in ("", "uint8")
+    for size in (512, 2048, 4096)
+    for kernel in _SMOOTHING
+)
+
+# Images of bytes filtered to bytes and to reals.
+IMAGES = tuple(
+    replace(
+        _filter(size, window),
+        name=f"{size}_{window}x{window}_{out or 'float32'}",
+        suite="images",
+        x_dtype="uint8",
+        out_dtype=out,
+    )
+    for out in ("uint8", "")
+    for size in (512, 2048, 4096)
+    for window in (3, 5, 7, 9)
 )
 
 SIGNALS = tuple(
@@ -117,7 +146,7 @@ _MORE = {
 }
 # Of the suites of other numbers.
 _SHAPES = ("conv1_7x7_s2", "conv2_3x3", "conv2_out_1x1", "conv3_3x3_s2_v15", "conv4_3x3", "conv4_reduce_1x1")
-_OTHERS = {"filters": FILTERS, "signals": SIGNALS, "pools": POOLS}
+_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS}
 
 
 def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:

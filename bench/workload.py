@@ -43,6 +43,10 @@ class Layer:
         Output channels of "conv"; 0 elsewhere.
     stride, padding, dilation : int or tuple of int
         One value for all spatial axes, or one per axis; `padding` on both sides.
+    kernel : str
+        What a filter is made of: "normal" numbers, a "gaussian", or a "box" of equal ones.
+    x_dtype, out_dtype : str
+        Where they are not `dtype` or what follows from it. Results in integers saturate.
     """
 
     name: str
@@ -58,6 +62,13 @@ class Layer:
     boundary: str = "constant"
     count_include_pad: bool = False
     dtype: str = "float32"
+    kernel: str = "normal"
+    x_dtype: str = ""
+    out_dtype: str = ""
+
+    @property
+    def image_dtype(self) -> str:
+        return self.x_dtype or self.dtype
 
     @property
     def weight_dtype(self) -> str:
@@ -65,7 +76,7 @@ class Layer:
 
     @property
     def result_dtype(self) -> str:
-        return RESULTS.get(self.dtype, self.dtype)
+        return self.out_dtype or RESULTS.get(self.dtype, self.dtype)
 
     @property
     def label(self) -> str:
@@ -108,8 +119,22 @@ class Layer:
     def bytes(self) -> int:
         """Useful traffic: each element of the input, the weights and the output once."""
         weights = prod(self.weight_shape) if self.weight_shape else 0
-        read = ITEM_BYTES[self.dtype] * prod(self.input_shape) + ITEM_BYTES[self.weight_dtype] * weights
-        return read + ITEM_BYTES[self.result_dtype] * prod(self.output_shape)
+        arrays = zip(
+            (self.image_dtype, self.weight_dtype, self.result_dtype),
+            (prod(self.input_shape), weights, prod(self.output_shape)),
+            strict=True,
+        )
+        return sum(ITEM_BYTES[dtype] * items for dtype, items in arrays)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of a Gaussian, as OpenCV chooses it for that many taps."""
+        return 0.3 * ((self.window[0] - 1) * 0.5 - 1) + 0.8
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference between libraries, relative to the largest result: integers may round another way."""
+        return 1e-2 if self.result_dtype == "uint8" else 1e-4
 
     @property
     def intensity(self) -> float:

@@ -1,4 +1,4 @@
-"""OpenCV: filter2D for one-channel images and signals; dilate, blur and area resize for pools of an image."""
+"""OpenCV: filter2D and the filters it has for special kernels; dilate, blur and area resize for pools of an image."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from inputs import aligned
 from .base import Call, Candidate, Task, Unsuitable, correlation_kernel, crop
 
 VERSION = cv2.__version__
+SPECIAL = {"gaussian": (cv2.sepFilter2D, cv2.GaussianBlur), "box": (cv2.blur, cv2.boxFilter)}
+DEPTHS = {"uint8": cv2.CV_8U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 BORDERS = {"constant": cv2.BORDER_CONSTANT, "reflect": cv2.BORDER_REFLECT_101}
 
 
@@ -26,14 +28,34 @@ def candidates(task: Task) -> Iterator[Candidate]:
     if task.layer.operation in builders:
         form, build = builders[task.layer.operation]
         yield Candidate(form, partial(build, task))
+    for function in SPECIAL.get(task.layer.kernel, ()):
+        yield Candidate(function.__name__, partial(_special, task, function))
 
 
 def _filter(task: Task) -> Call:
     image = np.atleast_2d(task.x)
     kernel = np.atleast_2d(correlation_kernel(task))
-    out = aligned(image.shape, image.dtype)
-    border = BORDERS[task.layer.boundary]
-    return partial(cv2.filter2D, image, -1, kernel, dst=out, borderType=border)
+    return _filtering(task, partial(cv2.filter2D, image, DEPTHS[task.layer.result_dtype], kernel))
+
+
+def _filtering(task: Task, call: Call) -> Call:
+    """Writing into memory that is there, with the layer's border."""
+    shape = np.atleast_2d(task.x).shape
+    return partial(call, dst=aligned(shape, task.layer.result_dtype), borderType=BORDERS[task.layer.boundary])
+
+
+def _special(task: Task, function: Call) -> Call:
+    """The kernel by its size, or by its column and row."""
+    size, depth = task.layer.window[::-1], DEPTHS[task.layer.result_dtype]
+    if task.layer.result_dtype != task.layer.image_dtype and function in (cv2.GaussianBlur, cv2.blur):
+        raise Unsuitable("its results have the dtype of the image")
+    if function is cv2.GaussianBlur:
+        return _filtering(task, partial(function, task.x, size, task.layer.spread))
+    if function is cv2.blur:
+        return _filtering(task, partial(function, task.x, size))
+    if function is cv2.boxFilter:
+        return _filtering(task, partial(function, task.x, depth, size))
+    return _filtering(task, partial(function, task.x, depth, task.w.sum(axis=0), task.w.sum(axis=1)))
 
 
 def _dilate(task: Task) -> Call:

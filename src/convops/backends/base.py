@@ -73,8 +73,12 @@ class Backend(ABC):
         """A bound that holds for every x."""
 
     def weighs(self, problem: Any) -> bool:
-        """Whether the error bound depends on the actual weights."""
+        """Whether the error bound, or an objection, depends on the actual weights."""
         return False
+
+    def objection(self, problem: Any, w: Array | None) -> str | None:
+        """Why these weights are better left to others, beside the error bound; only where it `weighs` them."""
+        return None
 
     @abstractmethod
     def prepare(self, problem: Any, w: Array | None, bias: Array | None, machine: Machine) -> Runner:

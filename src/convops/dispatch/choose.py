@@ -62,7 +62,7 @@ def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, 
 def _objection(backend: Backend, problem: Problem, w: Array | None, wishes: Wishes) -> str | None:
     if not isinstance(problem, ConvProblem):
         return None
-    return classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
+    return backend.objection(problem, w) or classes.objection(problem, backend.error_bound(problem, w), wishes.accuracy)
 
 
 @lru_cache(maxsize=1024)

@@ -32,7 +32,7 @@ class Plan(Prepared):
         chosen = choose(problem, self._answers, request.wishes.backend)
         super().__init__(request, chosen)
         self.backend = chosen.name
-        self.variant = chosen.name if problem.is_empty else chosen.variant(problem)
+        self.variant = chosen.name if problem.is_empty else getattr(self._run, "variant", chosen.variant(problem))
         self.workspace_bytes = 0 if problem.is_empty else chosen.workspace(problem, machine, self._workers)
 
     def __repr__(self) -> str:

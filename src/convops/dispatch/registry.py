@@ -16,6 +16,7 @@ from convops.backends.rewrites.complex import ComplexChannels, ComplexParts
 from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
+from convops.backends.separable import Separable
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
 
@@ -32,6 +33,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),
     Rewriting(Fft(), SMOOTH),
+    Rewriting(Separable((Direct(), Fft())), SMOOTH),
     Rewriting(WeightGrad(), EXACT),
     Reference(),
     PoolWindow(),

@@ -8,12 +8,9 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t)
 from libc.string cimport memcpy
 
-from convops.kernels.abi cimport SATURATE, WRAP, Cast, Load
+from convops.kernels.abi cimport Cast, Load
+from convops.kernels.integers cimport Integer, cast_integer, cast_run
 from convops.kernels.simd cimport Real
-
-cdef extern from "<math.h>" nogil:
-    double fmod(double, double)
-    double rint(double)
 
 cdef extern from *:
     """
@@ -51,16 +48,6 @@ cdef extern from *:
 # Stands for NumPy's bool in the tables: any bit pattern but zero is one.
 ctypedef struct boolean:
     uint8_t byte
-
-ctypedef fused Integer:
-    int8_t
-    int16_t
-    int32_t
-    int64_t
-    uint8_t
-    uint16_t
-    uint32_t
-    uint64_t
 
 ctypedef fused Item:
     boolean
@@ -128,68 +115,12 @@ cdef void load_swapped(const Item* items, Py_ssize_t step, Real* to, Py_ssize_t 
         to[j * pitch] = real_of(<const char*> items + j * step, True, items, to)
 
 
-cdef inline bint wrapped(double* value) noexcept nogil:
-    """The value modulo 2^64 in [-2^63, 2^63), if it is finite."""
-    value[0] = fmod(value[0], 18446744073709551616.0)
-    if value[0] >= 9223372036854775808.0:
-        value[0] = value[0] - 18446744073709551616.0
-    elif value[0] < -9223372036854775808.0:
-        value[0] = value[0] + 18446744073709551616.0
-    return value[0] == value[0]
-
-
-cdef inline void range_of(const Integer* tag, double* low, double* end) noexcept nogil:
-    """The least value, and the first that is too large."""
-    cdef int bits = 8 * sizeof(Integer)
-    if Integer is int8_t or Integer is int16_t or Integer is int32_t or Integer is int64_t:
-        end[0] = <double> (<uint64_t> 1 << (bits - 1))
-        low[0] = -end[0]
-    else:
-        low[0], end[0] = 0, 2 * <double> (<uint64_t> 1 << (bits - 1))
-
-
-cdef inline void cast_integer(double value, Integer* out, int policy, int* status) noexcept nogil:
-    """Half to even, then the policy; NaN fits none, infinity only saturates."""
-    cdef double low, end
-    range_of(out, &low, &end)
-    value = rint(value)
-    if low <= value < end:
-        out[0] = <Integer> value
-    elif policy == WRAP and wrapped(&value):
-        out[0] = <Integer> <int64_t> value
-    elif policy == SATURATE and value == value:
-        out[0] = <Integer> low if value < low else <Integer> (-1 - <Integer> low)
-    else:
-        status[0] = 1
-        out[0] = 0
-
-
-cdef inline bint cast_small(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:
-    """Neighbours, of up to 32 bits with a sign, all at once if all fit; else nothing is done."""
-    cdef double low, end
-    cdef Real least, first, value
-    cdef int outside = 0
-    cdef Py_ssize_t j
-    cdef Integer item
-    range_of(out, &low, &end)
-    least, first = <Real> low, <Real> end
-    for j in range(count):
-        value = <Real> rint(values[j])
-        outside = outside | (not (value >= least)) | (not (value < first))
-    if outside:
-        return False
-    for j in range(count):
-        item = <Integer> <int32_t> rint(values[j])
-        memcpy(<char*> out + j * <Py_ssize_t> sizeof(Integer), &item, sizeof(Integer))
-    return True
-
-
 cdef void cast(const Real* values, Py_ssize_t pitch, Item* out, Py_ssize_t step, Py_ssize_t count, int policy,
                int* status) noexcept nogil:
     cdef Py_ssize_t j
     cdef Item item
-    if Item is int8_t or Item is uint8_t or Item is int16_t or Item is uint16_t or Item is int32_t:
-        if pitch == 1 and step == sizeof(Item) and cast_small(values, out, count):
+    if Item in Integer:
+        if pitch == 1 and step == sizeof(Item) and cast_run(values, out, count, policy):
             return
     for j in range(count):
         if Item is boolean:

@@ -204,6 +204,7 @@ cdef inline void finish(const Epilogue* e, Real* sums, Real bias, char* out, Py_
         return
     for j in range(count):
         sums[j] = sums[j] + bias
+    for j in range(count if add != NULL or e.activation != NONE else 0):
         if add != NULL:
             sums[j] = sums[j] + (<const Real*> (add + j * add_step))[0]
         sums[j] = activate(e, sums[j])

@@ -97,6 +97,9 @@ class Rewriting(Backend):
     def weighs(self, problem: ConvProblem) -> bool:
         return self._rewrite(problem) is None and self.inner.weighs(problem)
 
+    def objection(self, problem: ConvProblem, w: Array | None) -> str | None:
+        return self.inner.objection(problem, w) if self._rewrite(problem) is None else None
+
     def express(self, problem: ConvProblem, machine: Machine, workers: Callable[[], int]) -> Express | None:
         return self.inner.express(problem, machine, workers) if self._rewrite(problem) is None else None
 

@@ -1,0 +1,147 @@
+"""Running separable kernels: their factors, scratch memory, the launch."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from convops.backends.base import Array, Machine
+from convops.backends.finish import cast
+from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.separable_factors import Factors
+from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
+from convops.backends.threads import useful_workers
+from convops.backends.tiling import suffix
+from convops.backends.winograd_weights import LINE, aligned
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.kernels.scratch import Workspace
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+from convops.problem.epilogue import ACTIVATIONS
+
+
+class SeparableRunner:
+    """One problem with the factors of its kernels, callable from many threads."""
+
+    def __init__(
+        self,
+        problem: ConvProblem,
+        factors: Factors | None,
+        w: Array,
+        bias: Array | None,
+        machine: Machine,
+        seconds: float,
+    ) -> None:
+        self._problem, self._machine, self._seconds = problem, machine, seconds
+        self._w = np.array(w, problem.dtype)
+        self._way = way_of(problem, factors)
+        self._weights = _packed(problem, factors, self._way)
+        self._bias = None if bias is None else np.array(bias, problem.dtype)
+        self._item = np.dtype(problem.dtype).itemsize
+        self._native = dtypes.named(problem.dtype)
+        self._memory = Workspace()
+        self.variant = f"separable[{self._way}]"
+
+    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
+        if add is not None:
+            add = add.astype(self._problem.dtype, copy=False)
+        if not self._run(x, out, workers, add):
+            self._raise_first_misfit(x, workers, add)
+
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None, stores: bool = True) -> bool:
+        unit, seconds = _unit(x, out, add), self._seconds * len(x)
+        if unit > 1:
+            x, out, add = x[:1], out[:1], None if add is None else add[:1]
+        noted = np.zeros(1, np.intc)
+        fixed = {"bias": self._bias, "add": add, "weights": self._weights, "nonfinite": noted}
+        fits = False
+        for repairs in (False, True):
+            bands = cut_bands(self._problem, self._machine, self._way, unit, repairs)
+            # Repairs are rare, and so slow that signals are looked for after every tile.
+            chunk = 0.0 if repairs else CHUNK_SECONDS / (self._seconds * unit)
+            launch = _launch(self._problem, bands, self._way, unit, chunk, stores)
+            fits = self._go(launch, bands, x, out, workers, seconds, fixed)
+            if not noted[0]:
+                break
+            fixed["plain_weights"] = self._w
+        return fits
+
+    def _go(
+        self, launch: Launch, bands: Bands, x: Array, out: Array, workers: int, seconds: float, fixed: dict[str, Any]
+    ) -> bool:
+        tiles = bands.tiles(self._problem) * self._problem.channels * len(x)
+        workers = useful_workers(workers, tiles, seconds)
+        load = 0
+        if x.dtype != self._native:
+            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
+        scratch = self._memory.borrow(bands.size * workers + LINE)
+        try:
+            fixed |= {"images": len(x), "items": tiles, "load": load, "scratch": aligned(scratch)}
+            return launch(x, out, workers=workers, **fixed)
+        finally:
+            self._memory.give_back(scratch)
+
+    def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
+        """Compute image by image what the kernel could not store, to say where it stands."""
+        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
+        for image in range(len(x)):
+            part = slice(image, image + 1)
+            self._run(x[part], sums, workers, None if add is None else add[part], stores=False)
+            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+
+
+@lru_cache(maxsize=256)
+def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: float, stores: bool) -> Launch:
+    """Without `stores`, sums are left as they are."""
+    epilogue, name = problem.epilogue, "box" if way.is_box else "separable"
+    return Launch(
+        getattr(isa, name),
+        f"{name}_{suffix(problem)}",
+        kernel_axes(problem.axes, (bands.high, bands.wide)),
+        tiles=1,
+        chunk=chunk,
+        fill=np.array(problem.fill, problem.dtype).tobytes(),
+        activation=ACTIVATIONS.index(epilogue.activation),
+        constants=epilogue.constants,
+        cast=isa.convert.cast_address(problem.types.result, np.dtype(problem.dtype).itemsize) if stores else 0,
+        policy=POLICIES.index(epilogue.policy) if epilogue.policy in POLICIES else 0,
+        zeros=np.zeros(problem.out_channels, problem.dtype),
+        groups=problem.groups,
+        panel_rows=way.rank,
+        halo_channels=unit,
+        scratch_stride=bands.size,
+        scratch_line=bands.copy,
+        scratch_columns=bands.held,
+        scratch_offsets=bands.tables,
+    )
+
+
+def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
+    """By which kernel such weights are summed; dilated boxes are products like others."""
+    if factors is None:
+        return Way()
+    return Way(factors.rank, factors.levels is not None and all(a.dilation == 1 for a in problem.axes))
+
+
+def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:
+    """Per channel all columns, then all rows; of boxes their one weight."""
+    channels = problem.channels
+    if factors is None:
+        # All sums are made by the definition.
+        return np.full((channels, sum(problem.window)), np.nan, problem.dtype)
+    if way.is_box:
+        assert factors.levels is not None
+        return np.array(factors.levels, problem.dtype)
+    return np.concatenate([part.reshape(channels, -1) for part in (factors.columns, factors.rows)], axis=1)
+
+
+def _unit(*arrays: Array | None) -> int:
+    """The images of a batch whose pixels lie side by side: one image of as many items per pixel; 1 else."""
+    given = [a for a in arrays if a is not None]
+    count = len(given[0])
+    if not 1 < count <= MOST_UNIT or given[0].shape[1] > 1:
+        return 1
+    return count if all(a.strides[0] * count == a.strides[-1] and a.strides[0] == a.itemsize for a in given) else 1

@@ -1,0 +1,104 @@
+"""How planes are cut into bands for the kernels that go line by line, and what such a kernel costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, log, prod
+from typing import NamedTuple
+
+import numpy as np
+
+from convops.backends.base import Machine
+from convops.backends.separable_factors import MOST_COMPONENTS
+from convops.kernels import isa
+from convops.problem import dtypes
+from convops.problem.conv import ConvProblem
+
+# Pixels of several items, side by side, are lines of so many items per pixel at most.
+MOST_UNIT = 4
+# Items of a line of a band, and what micro-kernels may read behind one.
+WIDEST = 1024
+MARGIN = 512
+# Bands are so many extents high, as the lines between two of them are summed twice.
+EXTENTS = 6
+LEAST_BANDS = 4
+# Definitions of so many products are made anew between two looks at signals.
+MOST_REPAIRED = 2e7
+# Operations of a moving sum on an item, beside four for every digit of the window's length.
+BOX_STEPS = 8
+
+
+class Way(NamedTuple):
+    """How kernels are summed: as `rank` products of a column and a row, or as boxes of equal taps."""
+
+    rank: int = 1
+    is_box: bool = False
+
+    def __str__(self) -> str:
+        return "box" if self.is_box else f"rank={self.rank}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Output lines and pixels of a tile, and byte offsets of its scratch memory."""
+
+    high: int
+    wide: int
+    copy: int
+    held: int
+    tables: int
+    size: int
+
+    def tiles(self, problem: ConvProblem) -> int:
+        """Of one plane."""
+        return ceil(problem.axes[0].out / self.high) * ceil(problem.axes[1].out / self.wide)
+
+
+@lru_cache(maxsize=256)
+def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, repairs: bool = False) -> Bands:
+    """Lines as long as those that are kept leave room for in the cache."""
+    item = np.dtype(problem.dtype).itemsize
+    down, along = problem.axes
+    # Two blocks of lines and one of sums, or a ring for every component.
+    ring = 2 * down.window + 1 if way.is_box else way.rank * (down.extent - 1 + isa.separable.lines())
+    items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
+    wide = _evenly(along.out, max(1, items // unit))
+    high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
+    if repairs:
+        high = min(high, down.extent)
+        wide = min(wide, max(1, int(MOST_REPAIRED / (problem.products * high * unit))))
+    if way.is_box:
+        high = ceil(high / down.window) * down.window
+    pitch = (ceil(wide * unit * item / 64) + 1 | 1) * 64
+    copy = _aligned(isa.separable.lines() * pitch + MARGIN)
+    held = copy + _aligned((wide + along.extent) * unit * item + MARGIN)
+    tables = held + _aligned(ring * pitch + MARGIN)
+    listed = way.rank * (high + down.extent - 1) + along.window
+    return Bands(high, wide, copy, held, tables, tables + _aligned(8 * listed))
+
+
+@lru_cache(maxsize=256)
+def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
+    """The most that any kernel takes, whatever its rank and the layout of x."""
+    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True))
+    return max(cut_bands(problem, machine, way, unit).size for way in ways for unit in (1, MOST_UNIT))
+
+
+def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
+    """Multiplying along and across the lines, and moving input, sums and output."""
+    taps = BOX_STEPS + 4 * ceil(log(max(problem.window[1], 2), 4)) if way.is_box else way.rank * sum(problem.window)
+    item = np.dtype(problem.dtype).itemsize
+    outputs = prod(problem.out_spatial) * problem.channels
+    multiplied = 2.0 * outputs * taps * item / 4
+    read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
+    moved = read * prod(problem.spatial) * problem.channels + (written + item * way.rank / 4) * outputs
+    return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
+
+
+def _evenly(length: int, most: float) -> int:
+    return ceil(length / ceil(length / max(1, int(most))))
+
+
+def _aligned(size: int) -> int:
+    return -(-size // 64) * 64
