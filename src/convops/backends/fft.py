@@ -1,25 +1,27 @@
 """FFT convolution by overlap-save: tiles of at most four kernel extents.
 
-Three engines share the work: lines and planes of one channel go through a kernel whose lanes transform a tile each
-(`fft_lanes.py`), layers through one whose lanes are channels (`fft_channels.py`), all others through scipy.fft
-(`fft_grid.py`). Tiles that short keep the error local: nothing louder further away than a few kernel lengths can spoil
-a quiet passage. Tiles with non-finite items, which a transform would smear, are summed directly instead.
+Four engines share the work: one-channel lines and planes go through a kernel whose lanes transform a tile each
+(`fft_lanes.py`), long lines through one that fills all lanes with a transform (`fft_line.py`), layers through one whose
+lanes are channels (`fft_channels.py`), and what is left through scipy.fft (`fft_grid.py`). Tiles that short keep the
+error local: nothing louder further away than a few kernel lengths can spoil a quiet passage. Tiles with non-finite
+items, which a transform would smear, are summed directly instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import log2, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.fft_channels import ChannelRunner
-from convops.backends.fft_grid import grid_runner, grid_seconds, grid_workspace, spectrum_bytes
+from convops.backends.fft_grid import grid_runner, grid_seconds, grid_workspace
 from convops.backends.fft_lanes import LaneRunner, lane_seconds, lane_tile, lane_workspace
-from convops.backends.fft_spectra import Spectra, channel_workspace, spectra_of
-from convops.backends.fft_table import Tile
+from convops.backends.fft_line import LineRunner, line_of, line_seconds, line_workspace
+from convops.backends.fft_spectra import channel_seconds, channel_workspace, spectra_of
 from convops.backends.fft_tiles import tile_grid
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -41,19 +43,19 @@ class Fft(Backend):
             return f"transforms float32 and float64, not {problem.dtype}"
         if problem.channels == 0:
             return "no input channels"
-        spectrum = _spectrum_bytes(problem)
+        chosen = _chosen(problem)
+        spectrum = chosen.engine.workspace(problem, chosen.cut, 0)
         if spectrum > MAX_SPECTRUM_BYTES:
             return f"the spectra of all filters take {spectrum >> 20} MiB, more than {MAX_SPECTRUM_BYTES >> 20}"
         return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
-        return _seconds(problem, _engine(problem), machine)
+        chosen = _chosen(problem)
+        return chosen.engine.seconds(problem, chosen.cut, machine)
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
-        engine = _engine(problem)
-        if isinstance(engine, Spectra):
-            return channel_workspace(problem, engine, workers)
-        return lane_workspace(problem, engine, workers) if engine else grid_workspace(problem)
+        chosen = _chosen(problem)
+        return chosen.engine.workspace(problem, chosen.cut, workers)
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Brent, Percival and Zimmermann 2007, theorem 5.1: (11.83 n + 2.24 + C) u sum ||x_c|| ||h_c||.
@@ -61,9 +63,9 @@ class Fft(Backend):
         ||x_c|| <= sqrt(T) max|x| over a tile of T = 2^n items; relative to max|x| sum|w|.
 
         Transforms of half the size have n - 1 levels, and |a| + |b| <= |E| + sqrt(2) |O| (`fft_table.py`) costs a
-        factor of sqrt(3).
+        factor of sqrt(3). Two tiles that are the parts of one transform count as a tile of twice the size.
         """
-        size = prod(_lengths(problem))
+        size = prod(_lengths(problem)) * (2 if _chosen(problem).engine.name == "line" else 1)
         spread = 1.0 if w is None else _norm_ratio(np.abs(w.reshape(*w.shape[:2], -1)).astype(np.float64))
         growth = RADIX_MARGIN * (11.83 * log2(max(size, 2)) + 2.24) + PRODUCT_TERM + problem.group_channels
         return ErrorBound(
@@ -74,45 +76,56 @@ class Fft(Backend):
         return True
 
     def variant(self, problem: Any) -> str:
-        return f"fft[tile={'x'.join(map(str, _lengths(problem)))}]"
+        chosen = _chosen(problem)
+        return f"fft[{chosen.engine.name}, tile={'x'.join(map(str, _lengths(problem)))}]"
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        weights, engine = np.array(w, problem.dtype), _engine(problem)
-        if isinstance(engine, Spectra):
-            return ChannelRunner(problem, engine, weights, bias, machine)
-        if engine:
-            return LaneRunner(problem, engine, weights, bias, machine)
-        return grid_runner(problem, weights, bias)
+        chosen = _chosen(problem)
+        return chosen.engine.runner(problem, chosen.cut, np.array(w, problem.dtype), bias, machine)
+
+
+class Engine(NamedTuple):
+    """One way to lay transforms out. What `cut` answers, if it applies, all others take behind the problem."""
+
+    name: str
+    cut: Callable[[ConvProblem], Any]
+    lengths: Callable[[Any], tuple[int, ...]]
+    seconds: Callable[[ConvProblem, Any, Machine], float]
+    workspace: Callable[[ConvProblem, Any, int], int]
+    runner: Callable[[ConvProblem, Any, Array, Array | None, Machine], Runner]
+
+
+class Chosen(NamedTuple):
+    """An engine and how it cuts one problem."""
+
+    engine: Engine
+    cut: Any
+
+
+def _spectra_of(problem: ConvProblem) -> Any:
+    return spectra_of(problem, this_machine(), MAX_SPECTRUM_BYTES)
+
+
+ENGINES = (
+    Engine("lanes", lane_tile, tuple, lane_seconds, lane_workspace, LaneRunner),
+    Engine("line", line_of, lambda line: (line.samples,), line_seconds, line_workspace, LineRunner),
+    Engine("channels", _spectra_of, lambda cut: cut.tile, channel_seconds, channel_workspace, ChannelRunner),
+    Engine("scipy", tile_grid, lambda grid: grid.length, grid_seconds, grid_workspace, grid_runner),
+)
 
 
 @lru_cache(maxsize=256)
-def _engine(problem: ConvProblem) -> Spectra | Tile | None:
-    """How channels or tiles lie in lanes; None for scipy.fft, where that is the fastest."""
-    machine = this_machine()
-    found = [None, lane_tile(problem), spectra_of(problem, machine, MAX_SPECTRUM_BYTES)]
-    return min((e for i, e in enumerate(found) if e or not i), key=lambda e: _seconds(problem, e, machine))
-
-
-def _seconds(problem: ConvProblem, engine: Spectra | Tile | None, machine: Machine) -> float:
-    """Of one image on one core."""
-    if isinstance(engine, Spectra):
-        return engine.seconds(machine)
-    return lane_seconds(problem, engine, machine) if engine else grid_seconds(problem, machine)
-
-
-def _spectrum_bytes(problem: ConvProblem) -> int:
-    engine = _engine(problem)
-    if isinstance(engine, Spectra):
-        return engine.weight_bytes
-    return lane_workspace(problem, engine, 0) if engine else spectrum_bytes(problem)
+def _chosen(problem: ConvProblem) -> Chosen:
+    """The fastest engine that applies; the last one always does."""
+    cuts = (Chosen(engine, engine.cut(problem)) for engine in ENGINES)
+    able = [chosen for chosen in cuts if chosen.cut is not None]
+    return min(able, key=lambda chosen: chosen.engine.seconds(problem, chosen.cut, this_machine()))
 
 
 def _lengths(problem: ConvProblem) -> tuple[int, ...]:
-    engine = _engine(problem)
-    if engine is None:
-        return tile_grid(problem).length
-    return (engine.tile if isinstance(engine, Spectra) else engine)[-len(problem.axes) :]
+    chosen = _chosen(problem)
+    return chosen.engine.lengths(chosen.cut)[-len(problem.axes) :]
 
 
 def _norm_ratio(w: Array) -> float:

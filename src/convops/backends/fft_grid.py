@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Machine, Runner
-from convops.backends.fft_tiles import Grid, chunks, cut, kept, tile_grid, tiles_per_chunk
+from convops.backends.fft_tiles import Grid, chunks, cut, kept, tiles_per_chunk
 from convops.backends.finish import finish
 from convops.backends.misfits import Misfits
 from convops.problem.conv import ConvProblem
 
 
-def grid_seconds(problem: ConvProblem, machine: Machine) -> float:
+def grid_seconds(problem: ConvProblem, grid: Grid, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
-    grid, item = tile_grid(problem), np.dtype(problem.dtype).itemsize
+    item = np.dtype(problem.dtype).itemsize
     size, tiles = prod(grid.length), prod(grid.number)
     transforms = tiles * (problem.channels + problem.out_channels)
     seconds = transforms * 2.5 * size * log2(max(size, 2)) * (item / 4) / machine.rates.fft
@@ -28,24 +28,17 @@ def grid_seconds(problem: ConvProblem, machine: Machine) -> float:
     return seconds + moved / machine.rates.elementwise + calls * machine.rates.numpy_call
 
 
-def spectrum_bytes(problem: ConvProblem) -> int:
-    """Those of all filters."""
-    item = np.dtype(problem.dtype).itemsize
-    return problem.out_channels * problem.group_channels * prod(tile_grid(problem).length) * item
+def grid_workspace(problem: ConvProblem, grid: Grid, workers: int) -> int:
+    """Spectra of all filters, and what a chunk of tiles takes in between."""
+    item, size = np.dtype(problem.dtype).itemsize, prod(grid.length)
+    chunk = tiles_per_chunk(problem, grid) * size * item if workers else 0
+    return problem.out_channels * problem.group_channels * size * item + chunk * (4 * problem.group_channels + 6)
 
 
-def grid_workspace(problem: ConvProblem) -> int:
-    """Spectra, and what a chunk of tiles takes in between."""
-    grid, item = tile_grid(problem), np.dtype(problem.dtype).itemsize
-    chunk = tiles_per_chunk(problem, grid) * prod(grid.length) * item
-    return spectrum_bytes(problem) + chunk * (4 * problem.group_channels + 6)
-
-
-def grid_runner(problem: ConvProblem, weights: Array, bias: Array | None) -> Runner:
+def grid_runner(problem: ConvProblem, grid: Grid, weights: Array, bias: Array | None, machine: Machine) -> Runner:
     """Products of spectra, summed over channels in order."""
     from scipy import fft
 
-    grid = tile_grid(problem)
     spatial = tuple(range(-len(grid.length), 0))
     spectra = np.conj(fft.rfftn(_stuffed(problem, weights), s=grid.length, axes=spatial))
     kept_bias = None if bias is None else np.array(bias)

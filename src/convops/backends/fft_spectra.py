@@ -29,6 +29,7 @@ SHORTEST = 8
 # Transformed tiles of a work item.
 MOST_BYTES = 12 << 20
 MOST_TILES = 24
+MOST_PRODUCTS = 4e8
 # Plain calls transform their weights each time, plans once: a part of what that takes.
 PREPARING = 0.25
 
@@ -95,7 +96,9 @@ class Spectra:
         if self.is_depthwise:
             return 1
         each = self.pitch * (ceil(self.channels / self.lanes) + self.vectors)
-        most = max(1, min(MOST_TILES, MOST_BYTES // each, ceil(tiles * self.groups / workers), tiles))
+        products = 2 * prod(self.tile) * self.channels * self.rows
+        most = min(MOST_TILES, MOST_BYTES // each, int(MOST_PRODUCTS / products), ceil(tiles * self.groups / workers))
+        most = max(1, min(most, tiles))
         rows, even = isa.fft_channels.most_rows(), ceil(tiles / ceil(tiles / most))
         return even if even <= rows else min(most // rows, ceil(even / rows)) * rows
 
@@ -141,6 +144,11 @@ def spectra_of(problem: ConvProblem, machine: Machine, most_bytes: int) -> Spect
     ]
     found = [s for s in found if s.weight_bytes <= most_bytes]
     return min(found, key=lambda s: s.seconds(machine), default=None)
+
+
+def channel_seconds(problem: ConvProblem, cut: Spectra, machine: Machine) -> float:
+    """Predicted seconds of one image on one core."""
+    return cut.seconds(machine)
 
 
 def channel_workspace(problem: ConvProblem, cut: Spectra, workers: int) -> int:

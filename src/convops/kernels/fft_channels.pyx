@@ -11,10 +11,10 @@ from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fft_products cimport MOST_ROWS, multiply_rows
-from convops.kernels.fft_spectrum cimport Header, from_spectrum, reals_of, to_spectrum
+from convops.kernels.fft_spectrum cimport Header, from_spectrum, to_spectrum
 from convops.kernels.lanes cimport load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
-from convops.kernels.tile cimport ceil_div, maximum, minimum, source
+from convops.kernels.tile cimport ceil_div, minimum, source
 from convops.kernels.winograd_inputs cimport copy_lines, copy_pixels, copy_vectors, end_of, is_straight, transpose_line
 from convops.kernels.winograd_outputs cimport store_channels, store_pixels
 
@@ -178,8 +178,8 @@ cdef inline void store_tile(const Args* a, const Header* h, const Place* p, Py_s
 cdef inline void multiply_all(const Args* a, const Header* h, Py_ssize_t tiles, int vectors, const char* x,
                               const char* w, char* y, const Real* tag) noexcept nogil:
     """All frequencies of some tiles and one panel of output channels."""
-    cdef Py_ssize_t blocks = ceil_div(a.channels * sizeof(Real), VECTOR_BYTES), slot, t, rows
-    for slot in range(h.slots):
+    cdef Py_ssize_t blocks = ceil_div(a.channels * sizeof(Real), VECTOR_BYTES), _slot, t, rows
+    for _slot in range(h.slots):
         t = 0
         while t < tiles:
             rows = minimum(MOST_ROWS, tiles - t)

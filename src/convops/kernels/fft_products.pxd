@@ -62,48 +62,54 @@ cdef inline inlined multiply(int rows, int vectors, Py_ssize_t channels, const c
             (<Vector*> (y + (i * vectors + j) * y_pitch))[1] = acc[(rows + i) * vectors + j]
 
 
-cdef inline outlined multiply_1(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_1(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(1, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:
         multiply(1, 1, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
 
 
-cdef inline outlined multiply_2(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_2(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(2, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:
         multiply(2, 1, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
 
 
-cdef inline outlined multiply_3(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_3(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(3, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:
         multiply(3, 1, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
 
 
-cdef inline outlined multiply_4(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_4(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(4, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:
         multiply(4, 1, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
 
 
-cdef inline outlined multiply_5(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_5(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(5, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:
         multiply(5, 1, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
 
 
-cdef inline outlined multiply_6(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch, Py_ssize_t block_pitch,
-                                const char* w, char* y, Py_ssize_t y_pitch, const Vector* tag) noexcept nogil:
+cdef inline outlined multiply_6(int vectors, Py_ssize_t channels, const char* x, Py_ssize_t pitch,
+                                Py_ssize_t block_pitch, const char* w, char* y, Py_ssize_t y_pitch,
+                                const Vector* tag) noexcept nogil:
     if vectors == 2:
         multiply(6, 2, channels, x, pitch, block_pitch, w, y, y_pitch, tag)
     else:

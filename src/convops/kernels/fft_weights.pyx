@@ -19,7 +19,7 @@ cdef inline Py_ssize_t spread_of(const Args* a, int axis, Py_ssize_t tap, Py_ssi
 
 cdef inline void spread_taps(const Args* a, const Header* h, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t channel,
                              Real* z) noexcept nogil:
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), taps = a.axis[1].window * a.axis[2].window, i, j, k, at
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), taps = a.axis[1].window * a.axis[2].window, i, j, at
     cdef Real scale = <Real> h.weight_scale
     cdef const Real* w
     memset(z, 0, h.slots * 2 * VECTOR_BYTES)
