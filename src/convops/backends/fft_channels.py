@@ -47,21 +47,9 @@ class ChannelRunner:
         block = aligned(np.empty(len(head.data) + cut.weight_bytes + 64, np.uint8))
         block[: len(head.data)] = head.data
         spectra = block[len(head.data) : len(head.data) + cut.weight_bytes]
-        groups, rows = (1, problem.groups) if cut.is_depthwise else (problem.groups, problem.group_rows)
         panels = cut.panels * cut.channels
         scratch = np.empty(cut.pitch + 64, np.uint8)
-        transform = Launch(
-            isa.fft_weights,
-            f"fft_weights_f{8 * cut.itemsize}",
-            kernel_axes(cut.axes, cut.steps),
-            tiles=panels,
-            chunk=64 / panels,
-            groups=groups,
-            channels=cut.channels,
-            rows=rows,
-            panel_rows=cut.vectors * cut.lanes,
-        )
-        transform(
+        _transform(problem, cut)(
             np.ascontiguousarray(self._w).reshape(problem.out_channels, cut.channels, -1),
             spectra.view(problem.dtype).reshape(1, 1, -1),
             items=panels,
@@ -92,6 +80,24 @@ class ChannelRunner:
             self._memory.give_back(scratch)
         if noted.any():
             repair(problem, cut.steps, noted.reshape(len(x), -1), x, out, self._w, self._bias, add, workers)
+
+
+@lru_cache(maxsize=256)
+def _transform(problem: ConvProblem, cut: Spectra) -> Launch:
+    """What makes the spectra: of filters side by side, which of groups of one channel are those of all groups."""
+    groups, rows = (1, problem.groups) if cut.is_depthwise else (problem.groups, problem.group_rows)
+    panels = cut.panels * cut.channels
+    return Launch(
+        isa.fft_weights,
+        f"fft_weights_f{8 * cut.itemsize}",
+        kernel_axes(cut.axes, cut.steps),
+        tiles=panels,
+        chunk=16 / panels,
+        groups=groups,
+        channels=cut.channels,
+        rows=rows,
+        panel_rows=cut.vectors * cut.lanes,
+    )
 
 
 @lru_cache(maxsize=256)

@@ -119,11 +119,17 @@ def _weights(problem: ConvProblem, line: Line, taps: Array) -> Array:
     block = aligned(np.empty(len(tables) + size + 64, np.uint8))[: len(tables) + size]
     block[: len(tables)] = tables
     block[at : at + 16] = np.array([2.0**exponent / line.samples, 2.0**-exponent]).view(np.uint8)
-    transform = Launch(
-        isa.fft_line, f"fft_taps_f{8 * item}", kernel_axes(problem.axes, (line.step,)), tiles=1, chunk=1.0
+    _transform(problem, line)(
+        taps.reshape(1, 1, -1), block[len(tables) :].view(problem.dtype).reshape(1, 1, -1), weights=block
     )
-    transform(taps.reshape(1, 1, -1), block[len(tables) :].view(problem.dtype).reshape(1, 1, -1), weights=block)
     return block
+
+
+@lru_cache(maxsize=256)
+def _transform(problem: ConvProblem, line: Line) -> Launch:
+    """What makes a spectrum."""
+    name = f"fft_taps_f{8 * np.dtype(problem.dtype).itemsize}"
+    return Launch(isa.fft_line, name, kernel_axes(problem.axes, (line.step,)), tiles=1, chunk=1.0)
 
 
 @lru_cache(maxsize=256)

@@ -22,8 +22,13 @@ from convops.problem.geometry import Axis
 UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 # Operations on a sample beside those of its transform: loading or storing, to or from a spectrum.
 MOVING = 20.0
-# Share of the micro-kernel's rate that products of spectra reach, and bytes of spectra per second and core.
-EFFICIENCY, STREAM = 1.35, 16e9
+# Those that it takes to store a line of a vector of channels, and how many times as long that takes where the planes
+# of the output lie so far apart that they meet in a few sets of the caches.
+LINE, CROWDED = 8000.0, 3.0
+# Rates of transforms are this much too high beside the micro-kernel's; not beside that of one channel each.
+SLOWER = 1.8
+# Bytes of spectra of filters per second.
+STREAM = 16e9
 # Of a tile's lines.
 SHORTEST = 8
 # Transformed tiles of a work item.
@@ -116,16 +121,19 @@ class Spectra:
 
     def seconds(self, machine: Machine) -> float:
         """Predicted seconds of one image on one core."""
-        size, lanes = prod(self.tile), self.lanes
-        vectors = self.blocks + self.panels * self.vectors
-        transform = lanes * size * (2.5 * log2(size) + MOVING) * (self.itemsize / 4) / machine.rates.lane_fft
+        size, lanes, item = prod(self.tile), self.lanes, self.itemsize / 4
+        rows = self.panels * self.vectors
+        transform = lanes * size * (2.5 * log2(size) + MOVING) * item / machine.rates.lane_fft
         if size * lanes * self.itemsize > 1 << 19:
             transform *= 1.3
-        products = 4 * size * self.panels * self.vectors * lanes * self.channels * (self.itemsize / 4)
         streamed = ceil(self.tiles / self.block(self.tiles, 1)) * self.weight_bytes / STREAM
-        products = products * self.tiles / (EFFICIENCY * machine.rates.multiply_add)
-        preparing = PREPARING * self.panels * self.vectors * self.channels * transform
-        return self.tiles * vectors * transform + max(products, streamed) + preparing + machine.rates.call
+        products = 4 * size * rows * lanes * self.channels * item * self.tiles / (1.35 * machine.rates.multiply_add)
+        plane = prod(a.out for a in self.axes) * self.itemsize
+        line = LINE * item / machine.rates.lane_fft * (CROWDED if plane % 4096 == 0 else 1.0)
+        tile = (self.blocks + rows) * transform + rows * self.steps[0] * self.steps[1] * line
+        preparing = PREPARING * rows * self.channels * transform
+        slower = 1.0 if self.is_depthwise else SLOWER
+        return slower * (self.tiles * tile + max(products, streamed) + preparing) + machine.rates.call
 
 
 def spectra_of(problem: ConvProblem, machine: Machine, most_bytes: int) -> Spectra | None:

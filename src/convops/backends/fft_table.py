@@ -109,9 +109,9 @@ def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
 
 
 def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
-    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors, taps.
+    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors.
 
-    Taps that are not finite make factors that are not, so that all tiles are summed directly.
+    Taps that are not finite make factors that are not, so that all tiles are noted.
     """
     dtype, limit = taps.dtype.name, MOST_SCALE[taps.dtype.name]
     shared = _of_tile(tile, dtype)
@@ -120,5 +120,5 @@ def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
     kernel[:: dilation[0], :: dilation[1]] = np.ldexp(taps.astype(np.float64), -exponent)
     with np.errstate(invalid="ignore"):
         factors = _factors(tile, kernel, dtype)
-    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors, taps.ravel())
+    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors)
     return np.concatenate([part.view(np.uint8) for part in parts])
