@@ -22,7 +22,7 @@ import convops
 
 CLIFF = 1.5  # time over that of the neighbour, beyond the growth of the problem itself
 SAMPLE_SECONDS = 0.002
-SLOW_SECONDS = 0.3  # a backend that takes longer is left out of the rest of its curve
+SLOW_SECONDS = 0.02  # a backend that takes longer is left out of the rest of its curve
 COLOURS = {"direct": "#4477aa", "im2col": "#66ccee", "fft": "#ee6677", "winograd": "#228833", "oaconvolve": "#999999"}
 
 Factory = Callable[[str], "Planned"]
@@ -101,36 +101,43 @@ def _plan(operation: str, x: Any, w: Any, **options: Any) -> Planned:
     return Planned(plan.backend, lambda: plan(x, out=out))
 
 
-def measure(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """The least seconds of each call, all in turn: what other programs take only adds."""
-    estimates = {}
+def measure(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Seconds of each call, warm."""
+    seconds = {}
     for name, call in calls.items():
         call()
-        estimates[name] = once(call)[0]
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            samples[name].append(sample(call, estimates[name], SAMPLE_SECONDS))
-    return {name: min(values) for name, values in samples.items()}
+        seconds[name] = sample(call, once(call)[0], SAMPLE_SECONDS)
+    return seconds
+
+
+def visit(size: int, make: Callable[[int], Any], backends: set[str]) -> Point:
+    """Measure one size."""
+    factory, peer = make(size)
+    auto = factory("auto")
+    calls: dict[str, Callable[[], Any]] = {"auto": auto}
+    for name in sorted(backends):
+        try:
+            calls[name] = factory(name)
+        except ValueError:
+            continue
+    if peer:
+        calls["oaconvolve"] = peer
+    seconds = measure(calls)
+    # The same plan twice.
+    seconds["auto"] = min(seconds["auto"], seconds.get(auto.backend, seconds["auto"]))
+    return Point(size, auto.backend, seconds)
 
 
 def follow(curve: Curve, sizes: list[int], make: Callable[[int], Any], backends: list[str], rounds: int) -> Curve:
-    """Measure one size after the other."""
-    left = set(backends)
-    for size in sizes:
-        factory, peer = make(size)
-        auto = factory("auto")
-        calls: dict[str, Callable[[], Any]] = {"auto": auto}
-        for name in sorted(left):
-            try:
-                calls[name] = factory(name)
-            except ValueError:
-                continue
-        if peer:
-            calls["oaconvolve"] = peer
-        seconds = measure(calls, rounds)
-        left -= {name for name in left if seconds.get(name, 0) > SLOW_SECONDS}
-        curve.points.append(Point(size, auto.backend, seconds))
+    """Measure one size after the other, round by round; the least counts, as what other programs take only adds."""
+    curve.points = [Point(size, "", {}) for size in sizes]
+    for _ in range(rounds):
+        slow: set[str] = set()
+        for i, size in enumerate(sizes):
+            point, before = visit(size, make, set(backends) - slow), curve.points[i].seconds
+            slow |= {name for name, s in point.seconds.items() if s > SLOW_SECONDS}
+            least = {name: min(s, before.get(name, s)) for name, s in point.seconds.items()}
+            curve.points[i] = Point(size, point.chosen, before | least)
     return curve
 
 
@@ -193,7 +200,9 @@ def _panel(axes: Any, curve: Curve) -> None:
     axes.plot([p.size for p in curve.points], chosen, color="black", linewidth=2.2, alpha=0.35, label="chosen")
     for size, _, after in curve.crossovers():
         axes.axvline(size, color="black", linestyle=":", linewidth=0.8)
-        axes.annotate(after, (size, axes.get_ylim()[0]), fontsize=7, rotation=90, ha="right", va="bottom")
+        axes.annotate(
+            f"{after} from {size:,}", (size, axes.get_ylim()[1]), fontsize=7, rotation=90, ha="right", va="top"
+        )
     axes.set(xscale="log", yscale="log", xlabel=curve.axis, ylabel="milliseconds", title=curve.label)
     axes.legend(fontsize=7)
     axes.grid(alpha=0.25)
