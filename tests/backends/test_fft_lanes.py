@@ -9,7 +9,6 @@ from support import DTYPES, run_conv, same_bits
 import convops
 from convops.backends import fft_lanes, fft_table
 from convops.backends.base import this_machine
-from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import Types, conv_problem
 from convops.problem.epilogue import PLAIN
@@ -180,14 +179,3 @@ def test_planes_of_any_layout(layout):
     wide[:, ::2, ::2] = x
     view = np.asfortranarray(x[0])[None] if layout == "columns" else wide[:, ::2, ::2]
     same_bits(run_conv(PLANE, "fft", (view, w, None)), expected)
-
-
-@pytest.mark.parametrize("window", [33, 513, 4097])
-def test_signals_are_answered_where_all_tiles_are_summed_directly(window):
-    x, w = np.zeros((1, 100_000), np.float32), np.zeros((1, 1, window), np.float32)
-    tile = (1, min(n for n in fft_table.lengths() if n >= 2 * window))
-    count = fft_lanes._tiles_of_a_chunk(problem_of(x, w), tile, 1e-9)
-    lanes = isa.fft.lanes(4)
-    operations = 2 * count * (tile[1] - window + 1) * window
-    assert count % lanes == 0
-    assert count == lanes or operations <= 0.05 * fft_lanes.DIRECT_RATE

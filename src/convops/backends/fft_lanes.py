@@ -10,6 +10,7 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
+from convops.backends.fft_repair import repair
 from convops.backends.fft_table import LONGEST, Tile, lengths, line_counts, table
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.threads import useful_workers
@@ -30,8 +31,6 @@ LINE = 3000.0
 # Transforms of more bytes, in all lanes together, take so many times as long. They order the arithmetic, so that
 # the size of this machine's cache must not count.
 CACHED_BYTES, SPILL = 1 << 19, 1.3
-# Operations per second of a tile with numbers that are not finite.
-DIRECT_RATE = 1e10
 # Plain calls prepare their weights each time, plans once: a part of what that takes.
 PREPARING_CALLS = 4
 
@@ -84,35 +83,27 @@ def lane_workspace(problem: ConvProblem, tile: Tile, workers: int) -> int:
     """The tables of all filters and the scratch memory of the workers."""
     item, size = np.dtype(problem.dtype).itemsize, prod(tile)
     tables = 64 + 8 * (size // 2 + 2 * sum(tile)) + item * (4 * (size // 2 + 2 * sum(tile)) + 4 * sum(tile))
-    tables += item * prod(problem.window)
-    return problem.out_channels * tables + workers * isa.fft.scratch_layout(size, item)[2]
-
-
-def _tiles_of_a_chunk(problem: ConvProblem, tile: Tile, seconds: float) -> int:
-    """Full groups of lanes, few enough that signals are answered even where all tiles are summed directly."""
-    lanes = isa.fft.lanes(np.dtype(problem.dtype).itemsize)
-    direct = 2 * prod(_steps(_axes(problem), tile)) * problem.products / DIRECT_RATE
-    return max(1, int(CHUNK_SECONDS / max(seconds, direct) / lanes)) * lanes
+    return problem.out_channels * tables + workers * isa.fft.scratch_layout(size, item)[1]
 
 
 @lru_cache(maxsize=256)
 def _launch(problem: ConvProblem, tile: Tile, seconds: float) -> Launch:
+    """`seconds` are those of a tile; a chunk is of full groups of lanes."""
     axes, item = _axes(problem), np.dtype(problem.dtype).itemsize
-    copies, sums, stride = isa.fft.scratch_layout(prod(tile), item)
-    tiles = _tiles(axes, tile)
+    copies, stride = isa.fft.scratch_layout(prod(tile), item)
+    tiles, lanes = _tiles(axes, tile), isa.fft.lanes(item)
     return Launch(
         isa.fft,
         f"fft_f{8 * item}",
         kernel_axes(axes, _steps(axes, tile)),
         tiles=tiles,
-        chunk=(_tiles_of_a_chunk(problem, tile, seconds / tiles) + 0.5) / tiles,
+        chunk=(max(1, int(CHUNK_SECONDS / seconds / lanes)) * lanes + 0.5) / tiles,
         grain=isa.fft.lanes(item),
         fill=np.array(problem.fill, problem.dtype).tobytes(),
         activation=ACTIVATIONS.index(problem.epilogue.activation),
         constants=problem.epilogue.constants,
         scratch_stride=stride,
         scratch_columns=copies,
-        scratch_offsets=sums,
         zeros=np.zeros(1, problem.dtype),
         cast=isa.convert.cast_address(problem.types.result, item),
     )
@@ -128,15 +119,18 @@ class LaneRunner:
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
         self._seconds = lane_seconds(problem, tile, machine) / problem.out_channels
-        self._groups = ceil(_tiles(axes, tile) / isa.fft.lanes(self._item))
-        self._launch = _launch(problem, tile, self._seconds)
+        self._tiles, self._steps = _tiles(axes, tile), _steps(axes, tile)
+        self._w = np.ascontiguousarray(w)
+        self._launch = _launch(problem, tile, self._seconds / _tiles(axes, tile))
         self._tables = [table(tile, row, (axes[0].dilation, axes[1].dilation)) for row in planes]
         self._bias = None if bias is None else np.array(bias, problem.dtype)
-        self._scratch = isa.fft.scratch_layout(prod(tile), self._item)[2]
+        self._scratch = isa.fft.scratch_layout(prod(tile), self._item)[1]
         self._memory = Workspace()
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
-        workers = useful_workers(workers, self._groups * len(x), self._seconds * len(x))
+        groups = ceil(self._tiles * len(x) / isa.fft.lanes(self._item))
+        workers = useful_workers(workers, groups, self._seconds * len(x))
+        noted = np.zeros(self._tiles * len(x), np.intc)
         if add is not None:
             add = add.astype(self._problem.dtype, copy=False)
         load = 0
@@ -154,8 +148,12 @@ class LaneRunner:
                     bias=None if self._bias is None else self._bias[here],
                     add=None if add is None else add[:, here],
                     scratch=scratch,
+                    nonfinite=noted,
                     workers=workers,
                     load=load,
                 )
         finally:
             self._memory.give_back(scratch)
+        if noted.any():
+            tiles = noted.reshape(len(x), -1)
+            repair(self._problem, self._steps, tiles, x, out, self._w, self._bias, add, workers)

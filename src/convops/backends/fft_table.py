@@ -18,7 +18,7 @@ from convops.backends.base import Array
 
 # Lines of a tile, 1 for signals, and samples of each.
 Tile = tuple[int, int]
-RADICES = (2, 3, 4, 5)
+RADICES = (2, 3, 4, 5, 6)
 # Squares of as many samples as any vector has lanes fill a tile.
 SQUARE, LONGEST = 16, 1 << 15
 # Kernels are scaled by a power of two, so that neither tiny nor huge ones leave the range of their dtype.
@@ -41,22 +41,22 @@ def line_counts() -> dict[int, int]:
     return dict(sorted((4**p * radix, radix) for p in range(8) for radix in RADICES))
 
 
-def _roots(power: Array, order: int) -> Array:
+def roots(power: Array, order: int) -> Array:
     """exp(-2 pi i power / order), from extended precision."""
     angles = power * (-2 * PI / order)
     return (np.cos(angles) + 1j * np.sin(angles)).astype(np.complex128)
 
 
-def _twiddles(block: int) -> Array:
+def twiddles(block: int) -> Array:
     """w^j, w^2j, w^3j of all passes."""
     parts, radix = [np.zeros(0, np.complex128)], line_counts().get(block, 1)
     while block > radix:
-        parts.append(_roots(np.outer(np.arange(block // 4), [1, 2, 3]), block).ravel())
+        parts.append(roots(np.outer(np.arange(block // 4), [1, 2, 3]), block).ravel())
         block //= 4
     return np.concatenate(parts).view(np.float64)
 
 
-def _places(block: int) -> Array:
+def places(block: int) -> Array:
     """Where the passes leave the frequencies, digits reversed."""
     frequency, radix = np.arange(block), line_counts().get(block, 1)
     place = np.zeros_like(frequency)
@@ -80,17 +80,17 @@ class _Shared(NamedTuple):
 @lru_cache(maxsize=32)
 def _of_tile(tile: Tile, dtype: str) -> _Shared:
     lines, half = tile[0], tile[1] // 2
-    place = _places(lines)[:, None] * half + _places(half)
+    place = places(lines)[:, None] * half + places(half)
     # Columns up to the middle, whose others lie in the other half or, of two columns, in the same one.
     row, column = np.arange(lines)[:, None], np.arange(half // 2 + 1)
     pairs = np.stack([place[row, column], place[-row % lines, -column % half]], -1).reshape(-1, 2)
     first = np.flatnonzero((pairs[:, 0] <= pairs[:, 1]) | ~np.isin(np.arange(len(pairs)) % len(column) * 2, (0, half)))
     first = first[np.argsort(pairs[first].min(axis=-1))]
-    twiddles = _twiddles(half), _twiddles(lines)
-    numbers = [half, lengths()[tile[1]], lines, line_counts().get(lines, 1), len(first), *map(len, twiddles)]
-    places = 2 * pairs[first].astype(np.intp)
-    data = [places.ravel().view(np.uint8), np.concatenate(twiddles).astype(dtype).view(np.uint8)]
-    turn = 1j * _roots(first % len(column), half)
+    passes = twiddles(half), twiddles(lines)
+    numbers = [half, lengths()[tile[1]], lines, line_counts().get(lines, 1), len(first), *map(len, passes)]
+    pairs = 2 * pairs[first].astype(np.intp)
+    data = [pairs.ravel().view(np.uint8), np.concatenate(passes).astype(dtype).view(np.uint8)]
+    turn = 1j * roots(first % len(column), half)
     return _Shared(np.array(numbers, np.intp), first, (1j - turn) / 2, (1j + turn) / 2, np.concatenate(data))
 
 
@@ -109,9 +109,9 @@ def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
 
 
 def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
-    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors, taps.
+    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors.
 
-    Taps that are not finite make factors that are not, so that all tiles are summed directly.
+    Taps that are not finite make factors that are not, so that all tiles are noted.
     """
     dtype, limit = taps.dtype.name, MOST_SCALE[taps.dtype.name]
     shared = _of_tile(tile, dtype)
@@ -120,5 +120,5 @@ def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
     kernel[:: dilation[0], :: dilation[1]] = np.ldexp(taps.astype(np.float64), -exponent)
     with np.errstate(invalid="ignore"):
         factors = _factors(tile, kernel, dtype)
-    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors, taps.ravel())
+    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors)
     return np.concatenate([part.view(np.uint8) for part in parts])

@@ -48,7 +48,7 @@ class Blocks:
     def pitches(self, channels: int) -> tuple[int, int]:
         """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
         tiles = self.strips * self.columns * self.itemsize
-        return _odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), _odd_lines(self.rows * tiles)
+        return odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), odd_lines(self.rows * tiles)
 
     def scratch(self, channels: int) -> dict[str, int]:
         """Where each part of the scratch memory begins, and its size."""
@@ -72,7 +72,7 @@ def _multiple(size: int, of: int) -> int:
     return -(-size // of) * of
 
 
-def _odd_lines(size: int) -> int:
+def odd_lines(size: int) -> int:
     return (ceil(size / 64) | 1) * 64
 
 

@@ -3,8 +3,8 @@
 
 Called by `backends/fft_lanes.py` through `bind.pyx`; the passes are in `fft_passes.pxd`. The real samples of a tile
 count as half as many complex ones. What the transform of a kernel does to theirs is z[k] <- a z[k] + b conj(z[-k]),
-where a and b come with the weights. A lane that meets or yields a number that is not finite is summed directly.
-Start reading at `group_f`.
+where a and b come with the weights. Tiles that are not finite are noted and left to the
+backend. Start reading at `group_f`.
 """
 from libc.string cimport memset
 
@@ -21,7 +21,7 @@ cdef enum:
     PITCH = CHUNK + 16
 
 # The weights: these numbers, positions of pairs of frequencies, then reals: twiddles of lines and of columns, a and b
-# of each pair, taps.
+# of each pair.
 cdef struct Header:
     Py_ssize_t size                # complex items of a line of a tile
     Py_ssize_t radix               # of the last pass
@@ -40,6 +40,7 @@ cdef struct Line:
 
 # Up to as many tiles as there are lanes, of one image or of several, by their first lines.
 cdef struct Group:
+    Py_ssize_t first
     Py_ssize_t count
     bint together                  # all lanes filled, by neighbours in one line of tiles
     Line tiles[LANES]
@@ -51,10 +52,9 @@ def lanes(int itemsize):
 
 
 def scratch_layout(Py_ssize_t items, int itemsize):
-    """Bytes before the copied samples, before the sums of a tile of so many items, and in all."""
+    """Bytes before the copied samples of a tile of so many items, and in all."""
     cdef Py_ssize_t copies = 64 + items * VECTOR_BYTES
-    cdef Py_ssize_t sums = copies + maximum(VECTOR_BYTES // itemsize * PITCH, items) * itemsize
-    return copies, sums, sums + 8 * items
+    return copies, copies + VECTOR_BYTES * PITCH
 
 
 cdef inline const char* reals_of(const Header* h) noexcept nogil:
@@ -212,36 +212,6 @@ cdef inline void store_line(const Args* a, const Group* g, Py_ssize_t row, const
         column = column + width
 
 
-cdef inline void sum_line(const Args* a, const Real* samples, Py_ssize_t pitch, const Real* taps,
-                          double* sums) noexcept nogil:
-    """One line of the sums of a tile, taps in C order."""
-    cdef Py_ssize_t step = a.axis[2].tile, kh, kw, i
-    cdef const Real* there
-    cdef double weight
-    memset(sums, 0, step * sizeof(double))
-    for kh in range(a.axis[1].window):
-        for kw in range(a.axis[2].window):
-            weight = taps[kh * a.axis[2].window + kw]
-            there = samples + kh * a.axis[1].dilation * pitch + kw * a.axis[2].dilation
-            for i in range(step):
-                sums[i] = sums[i] + weight * there[i]
-
-
-cdef inline void sum_directly(const Args* a, Line tile, const Header* h, Real* samples,
-                              double* sums) noexcept nogil:
-    """A tile with numbers that are not finite: none goes further than the window takes it."""
-    cdef const Real* taps = <const Real*> reals_of(h) + h.twiddles + h.line_twiddles + 8 * h.pairs
-    cdef Py_ssize_t row, i
-    for row in range(h.lines):
-        copy_samples(a, moved(tile, row, 0), 2 * h.size, samples + 2 * row * h.size)
-    for row in range(a.axis[1].tile):
-        sum_line(a, samples + 2 * row * h.size, 2 * h.size, taps, sums)
-        # No later line reads what stood here.
-        for i in range(a.axis[2].tile):
-            samples[2 * row * h.size + i] = <Real> sums[i]
-        store(a, moved(tile, row, 0), a.axis[2].tile, samples + 2 * row * h.size)
-
-
 cdef void group_f(const Args* a, const Group* g, char* scratch, const Real* tag) noexcept nogil:
     cdef const Header* h = <const Header*> a.weights
     cdef Real strange[LANES]
@@ -259,7 +229,7 @@ cdef void group_f(const Args* a, const Group* g, char* scratch, const Real* tag)
         store_line(a, g, i, z + 2 * i * h.size * VECTOR_BYTES, copies, strange)
     for i in range(g.count):
         if strange[i] != 0:
-            sum_directly(a, g.tiles[i], h, copies, <double*> (scratch + a.scratch_offsets))
+            a.nonfinite[g.first + i] = 1
 
 
 cdef inline Py_ssize_t tiles_along(const Axis* axis) noexcept nogil:
@@ -271,7 +241,7 @@ cdef inline void run_group(const Args* a, Py_ssize_t number, char* scratch, cons
     cdef Py_ssize_t across = tiles_along(&a.axis[2]), down = tiles_along(&a.axis[1])
     cdef Py_ssize_t first = a.tile_begin + number * lanes, i, j
     cdef Group g
-    g.count = minimum(lanes, a.tile_end - first)
+    g.first, g.count = first, minimum(lanes, a.tile_end - first)
     g.together = g.count == lanes and first % across + lanes <= across
     for i in range(g.count):
         j = first + i
