@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
-from convops.backends.lowering import RANK
+from convops.backends.express import MOST_TABLE_BYTES, Count
+from convops.backends.lowering import RANK, border_bytes
 from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_items
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -27,10 +29,16 @@ def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     return cut_blocks(problem, machine, points)
 
 
+@lru_cache(maxsize=256)
+def _blank(backend: Winograd, problem: ConvProblem, machine: Machine) -> WinogradRunner:
+    return WinogradRunner(problem, _blocks(problem, machine, backend.points), backend.cost(problem, machine))
+
+
 class Winograd(Backend):
     """F(m, r) with m + r - 1 = `points` along every axis that has taps."""
 
     kind = "conv"
+    knows_worst = True
 
     def __init__(self, name: str, points: int) -> None:
         self.name = name
@@ -57,8 +65,8 @@ class Winograd(Backend):
         """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
         blocks = _blocks(problem, machine, self.points)
         kept = weight_items(problem, blocks) + 3 * problem.products * problem.out_channels
-        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
-        return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + kept * blocks.itemsize + borders
+        scratch = blocks.scratch(problem.group_channels)["scratch_stride"] * workers
+        return scratch + kept * blocks.itemsize + border_bytes(problem)
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Barabasz, Anderson, Soodhalter and Gregg (arXiv 1803.10986): gamma |A^T| [sum |G||h| o |B^T||x|].
@@ -101,8 +109,16 @@ class Winograd(Backend):
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        blocks = _blocks(problem, machine, self.points)
-        return WinogradRunner(problem, blocks, w, bias, self.cost(problem, machine))
+        return self._without_weights(problem, machine).with_weights(w, bias)
+
+    def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        if border_bytes(problem) > MOST_TABLE_BYTES:
+            return None
+        return self._without_weights(problem, machine).express_once(workers)
+
+    def _without_weights(self, problem: ConvProblem, machine: Machine) -> WinogradRunner:
+        small = border_bytes(problem) <= MOST_TABLE_BYTES
+        return (_blank if small else _blank.__wrapped__)(self, problem, machine)
 
 
 def _channel_sum(loud: Array) -> Array:

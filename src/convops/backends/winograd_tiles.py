@@ -48,8 +48,8 @@ class Blocks:
         tiles = self.strips * self.columns * self.itemsize
         return _odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), _odd_lines(self.rows * tiles)
 
-    def scratch(self, channels: int) -> dict[str, int]:
-        """Where each part of the scratch memory begins, and its size."""
+    def scratch(self, channels: int, streams: bool = False) -> dict[str, int]:
+        """Where each part of the scratch memory begins, and its size; room for a panel's weights if it streams."""
         lanes = isa.micro_channels.lanes(self.itemsize)
         inputs, sums = self.pitches(channels)
         line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
@@ -57,12 +57,13 @@ class Blocks:
         # Squares of a vector's lanes may end a line behind the last one.
         columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
         totals = columns + prod(self.points) * inputs
+        panel = prod(self.points) * channels * self.rows * self.itemsize if streams else 0
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
             "scratch_columns": columns,
             "scratch_sums": totals,
-            "scratch_stride": _multiple(totals + prod(self.points) * sums, 4096) + 64,
+            "scratch_stride": _multiple(totals + prod(self.points) * sums + panel, 4096) + 64,
         }
 
 
@@ -104,11 +105,16 @@ def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, in
     return prod(counts[:-1]), counts[-1]
 
 
+def block_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
+    """Blocks of tiles of so many images."""
+    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns)
+
+
 def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     """Work items of so many images."""
-    lines, columns = _tile_counts(problem.axes, blocks.tile)
     parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
-    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns) * problem.groups * parts
+    return block_count(problem, blocks, batch) * problem.groups * parts
 
 
 def weight_items(problem: ConvProblem, blocks: Blocks) -> int:

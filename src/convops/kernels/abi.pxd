@@ -133,6 +133,7 @@ cdef struct Args:
     const Product* products    # for runs of 1, 2, ... tiles
     Pass input_pass
     Pass output_pass[2]        # of lines and of columns
+    Operand filters            # transformed panel by panel, by the matrices in `weights`; NULL: weights are packed
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

@@ -43,11 +43,11 @@ cdef class Launch:
     """A kernel with everything filled in that does not depend on the arrays of a call.
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
-    between two looks at signals. `zeros` stand for a bias that is not given.
+    between two looks at signals. `zeros` stand for a bias that is not given, `matrices` for weights.
     """
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, size_t micro=0,
-                 size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, matrices=None,
+                 size_t micro=0, size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
                  constants=(0.0, 0.0), size_t cast=0, int policy=0, size_t products=0, passes=(0, 0, 0),
                  **sizes):
         memset(&self.args, 0, sizeof(Args))
@@ -68,8 +68,9 @@ cdef class Launch:
         memcpy(self.args.fill, <const char*> fill, min(len(fill), sizeof(self.args.fill)))
         self.tiles = tiles
         self.chunk = chunk
-        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros
+        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros, matrices
         self.args.epilogue.bias = _pointer(zeros, [], 0)
+        self.args.weights = _pointer(matrices, [], 0)
         self._set_sizes(**sizes)
 
     cdef _set_axis(self, Axis* to, axis):
@@ -120,7 +121,8 @@ cdef class Launch:
             _operand(&args.epilogue.add, add, views, 0)
             _operand(&args.index, index, views, PyBUF_WRITABLE)
             _operand(&args.grad, grad, views, 0)
-            args.weights = _pointer(weights, views, 0)
+            if weights is not None:
+                args.weights = _pointer(weights, views, 0)
             if bias is not None:
                 args.epilogue.bias = _pointer(bias, views, 0)
             if not skips:
