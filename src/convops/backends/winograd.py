@@ -14,7 +14,7 @@ from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK, border_bytes
 from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
 from convops.backends.winograd_run import WinogradRunner
-from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_items
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, cut_blocks, seconds_of, weight_bytes
 from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -64,9 +64,9 @@ class Winograd(Backend):
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
         blocks = _blocks(problem, machine, self.points)
-        kept = weight_items(problem, blocks) + 3 * problem.products * problem.out_channels
+        kept = weight_bytes(problem, blocks) + 3 * problem.products * problem.out_channels * blocks.itemsize
         scratch = blocks.scratch(problem.group_channels)["scratch_stride"] * workers
-        return scratch + kept * blocks.itemsize + border_bytes(problem)
+        return scratch + kept + border_bytes(problem)
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Barabasz, Anderson, Soodhalter and Gregg (arXiv 1803.10986): gamma |A^T| [sum |G||h| o |B^T||x|].

@@ -48,6 +48,10 @@ class Blocks:
         tiles = self.strips * self.columns * self.itemsize
         return _odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), _odd_lines(self.rows * tiles)
 
+    def panel_bytes(self, channels: int) -> int:
+        """Transformed weights of one panel."""
+        return prod(self.points) * _odd_lines(channels * self.rows * self.itemsize)
+
     def scratch(self, channels: int, streams: bool = False) -> dict[str, int]:
         """Where each part of the scratch memory begins, and its size; room for a panel's weights if it streams."""
         lanes = isa.micro_channels.lanes(self.itemsize)
@@ -57,7 +61,7 @@ class Blocks:
         # Squares of a vector's lanes may end a line behind the last one.
         columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
         totals = columns + prod(self.points) * inputs
-        panel = prod(self.points) * channels * self.rows * self.itemsize if streams else 0
+        panel = self.panel_bytes(channels) if streams else 0
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
@@ -117,10 +121,9 @@ def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     return block_count(problem, blocks, batch) * problem.groups * parts
 
 
-def weight_items(problem: ConvProblem, blocks: Blocks) -> int:
+def weight_bytes(problem: ConvProblem, blocks: Blocks) -> int:
     """Transformed weights, padded to whole panels."""
-    panels = problem.groups * ceil(problem.group_rows / blocks.rows)
-    return panels * blocks.rows * problem.group_channels * prod(blocks.points)
+    return problem.groups * ceil(problem.group_rows / blocks.rows) * blocks.panel_bytes(problem.group_channels)
 
 
 def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
@@ -134,7 +137,7 @@ def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
         of_points *= MANY_POINTS
     products = of_points * rows * problem.group_channels / EFFICIENCY
     passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
-    weights = weight_items(problem, blocks) * blocks.itemsize
+    weights = weight_bytes(problem, blocks)
     speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
     fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0
     stored = prod(problem.out_spatial) * problem.out_channels * blocks.itemsize

@@ -11,13 +11,15 @@ from convops.backends.express import weights_and_bias
 from convops.backends.lowering import kernel_axes
 from convops.backends.tiling import suffix
 from convops.backends.winograd_matrices import weights_matrix
-from convops.backends.winograd_tiles import Blocks, weight_items
+from convops.backends.winograd_tiles import Blocks, weight_bytes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
 from convops.problem.conv import ConvProblem
 
 LINE = 64
+# Transformed between two looks at signals.
+CHUNK_BYTES = 1 << 24
 
 
 def aligned(block: Array | bytearray) -> Array:
@@ -38,13 +40,13 @@ class Transform:
 
     def __init__(self, problem: ConvProblem, blocks: Blocks) -> None:
         self._problem = problem
-        self._bytes = weight_items(problem, blocks) * blocks.itemsize
+        self._bytes = weight_bytes(problem, blocks)
         self._launch = Launch(
             isa.winograd_weights,
             f"transform_weights_{suffix(problem)}",
             kernel_axes(problem.axes, blocks.tile),
             tiles=problem.groups,
-            chunk=(1 << 22) / weight_items(problem, blocks),
+            chunk=CHUNK_BYTES / self._bytes,
             matrices=matrices(problem, blocks),
             groups=problem.groups,
             channels=problem.group_channels,

@@ -11,7 +11,7 @@ from cython.parallel cimport prange, threadid
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport ceil_div, panel_count
-from convops.kernels.winograd_blocks cimport Block, locate, points_of
+from convops.kernels.winograd_blocks cimport Block, locate, pitch_weights, points_of
 from convops.kernels.winograd_filters cimport transform_filters
 from convops.kernels.winograd_inputs cimport transform_inputs
 from convops.kernels.winograd_outputs cimport store_panel
@@ -31,7 +31,7 @@ cdef void multiply(const Args* a, const Block* b, const char* weights, char* scr
             a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step, weights,
                                         sums + begin * row)
             begin = end
-        weights, x, sums = weights + a.channels * row, x + a.pitch_inputs, sums + a.pitch_sums
+        weights, x, sums = weights + pitch_weights(a, sizeof(Real)), x + a.pitch_inputs, sums + a.pitch_sums
 
 
 cdef const char* panel_weights(const Args* a, const Block* b, Py_ssize_t panel, char* scratch,
@@ -40,7 +40,7 @@ cdef const char* panel_weights(const Args* a, const Block* b, Py_ssize_t panel, 
     cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2])
     cdef Args of_filters
     if a.filters.data == NULL:
-        return a.weights + (b.group * panel_count(a) + panel) * points * a.channels * a.panel_rows * sizeof(Real)
+        return a.weights + (b.group * panel_count(a) + panel) * points * pitch_weights(a, sizeof(Real))
     of_filters = a[0]
     of_filters.x = a.filters
     scratch = scratch + a.scratch_sums + points * a.pitch_sums

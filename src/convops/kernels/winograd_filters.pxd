@@ -5,7 +5,7 @@ from convops.kernels.pack cimport pack_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f64v, inlined, outlined
 from convops.kernels.tile cimport minimum
 from convops.kernels.turn cimport LANES
-from convops.kernels.winograd_blocks cimport points_of
+from convops.kernels.winograd_blocks cimport pitch_weights, points_of
 
 cdef extern from *:
     """
@@ -26,47 +26,59 @@ cdef extern from *:
 
 cdef enum:
     CHANNELS = 16                  # whose filters are packed together
-    NEAR = 4                       # whose points are written together
     MOST_TAPS = 25
-    MOST_POINTS = 64
     PANEL = 2 * LANES              # rows of a panel, at most
+
+
+cdef inline inlined point(const double* factors, int count, bint first, bint last, const f64v* terms, int pitch,
+                          f64v* to) noexcept nogil:
+    """One row of G times some terms: the point 0 takes only the first, infinity only the last."""
+    cdef int k
+    if last:
+        to[0] = terms[(count - 1) * pitch]
+        return
+    to[0] = factors[0] * terms[0]
+    if not first:
+        for k in range(1, count):
+            to[0] = to[0] + factors[k] * terms[k * pitch]
 
 
 cdef inline inlined spread(int rows, int columns, const double* of_lines, const double* of_columns, Py_ssize_t high,
                            Py_ssize_t wide, const Real* taps, Py_ssize_t pitch, Real* to,
                            Py_ssize_t next) noexcept nogil:
-    """G h G^T of one channel and as many output channels as a vector of doubles has lanes."""
-    cdef f64v h[MOST_TAPS]
-    cdef f64v half[5]
+    """G h G^T of one channel and as many output channels as a vector of reals has lanes."""
+    cdef f64v h[2][MOST_TAPS]
+    cdef f64v half[2][5]
     cdef f64v total
-    cdef Py_ssize_t i, j
-    cdef int k
-    for k in range(rows * columns):
-        if Real is float:
-            h[k] = widen(taps + k * pitch)
-        else:
-            h[k] = (<const f64v*> (taps + k * pitch))[0]
-    for i in range(high):
-        for j in range(columns):
-            half[j] = of_lines[i * rows] * h[j]
-            for k in range(1, rows):
-                half[j] = half[j] + of_lines[i * rows + k] * h[k * columns + j]
-        for j in range(wide):
-            total = of_columns[j * columns] * half[0]
-            for k in range(1, columns):
-                total = total + of_columns[j * columns + k] * half[k]
+    cdef Py_ssize_t i, j, lanes = VECTOR_BYTES // 8
+    cdef int k, v, vectors = 2 if Real is float else 1
+    for v in range(vectors):
+        for k in range(rows * columns):
             if Real is float:
-                narrow(to, total)
+                h[v][k] = widen(taps + k * pitch + v * lanes)
             else:
-                (<f64v*> to)[0] = total
+                h[v][k] = (<const f64v*> (taps + k * pitch))[0]
+    for i in range(high):
+        for v in range(vectors):
+            for k in range(columns):
+                point(of_lines + i * rows, rows, i == 0 and high > 1, i == high - 1 and high > 1, &h[v][k], columns,
+                      &half[v][k])
+        for j in range(wide):
+            for v in range(vectors):
+                point(of_columns + j * columns, columns, j == 0 and wide > 1, j == wide - 1 and wide > 1, half[v], 1,
+                      &total)
+                if Real is float:
+                    narrow(to + v * lanes, total)
+                else:
+                    (<f64v*> to)[0] = total
             to = to + next
 
 
-cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pitch, Real* to,
-                                 Py_ssize_t next) noexcept nogil:
-    """All rows of a panel."""
+cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pitch, Real* to) noexcept nogil:
+    """All rows of a panel. Points lie far apart and crowd the cache: each is written once, in whole lines."""
     cdef const double* matrices = <const double*> a.weights
     cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), r = 0
+    cdef Py_ssize_t next = pitch_weights(a, sizeof(Real)) // <Py_ssize_t> sizeof(Real)
     cdef int rows = <int> a.axis[1].window, columns = <int> a.axis[2].window
     cdef const double* of_columns = matrices + high * rows
     while r < a.panel_rows:
@@ -76,14 +88,7 @@ cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pit
             spread(5, 5, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
         else:
             spread(rows, columns, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
-        r = r + VECTOR_BYTES // 8
-
-
-cdef inline void copy_lines(Real* to, const Real* items, Py_ssize_t count) noexcept nogil:
-    """Whole vectors."""
-    cdef Py_ssize_t i
-    for i in range(count // (VECTOR_BYTES // <Py_ssize_t> sizeof(Real))):
-        (<f64v*> to)[i] = (<const f64v*> items)[i]
+        r = r + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
 
 
 cdef inline void transform_filters(const Args* a, Py_ssize_t group, Py_ssize_t panel, Real* to) noexcept nogil:
@@ -91,23 +96,12 @@ cdef inline void transform_filters(const Args* a, Py_ssize_t group, Py_ssize_t p
 
     Output channels that do not exist have weights, too; their sums are dropped.
     """
-    cdef Py_ssize_t window = a.axis[1].window * a.axis[2].window, first = panel * a.panel_rows, c = 0, k, count, near
-    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), p, i
+    cdef Py_ssize_t first = panel * a.panel_rows, c = 0, k, count
     cdef const char* filters = a.x.data + (group * a.rows + first) * a.x.batch
     cdef Real lines[CHANNELS * MOST_TAPS * PANEL]
-    cdef Real whole[NEAR * MOST_POINTS * PANEL]
     while c < a.channels:
         count = minimum(CHANNELS, a.channels - c)
         pack_block(a, filters + c * a.x.channel, count, a.panel_rows, minimum(a.panel_rows, a.rows - first), lines)
-        k = 0
-        while k < count:
-            near = minimum(NEAR, count - k)
-            for i in range(near):
-                spread_rows(a, lines + (k + i) * a.panel_rows, count * a.panel_rows,
-                            whole + i * a.panel_rows, near * a.panel_rows)
-            # Points lie far apart and crowd the cache: each is written once, in whole lines.
-            for p in range(points):
-                copy_lines(to + (p * a.channels + c + k) * a.panel_rows, whole + p * near * a.panel_rows,
-                           near * a.panel_rows)
-            k = k + near
+        for k in range(count):
+            spread_rows(a, lines + k * a.panel_rows, count * a.panel_rows, to + (c + k) * a.panel_rows)
         c = c + count

@@ -8,7 +8,7 @@ from cython.parallel cimport prange
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport panel_count
-from convops.kernels.winograd_blocks cimport points_of
+from convops.kernels.winograd_blocks cimport pitch_weights, points_of
 from convops.kernels.winograd_filters cimport transform_filters
 
 
@@ -16,7 +16,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nog
     """Panel `number`."""
     cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), panels = panel_count(a)
     transform_filters(a, number // panels, number % panels,
-                      <Real*> a.out.data + number * points * a.channels * a.panel_rows)
+                      <Real*> (a.out.data + number * points * pitch_weights(a, sizeof(Real))))
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
