@@ -13,7 +13,7 @@ import numpy
 from convops.kernels.abi cimport Args, Load, Operand
 from convops.kernels.apart cimport Kept, are_apart, keep_apart
 from convops.kernels.bind cimport Launch
-from convops.kernels.scratch cimport Workspace, new_block
+from convops.kernels.scratch cimport Workspace
 
 cdef object Array = numpy.ndarray
 cdef object empty = numpy.empty
@@ -21,8 +21,13 @@ cdef object BYTE = numpy.dtype("uint8")
 
 cdef enum:
     MOST_AXES = 8
-    HUGE = 1 << 22
+    KEPT = 1 << 23             # bytes of a block that waits for the next plain call, at most
     LINE = 64                  # bytes at whose multiples packed weights and scratch memory begin
+
+# Lent to plain calls. The system would take memory back after each call, and clear it page by page for the next.
+cdef Workspace WEIGHTS = Workspace()
+cdef Workspace SCRATCH = Workspace()
+
 
 cdef class Expected:
     """What an array must be, and which of its axes are batch, channel and spatial ones."""
@@ -162,16 +167,26 @@ cdef class Express:
             if self.pack is None:
                 given.filters = &views[held - 1]
                 return self._call(x, out, add, &given)
-            # NumPy asks for huge pages where they pay.
-            packed = new_block(self.packed + LINE) if self.packed < HUGE else empty(self.packed + LINE, BYTE)
-            given.weights = _aligned(PyByteArray_AS_STRING(packed) if self.packed < HUGE else _address(packed))
-            given.skips = self._pack(&views[held - 1], <char*> given.weights)
-            if self.only_finite and not given.skips:
-                return False
-            return self._call(x, out, add, &given)
+            return self._call_packed(x, out, add, &views[held - 1], &given)
         finally:
             for i in range(held):
                 PyBuffer_Release(&views[i])
+
+    cdef bint _call_packed(self, x, out, add, const Py_buffer* w, Given* given) except -1:
+        cdef bytearray block = None
+        try:
+            if self.packed < KEPT:
+                block = WEIGHTS.borrow(self.packed + LINE)
+                given.weights = _aligned(PyByteArray_AS_STRING(block))
+            else:
+                # NumPy asks for huge pages where they pay.
+                large = empty(self.packed + LINE, BYTE)
+                given.weights = _aligned(_address(large))
+            given.skips = self._pack(w, <char*> given.weights)
+            return (given.skips or not self.only_finite) and self._call(x, out, add, given)
+        finally:
+            if block is not None:
+                WEIGHTS.give_back(block)
 
     cdef bint _pack(self, const Py_buffer* w, char* packed) except -1:
         """Whether all weights are finite."""
@@ -226,17 +241,18 @@ cdef class Express:
 
     cdef _run(self, Args* args):
         cdef bytearray block
+        cdef Workspace memory = SCRATCH if self.memory is None else self.memory
         cdef Py_ssize_t size
         args.images = self.images
         args.workers = 1 if self.workers is None else self.workers()
         size = self.scratch * args.workers + LINE
-        block = new_block(size) if self.memory is None else self.memory.borrow(size)
+        block = memory.borrow(size)
         args.scratch = _aligned(PyByteArray_AS_STRING(block))
         try:
             self.launch._run(args, self.images, self.items)
         finally:
-            if self.memory is not None:
-                self.memory.give_back(block)
+            if self.memory is not None or size < KEPT:
+                memory.give_back(block)
 
 
 cdef char* _aligned(char* block) noexcept:
