@@ -6,6 +6,7 @@ from convops.backends.base import Backend
 from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
+from convops.backends.linear import Linear
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
@@ -24,6 +25,7 @@ SMOOTH = (ComplexParts(), Phases())
 BACKENDS: tuple[Backend, ...] = (
     Rewriting(Direct(), EXACT),
     Rewriting(Im2col(), EXACT),
+    Rewriting(Linear(), EXACT),
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),

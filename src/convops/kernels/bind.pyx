@@ -47,9 +47,9 @@ cdef class Launch:
     """
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, zeros=None, matrices=None,
-                 size_t micro=0, size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False, int activation=0,
-                 constants=(0.0, 0.0), size_t cast=0, int policy=0, size_t products=0, passes=(0, 0, 0),
-                 **sizes):
+                 size_t micro=0, size_t turned=0, bytes fill=bytes(16), double divisor=0, bint count_padding=False,
+                 int activation=0, constants=(0.0, 0.0), size_t cast=0, int policy=0, size_t products=0,
+                 passes=(0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
@@ -103,8 +103,8 @@ cdef class Launch:
         a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
 
     def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
-                 add=None, index=None, grad=None, scratch=None, nonfinite=None, int workers=1, size_t load=0,
-                 bint skips=False):
+                 add=None, index=None, grad=None, filters=None, scratch=None, nonfinite=None, int workers=1,
+                 size_t load=0, bint skips=False):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
         `items` replaces the tiles of all images where tiles of several images go together; `skips` says that products
@@ -121,6 +121,7 @@ cdef class Launch:
             _operand(&args.epilogue.add, add, views, 0)
             _operand(&args.index, index, views, PyBUF_WRITABLE)
             _operand(&args.grad, grad, views, 0)
+            _operand(&args.filters, filters, views, 0)
             if weights is not None:
                 args.weights = _pointer(weights, views, 0)
             if bias is not None:
