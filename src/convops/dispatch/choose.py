@@ -57,6 +57,7 @@ def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, 
         return Candidate(backend, refusal)
     if workspace > wishes.max_workspace:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={wishes.max_workspace}"
+        return Candidate(backend, refusal, None, seconds, workspace)
     return Candidate(backend, refusal, _objection(backend, problem, w, wishes), seconds, workspace)
 
 

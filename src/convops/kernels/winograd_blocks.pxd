@@ -27,7 +27,7 @@ cdef inline Py_ssize_t points_of(const Axis* axis) noexcept nogil:
 
 
 cdef inline Py_ssize_t pitch_weights(const Args* a, Py_ssize_t size) noexcept nogil:
-    """Bytes from one point of a panel's weights to the next: an odd number of lines, so that cache sets do not crowd."""
+    """Bytes from one point of a panel's weights to the next: an odd number of lines, so that sets do not crowd."""
     return (ceil_div(a.channels * a.panel_rows * size, 64) | 1) * 64
 
 
