@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import ceil, prod
 from typing import Any
 
@@ -27,6 +27,13 @@ LOOKED_AT = {(4, False): 0, (6, False): 900, (6, True): 900, (8, False): 0, (8, 
 @lru_cache(maxsize=256)
 def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     return cut_blocks(problem, machine, points)
+
+
+@lru_cache(maxsize=256)
+def _amplifications(points: int, window: tuple[int, ...]) -> Array:
+    """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
+    sides = (amplification(points, size) if size > 1 else np.ones((1, 1)) for size in window)
+    return reduce(np.kron, sides)
 
 
 @lru_cache(maxsize=256)
@@ -88,18 +95,17 @@ class Winograd(Backend):
 
     def _spread(self, problem: ConvProblem, w: Array | None) -> float:
         """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
-        spread = [amplification(self.points, a.window) if a.window > 1 else np.ones((1, 1)) for a in problem.axes]
-        worst = float(np.prod([s.max() for s in spread]))
+        spread = _amplifications(self.points, problem.window)
+        worst = float(spread.max())
         if w is None or not w.size or not self.weighs(problem):
             return worst
-        loud = _channel_sum(np.abs(w.astype(problem.dtype, copy=False))).astype(np.float64)
-        total = loud.reshape(len(loud), -1).sum(axis=1)
+        sums = _channel_sum(np.abs(w.astype(problem.dtype, copy=False)))
+        loud = sums.astype(np.float64).reshape(len(sums), -1)
+        total = loud.sum(axis=1)
         heard = total > 0
         if not (np.isfinite(total).all() and heard.any()):
             return worst
-        for axis, rows in enumerate(spread, 1):
-            loud = np.moveaxis(np.tensordot(loud, rows, ((axis,), (1,))), -1, axis)
-        largest = float((loud.reshape(len(loud), -1).max(axis=1)[heard] / total[heard]).max())
+        largest = float(((loud @ spread.T).max(axis=1)[heard] / total[heard]).max())
         return min(worst, largest * (1 + 2**-16))
 
     def variant(self, problem: Any) -> str:
