@@ -1,8 +1,9 @@
 """How good dispatch chooses: the time of the backend it takes over that of the fastest it could have taken.
 
 Draws random problems (layers, signals, images and pools by turns), times the plan of every backend that may
-serve them under the accuracy class, all in alternation, and prints how chosen / best is spread. A problem that only
-one backend serves counts with 1. The slow references take no part: dispatch never takes one while another serves.
+serve them under the accuracy class, all in alternation, and prints how chosen / best is spread. With `--form call`
+it times plain calls, which prepare their weights each time, by the same choice. A problem that only one backend
+serves counts with 1. The slow references take no part: dispatch never takes one while another serves.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from options import add_accuracy, add_draw, add_rounds
 from spread import Entry, text
 from timing import alternate, once
 
+FORMS = ("plan", "call")
 PERCENTILES = (50, 90, 95, 99)
 GOALS = "goals: 50 % at most 1.05, 99 % at most 1.5"
 TOLD = 1.05  # from here on a choice is called wrong
@@ -49,11 +51,11 @@ class Verdict:
         return Entry(self.regret, f"{self.label}: chose {self.chosen}; {times}")
 
 
-def judge(task: Task, choice: dict[str, Any], rounds: int) -> Verdict:
-    """Time every backend that may serve the task."""
+def judge(task: Task, choice: dict[str, Any], rounds: int, form: str = "plan") -> Verdict:
+    """Time every backend that may serve the task, as a plan or as a plain call."""
     plan = ours.make_plan(task, choice)
-    calls = {name: _plan_call(task, choice | {"backend": name}) for name in _able(plan)}
-    calls.setdefault(plan.backend, _plan_call(task, choice))  # a reference, where nothing else applies
+    calls = {name: _call(task, choice | {"backend": name}, form) for name in _able(plan)}
+    calls.setdefault(plan.backend, _call(task, choice, form))  # a reference, where nothing else applies
     estimates = {name: _estimate(call) for name, call in calls.items()}
     seconds = estimates.copy()
     hopeful = [name for name in calls if estimates[name] <= HOPELESS * min(estimates.values())]
@@ -69,12 +71,13 @@ def _able(plan: Any) -> list[str]:
     return [r["backend"] for r in plan.explain().rows if r["refusal"] is None and "reference" not in r["backend"]]
 
 
-def _plan_call(task: Task, choice: dict[str, Any]) -> Call:
-    return next(ours.candidates(task, **choice)).build()
+def _call(task: Task, choice: dict[str, Any], form: str) -> Call:
+    return next(c for c in ours.candidates(task, **choice) if c.form == form).build()
 
 
 def _estimate(call: Call) -> float:
-    """Return the time of a second call: the first touches new memory."""
+    """Return the time of a third call: the first two touch new memory and remember what they find out."""
+    call()
     call()
     return once(call)[0]
 
@@ -87,10 +90,10 @@ def main() -> None:
     verdicts = []
     for layer in draw_mixed(args.seed, args.count, args.skip):
         task = Task(layer, *operands(layer), threads=1, seconds=0)
-        verdicts.append(judge(task, choice, args.rounds))
+        verdicts.append(judge(task, choice, args.rounds, args.form))
         if verdicts[-1].regret > TOLD:
             print(f"{verdicts[-1].regret:6.2f}  {verdicts[-1].entry().what}", flush=True)
-    _report(verdicts, f"chosen / best over random problems of seed {args.seed}")
+    _report(verdicts, f"chosen / best over {args.form}s of random problems of seed {args.seed}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     add_draw(parser, 500)
     add_accuracy(parser)
     add_rounds(parser)
+    parser.add_argument("--form", choices=FORMS, default=FORMS[0], help="what is timed (default: %(default)s)")
     return parser
 
 

@@ -14,6 +14,8 @@ from convops.dispatch.registry import backends_for
 # These take nothing but gradients in filters and small integers, see `backends/test_weight_grad.py`, `test_integer.py`.
 SPECIAL = ("weight_grad", "integer")
 CONV_BACKENDS = [backend.name for backend in backends_for("conv") if backend.name not in SPECIAL]
+# Windows as large as the input have one, too, see `backends/test_linear.py`.
+ANY_WINDOW = [name for name in CONV_BACKENDS if name != "linear"]
 POOL_BACKENDS = [backend.name for backend in backends_for("pool")]
 UNCONDITIONAL = {"direct", "im2col", "reference", "pool_window"}  # take every float problem up to rank 3
 FIXED_ORDER = ["direct", "im2col"]

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from gradients import Gradient
 from inputs import aligned, aligned_copy, arguments, operands_after
 from workload import POOLS
 
@@ -22,7 +23,7 @@ def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
     """Yield plans and plain calls; `choice` holds backend= and accuracy= where the user set them."""
     yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
     yield Candidate("call", partial(_plain_call, task, choice))
-    if task.layer.operation in ("conv", *POOLS):
+    if task.layer.operation in ("conv", *POOLS) or isinstance(task.layer, Gradient):
         yield Candidate("plan channels_last", partial(_plan_last, task, choice), prepacked=True)
         yield Candidate("call channels_last", partial(_call_last, task, choice))
 
@@ -42,15 +43,25 @@ def _plain_call(task: Task, choice: dict[str, Any]) -> Call:
     return partial(function, *_operands(task), **_keywords(task, choice))
 
 
-def _channels_last(task: Task) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Return the data with the channels behind the pixels, and the axes of a result in the order of the layer's."""
-    rank = task.x.ndim
-    return aligned_copy(np.moveaxis(task.x, 1, -1)), (0, rank - 1, *range(1, rank - 1))
+def _channels_last(task: Task) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Return all operands with the channels behind the pixels, and the axes of a result in the order of the layer's."""
+    layer, rank = task.layer, task.x.ndim
+    x, after = _moved(task.x), operands_after(layer, task.w)
+    axes = (0, rank - 1, *range(1, rank - 1))
+    if not isinstance(layer, Gradient):
+        return (x, *after), axes
+    if layer.of_input:
+        count, channels, *pixels = layer.last_argument
+        return (x, task.w, (count, *pixels, channels)), axes
+    return (x, _moved(task.w), layer.last_argument), tuple(range(rank))
+
+
+def _moved(array: np.ndarray) -> np.ndarray:
+    return aligned_copy(np.moveaxis(array, 1, -1))
 
 
 def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
-    x, axes = _channels_last(task)
-    after = operands_after(task.layer, task.w)
+    (x, *after), axes = _channels_last(task)
     plan = convops.plan(task.layer.operation, x, *after, layout="channels_last", **_keywords(task, choice))
     out = aligned(plan.output_shape, task.layer.result_dtype)
     result = out.transpose(axes)
@@ -63,10 +74,10 @@ def _plan_last(task: Task, choice: dict[str, Any]) -> Call:
 
 
 def _call_last(task: Task, choice: dict[str, Any]) -> Call:
-    x, axes = _channels_last(task)
-    function, after = getattr(convops, task.layer.operation), operands_after(task.layer, task.w)
+    operands, axes = _channels_last(task)
+    function = attrgetter(task.layer.operation)(convops)
     keywords = {"layout": "channels_last"} | _keywords(task, choice)
-    return lambda: function(x, *after, **keywords).transpose(axes)
+    return lambda: function(*operands, **keywords).transpose(axes)
 
 
 def _operands(task: Task) -> tuple[Any, ...]:

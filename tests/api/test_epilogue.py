@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import CONV_BACKENDS, accepts, argument_error
+from support import ANY_WINDOW, accepts, argument_error
 
 import convops
 
@@ -20,7 +20,7 @@ def test_activations_of_integers_round_half_to_even(backend):
     np.testing.assert_array_equal(got, np.rint(np.clip(SUMS, -20, 30.5)))
 
 
-@pytest.mark.parametrize("backend", CONV_BACKENDS)
+@pytest.mark.parametrize("backend", ANY_WINDOW)
 def test_the_residual_comes_before_the_activation_and_the_bias_before_both(backend):
     x, w = X.astype(np.float64), W.astype(np.float64)
     bias, add = np.array([-300.0, -1, 0, 1, 300]), RNG.integers(-50, 51, SUMS.shape).astype(np.float64)
@@ -30,7 +30,7 @@ def test_the_residual_comes_before_the_activation_and_the_bias_before_both(backe
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10 if rounds else 0)
 
 
-@pytest.mark.parametrize("backend", CONV_BACKENDS)
+@pytest.mark.parametrize("backend", ANY_WINDOW)
 def test_nan_passes_through_activations(backend):
     x, taps = np.full((1, 1, 4, 4), np.nan, np.float32), np.ones((1, 1, 2, 3), np.float32)
     for activation in ("relu", "leaky_relu", "sigmoid", "tanh", ("clip", -1, 1)):
@@ -62,7 +62,7 @@ def test_policies_meet_sums_of_any_kind(dtype, policy):
     np.testing.assert_array_equal(got, expected.astype(dtype))
 
 
-@pytest.mark.parametrize("backend", CONV_BACKENDS)
+@pytest.mark.parametrize("backend", ANY_WINDOW)
 @pytest.mark.parametrize(("dtype", "bits"), [("float16", 10), ("bfloat16", 7), ("float32", 23)])
 def test_sums_are_rounded_once(backend, dtype, bits):
     # A hair above the middle between 1 and the next number, lost by any stop in between.
@@ -71,7 +71,7 @@ def test_sums_are_rounded_once(backend, dtype, bits):
     np.testing.assert_array_equal(got, [1 + 2.0**-bits, 1])
 
 
-@pytest.mark.parametrize("backend", CONV_BACKENDS)
+@pytest.mark.parametrize("backend", ANY_WINDOW)
 def test_nan_is_no_integer_under_any_policy_and_infinity_only_saturates(backend):
     one = np.ones((1, 1, 1))
     if not accepts(backend, "conv", np.ones((1, 1, 3)), one):

@@ -7,6 +7,7 @@ import gc
 import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -69,6 +70,72 @@ CASES = {
         lambda s: (reals(s, (1, 4, 5, 6)), reals(s + 1, (4, 3, 3, 2)), reals(s + 2, 6)),
         {"stride": 2, "groups": 2, "output_padding": 1},
     ),
+    "conv_transpose, gaps": (
+        "conv_transpose",
+        lambda s: (reals(s, (2, 4, 5, 6)), reals(s + 1, (4, 3, 1, 2))),
+        {"stride": (3, 2), "output_padding": (2, 0)},
+    ),
+    "conv_transpose, gaps with bias": (
+        "conv_transpose",
+        lambda s: (reals(s, (1, 4, 5, 6)), reals(s + 1, (4, 3, 1, 2)), reals(s + 2, 3)),
+        {"stride": 2, "activation": "relu", "layout": "channels_first"},
+    ),
+    "conv, winograd": (
+        "conv",
+        lambda s: (reals(s, (2, 36, 13, 11)), reals(s + 1, (37, 36, 3, 3)), reals(s + 2, 37)),
+        {"padding": 1, "backend": "winograd", "activation": "relu"},
+    ),
+    "conv, winograd, many tiles": (
+        "conv",
+        lambda s: (reals(s, (3, 5, 67, 71), "f8"), reals(s + 1, (6, 5, 3, 4), "f8")),
+        {"backend": "winograd8", "layout": "channels_first"},
+    ),
+    "conv, winograd, line": (
+        "conv",
+        lambda s: (reals(s, (2, 19, 6)), reals(s + 1, (8, 3, 3))),
+        {"backend": "winograd4", "groups": 2, "layout": "channels_last"},
+    ),
+    "conv, stuffed": (
+        "conv",
+        lambda s: (reals(s, (2, 3, 8, 7)), reals(s + 1, (5, 3, 3, 2))),
+        {"input_dilation": (2, 3), "padding": 2},
+    ),
+    "conv, linear": ("conv", lambda s: (reals(s, (5, 3, 8, 7)), reals(s + 1, (19, 3, 8, 7))), {"backend": "linear"}),
+    "grad.conv_input": (
+        "grad.conv_input",
+        lambda s: (reals(s, (2, 5, 8, 7)), reals(s + 1, (5, 3, 3, 3)), (2, 3, 8, 7)),
+        {"padding": 1},
+    ),
+    "grad.conv_input, strided": (
+        "grad.conv_input",
+        lambda s: (reals(s, (2, 8, 7, 6)), reals(s + 1, (6, 3, 3, 2)), (2, 16, 14, 6)),
+        {"padding": ((1, 1), (0, 0)), "stride": 2, "groups": 2, "layout": "channels_last"},
+    ),
+    "grad.conv_input, gaps": (
+        "grad.conv_input",
+        lambda s: (reals(s, (1, 5, 4, 4)), reals(s + 1, (5, 3, 1, 1)), (1, 3, 8, 7)),
+        {"stride": 2},
+    ),
+    "grad.conv_input, winograd": (
+        "grad.conv_input",
+        lambda s: (reals(s, (1, 40, 14, 14)), reals(s + 1, (40, 41, 3, 3)), (1, 41, 14, 14)),
+        {"padding": 1, "backend": "winograd"},
+    ),
+    "grad.conv_input, boundary": (
+        "grad.conv_input",
+        lambda s: (reals(s, (1, 2, 8, 7)), reals(s + 1, (2, 3, 3, 3)), (1, 3, 8, 7)),
+        {"padding": 1, "boundary": "reflect"},
+    ),
+    "grad.conv_input, complex": (
+        "grad.conv_input",
+        lambda s: (reals(s, (2, 7)) * (1 + 1j), reals(s + 1, (2, 3, 3)) * 1j, (3, 9)),
+        {},
+    ),
+    "grad.conv_input, nothing": (
+        "grad.conv_input",
+        lambda s: (reals(s, (0, 2, 7)), reals(s + 1, (2, 3, 3)), (0, 3, 9)),
+        {},
+    ),
     "convolve": ("convolve", lambda s: (reals(s, (9, 8)), reals(s + 1, (3, 2))), {}),
     "convolve, axes": (
         "convolve",
@@ -101,12 +168,16 @@ def planned(name, arrays, options):
     return convops.plan(name, *arrays, **options)(arrays[0])
 
 
+def call_of(name):
+    return attrgetter(name)(convops)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_call_answers_as_a_plan(case):
     name, make, options = CASES[case]
     for seed in range(0, 50, 10):
         arrays = make(seed)
-        same_bits(getattr(convops, name)(*arrays, **options), planned(name, arrays, options))
+        same_bits(call_of(name)(*arrays, **options), planned(name, arrays, options))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "widen" not in CASES[case][2].values()])
@@ -116,10 +187,10 @@ def test_every_call_writes_into_out(case):
         arrays = make(seed)
         expected = planned(name, arrays, options)
         out = np.zeros_like(expected)
-        assert getattr(convops, name)(*arrays, **options, out=out) is out
+        assert call_of(name)(*arrays, **options, out=out) is out
         same_bits(out, expected)
         strided = np.zeros((*expected.shape, 2), expected.dtype)[..., 1]
-        getattr(convops, name)(*arrays, **options, out=strided)
+        call_of(name)(*arrays, **options, out=strided)
         same_bits(strided.copy(), expected)
 
 
@@ -182,14 +253,23 @@ def test_merged_batches_are_those_of_the_strides():
 # Weights
 
 
+# Infinite weights meet stuffed zeros, but no zeros of a transposed convolution.
+INFINITE = [
+    ("conv", {"input_dilation": 2, "padding": 1}),
+    ("conv", {"padding": 1, "backend": "winograd"}),
+    ("conv_transpose", {"stride": 2}),
+    ("conv_transpose", {"padding": 1}),
+    ("conv_transpose", {"padding": 1, "backend": "winograd"}),
+]
+
+
 def test_infinite_weights_after_finite_ones():
     x, w = reals(1, (1, 2, 5, 5)), reals(2, (2, 2, 3, 3))
-    for name in ("conv", "conv_transpose"):
-        options = {"stride": 2} if name == "conv_transpose" else {"input_dilation": 2, "padding": 1}
+    for name, options in INFINITE:
         for value in (1, np.inf, 1, np.nan, -np.inf):
             w[0, 1, 1, 1] = value
             with np.errstate(all="ignore"):
-                same_bits(getattr(convops, name)(x, w, **options), planned(name, (x, w), options))
+                same_bits(call_of(name)(x, w, **options), planned(name, (x, w), options))
 
 
 def test_weights_decide_anew_whether_their_bound_fits():
@@ -384,6 +464,37 @@ def test_out_between_the_items_of_x_is_apart():
         same_bits(plan(x, out).copy(), expected)
 
 
+# A result that is written phase by phase: nothing of it before all arguments were checked.
+SPREAD = reals(1, (1, 2, 4, 4)), reals(2, (2, 3, 3, 3))
+SPREAD_OUTS = {
+    "shape": lambda: np.zeros((1, 3, 9, 10), "f4"),
+    "dtype": lambda: np.zeros((1, 3, 9, 9), "f8"),
+    "read-only": lambda: _frozen(np.zeros((1, 3, 9, 9), "f4")),
+    "overlaps w": lambda: MEMORY[53:296].reshape(1, 3, 9, 9),
+}
+
+
+@pytest.mark.parametrize("name", SPREAD_OUTS)
+def test_out_of_several_phases_that_does_not_fit(name):
+    x, w, out = SPREAD[0], MEMORY[:54].reshape(2, 3, 3, 3), SPREAD_OUTS[name]()
+    before, plan = out.copy(), convops.plan("conv_transpose", x, w, stride=2)
+    for call in (lambda: plan(x, out), lambda: convops.conv_transpose(x, w, stride=2, out=out)):
+        for _ in range(3):
+            convops.conv_transpose(x, w, stride=2)
+            with pytest.raises(ValueError, match="out"):
+                call()
+            np.testing.assert_array_equal(out, before)
+
+
+def test_out_of_several_phases_in_any_memory():
+    x, w = SPREAD
+    expected = planned("conv_transpose", SPREAD, {"stride": 2})
+    for out in (np.zeros((1, 3, 9, 9), "f4", order="F"), np.zeros((1, 3, 18, 9), "f4")[:, :, ::-2]):
+        for _ in range(3):
+            same_bits(convops.conv_transpose(x, w, stride=2, out=out).copy(), expected)
+            out[...] = 0
+
+
 @pytest.mark.parametrize("name", ["bias", "add"])
 def test_out_that_overlaps_other_operands(name):
     x, w = reals(1, (1, 2, 8, 7)), reals(2, (2, 2, 3, 3))
@@ -438,7 +549,7 @@ def test_many_threads_with_many_geometries():
     def work(thread):
         for number in rng(thread).permutation(np.repeat(np.arange(len(problems)), 4)):
             name, arrays, options, expected = problems[number]
-            same_bits(getattr(convops, name)(*arrays, **options), expected)
+            same_bits(call_of(name)(*arrays, **options), expected)
 
     calls.ROUTINES.clear()
     with ThreadPoolExecutor(8) as pool:

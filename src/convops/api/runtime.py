@@ -65,7 +65,9 @@ def plan(operation: str, x: Any, *operands: Any, **options: Any) -> Plan:
     Returns
     -------
     Plan
-        Callable as ``plan(x, out=None)``, with packed weights, immutable, safe to share between threads.
+        Callable as ``plan(x, out=None)``, with packed weights, immutable, safe to share between threads. It copies
+        what it needs of the operands, except weights of more than 192 MiB that `linear` reads where they lie: they
+        must not change.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,13 +14,23 @@ from convops.kernels.machine import Machine, this_machine
 from convops.problem import dtypes
 from convops.problem.counts import Problem
 
-__all__ = ["Array", "Backend", "ErrorBound", "Express", "Machine", "Runner", "this_machine"]
+__all__ = ["Array", "Backend", "ErrorBound", "Express", "Machine", "Once", "Runner", "this_machine"]
 
 Array = np.ndarray[Any, Any]
 # run(x, out, workers): canonical arrays (batch, channel, spatial). For pools `out` is a pair (values, taps or
 # None); convolutions also take add=, canonical as `out` and apart from it, where the problem's epilogue has one.
 # Some have a method express(workers, operands), see `Backend.express`.
 Runner = Callable[..., None]
+
+
+class Once(Protocol):
+    """The short way of plain calls: an `Express`, or several that share a result."""
+
+    def once(
+        self, x: Array, out: Array, add: Array | None, w: Array | None, bias: Array | None, operands: tuple[Array, ...]
+    ) -> bool:
+        """Whether `out` holds the result now; if not, the long way does it, or says why it cannot."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Backend(ABC):
     name: str
     kind: str
     prepares = True  # whether `prepare` rearranges the weights
+    knows_worst = False  # whether the error bound without weights holds for all, those included that overflow
 
     @abstractmethod
     def supports(self, problem: Any) -> str | None:
@@ -84,7 +95,7 @@ class Backend(ABC):
     def prepare(self, problem: Any, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         """Everything that can be done before x is known."""
 
-    def express(self, problem: Any, machine: Machine, workers: Callable[[], int]) -> Express | None:
+    def express(self, problem: Any, machine: Machine, workers: Callable[[], int]) -> Once | None:
         """The short way of plain calls, whose weights come with each of them; None if there is none.
 
         It is for any weights: one that depends on them has none. A runner with a method `express` of its own offers

@@ -10,6 +10,7 @@ import numpy as np
 from convops.backends.base import Array
 from convops.problem.boundary import source_index
 from convops.problem.geometry import Axis
+from convops.problem.shapes import Shapes
 
 RANK = 3
 # In the order of the ABI's codes; a problem's None admits nothing and is never asked.
@@ -47,6 +48,11 @@ def border_map(axis: Axis) -> Array | None:
     before = np.arange(min(begin, axis.padded), dtype=np.intp) - axis.pad[0]
     after = np.arange(end, max(end, axis.padded), dtype=np.intp) - axis.pad[0]
     return np.concatenate([_mapped(left, before, axis), _mapped(right, after, axis)])
+
+
+def border_bytes(problem: Shapes) -> int:
+    """Size of the index maps of boundaries."""
+    return sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
 
 
 def _mapped(mode: str, index: Array, axis: Axis) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
-from convops.backends.lowering import RANK
+from convops.backends.lowering import RANK, border_bytes
 from convops.backends.packed_run import PackedRunner
 from convops.backends.tiling import REDUCTION_BLOCK, Tiling, block_channels, packed_rows
 from convops.kernels import isa
@@ -24,11 +24,6 @@ TILE_FLOPS = 1e9
 MAX_TILE_ROWS = 512
 # Vectors of pixels begin anywhere, so that many of them lie in two cache lines.
 PIXELS_EFFICIENCY = 0.95
-
-
-def border_bytes(problem: ConvProblem) -> int:
-    """Size of the index maps of boundaries."""
-    return sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
 
 
 def block_count(problem: ConvProblem) -> int:

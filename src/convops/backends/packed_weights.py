@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convops.backends.base import Array
-from convops.backends.express import filters, offsets
+from convops.backends.express import weights_and_bias
 from convops.backends.lowering import kernel_axes
 from convops.backends.tiling import Tiling, kernel_sizes, packed_rows, suffix
 from convops.kernels import isa
@@ -32,10 +32,8 @@ class Packing:
 
     def added_to(self, way: Express) -> Express:
         """The short way of a plain call, which packs its weights."""
-        problem = self._problem
-        w = filters(problem.dtype, (problem.out_channels, problem.group_channels, *problem.window))
-        bias = offsets(problem.dtype, problem.out_channels) if problem.epilogue.has_bias else None
-        return way.pack_with(self._launch, w, bias, self._items * np.dtype(problem.dtype).itemsize)
+        size = self._items * np.dtype(self._problem.dtype).itemsize
+        return way.taking(*weights_and_bias(self._problem), self._launch, size)
 
 
 def packing(problem: ConvProblem, tiling: Tiling) -> Packing:

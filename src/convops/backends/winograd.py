@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
-from convops.backends.lowering import RANK
+from convops.backends.express import MOST_TABLE_BYTES, Count
+from convops.backends.lowering import RANK, border_bytes
 from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import (
@@ -20,8 +21,9 @@ from convops.backends.winograd_tiles import (
     cut_blocks,
     most_tiles,
     seconds_of,
-    weight_items,
+    weight_bytes,
 )
+from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -35,10 +37,23 @@ def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     return cut_blocks(problem, machine, points)
 
 
+@lru_cache(maxsize=256)
+def _amplifications(points: int, window: tuple[int, ...]) -> Array:
+    """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
+    sides = (amplification(points, size) if size > 1 else np.ones((1, 1)) for size in window)
+    return reduce(np.kron, sides)
+
+
+@lru_cache(maxsize=256)
+def _blank(backend: Winograd, problem: ConvProblem, machine: Machine) -> WinogradRunner:
+    return WinogradRunner(problem, _blocks(problem, machine, backend.points), backend.cost(problem, machine))
+
+
 class Winograd(Backend):
     """F(m, r) with m + r - 1 = `points` along every axis that has taps."""
 
     kind = "conv"
+    knows_worst = True
 
     def __init__(self, name: str, points: int) -> None:
         self.name = name
@@ -68,9 +83,9 @@ class Winograd(Backend):
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, transformed weights, and the plain ones twice for sums that are no numbers."""
         blocks = _blocks(problem, machine, self.points)
-        kept = weight_items(problem, blocks) + 3 * problem.products * problem.out_channels
-        borders = sum(8 * max(0, a.padded - a.size) for a in problem.axes if a.boundary != ("constant",) * 2)
-        return blocks.scratch(problem.group_channels)["scratch_stride"] * workers + kept * blocks.itemsize + borders
+        kept = weight_bytes(problem, blocks) + 3 * problem.products * problem.out_channels * blocks.itemsize
+        scratch = blocks.scratch(problem.group_channels)["scratch_stride"] * workers
+        return scratch + kept + border_bytes(problem)
 
     def error_bound(self, problem: ConvProblem, w: Array | None) -> ErrorBound:
         """Barabasz, Anderson, Soodhalter and Gregg (arXiv 1803.10986): gamma |A^T| [sum |G||h| o |B^T||x|].
@@ -92,18 +107,17 @@ class Winograd(Backend):
 
     def _spread(self, problem: ConvProblem, w: Array | None) -> float:
         """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
-        spread = [amplification(self.points, a.window) if a.window > 1 else np.ones((1, 1)) for a in problem.axes]
-        worst = float(np.prod([s.max() for s in spread]))
+        spread = _amplifications(self.points, problem.window)
+        worst = float(spread.max())
         if w is None or not w.size or not self.weighs(problem):
             return worst
-        loud = _channel_sum(np.abs(w.astype(problem.dtype, copy=False))).astype(np.float64)
-        total = loud.reshape(len(loud), -1).sum(axis=1)
+        sums = _channel_sum(np.abs(w.astype(problem.dtype, copy=False)))
+        loud = sums.astype(np.float64).reshape(len(sums), -1)
+        total = loud.sum(axis=1)
         heard = total > 0
         if not (np.isfinite(total).all() and heard.any()):
             return worst
-        for axis, rows in enumerate(spread, 1):
-            loud = np.moveaxis(np.tensordot(loud, rows, ((axis,), (1,))), -1, axis)
-        largest = float((loud.reshape(len(loud), -1).max(axis=1)[heard] / total[heard]).max())
+        largest = float(((loud @ spread.T).max(axis=1)[heard] / total[heard]).max())
         return min(worst, largest * (1 + 2**-16))
 
     def variant(self, problem: Any) -> str:
@@ -113,8 +127,16 @@ class Winograd(Backend):
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
-        blocks = _blocks(problem, machine, self.points)
-        return WinogradRunner(problem, blocks, w, bias, self.cost(problem, machine))
+        return self._without_weights(problem, machine).with_weights(w, bias)
+
+    def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        if border_bytes(problem) > MOST_TABLE_BYTES:
+            return None
+        return self._without_weights(problem, machine).express_once(workers)
+
+    def _without_weights(self, problem: ConvProblem, machine: Machine) -> WinogradRunner:
+        small = border_bytes(problem) <= MOST_TABLE_BYTES
+        return (_blank if small else _blank.__wrapped__)(self, problem, machine)
 
 
 def _channel_sum(loud: Array) -> Array:

@@ -2,52 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.finish import cast
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.threads import useful_workers
-from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, item_count
-from convops.backends.winograd_weights import aligned, plain_weights, transformed_weights
+from convops.backends.tiling import suffix
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, block_count, item_count
+from convops.backends.winograd_weights import Transform, aligned, matrices, plain_weights
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
 from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
 
 
 class WinogradRunner:
-    """One problem with its transformed weights, callable from many threads."""
+    """One problem, callable from many threads: `with_weights` first, or each time by `express_once`."""
 
-    def __init__(self, problem: ConvProblem, blocks: Blocks, w: Array, bias: Array | None, seconds: float) -> None:
+    _weights: Array
+    _w: Array
+    _plain: Array | None
+    _bias: Array | None
+    _memory: Workspace
+
+    def __init__(self, problem: ConvProblem, blocks: Blocks, seconds: float) -> None:
         self._problem = problem
         self._blocks = blocks
         self._seconds = seconds
         self._points = max(blocks.points)
-        self._weights = transformed_weights(problem, blocks, w)
-        self._w = np.array(w, dtype=problem.dtype)
-        self._plain: Array | None = None
-        self._bias = None if bias is None else np.array(bias, dtype=problem.dtype)
-        self._memory = Workspace()
         self._scratch = blocks.scratch(problem.group_channels)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, blocks.itemsize)
         policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
         self._store = {"cast": cast_to, "policy": policy}
         self._chunk = CHUNK_SECONDS / seconds
-        self._launch = self._make_launch(self._chunk, **self._store)
+        self._launch = self._make_launch(self._chunk, **self._store, **self._scratch)
+        self._transform = Transform(problem, blocks)
 
-    def _make_launch(self, chunk: float, **store: int) -> Launch:
+    def with_weights(self, w: Array, bias: Array | None) -> WinogradRunner:
+        """A copy with transformed weights and scratch memory of its own."""
+        runner = copy(self)
+        runner._weights = self._transform(w)
+        runner._w, runner._plain = np.array(w, dtype=self._problem.dtype), None
+        runner._bias = None if bias is None else np.array(bias, dtype=self._problem.dtype)
+        runner._memory = Workspace()
+        return runner
+
+    def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
+        """The short way of a plan; its `out` must lie apart from the operands."""
+        way = self._express(workers, self._launch, self._scratch)
+        return None if way is None else way.holding(self._weights, self._bias, self._memory, operands)
+
+    def express_once(self, workers: Count) -> Express | None:
+        """The short way of a plain call: filters that one block of tiles meets are transformed panel by panel."""
+        problem = self._problem
+        if block_count(problem, self._blocks, images(problem)) > 1:
+            way = self._express(workers, self._launch, self._scratch)
+            return None if way is None else self._transform.added_to(way)
+        scratch = self._blocks.scratch(problem.group_channels, streams=True)
+        way = self._express(workers, self._make_launch(self._chunk, **self._store, **scratch), scratch)
+        return None if way is None else way.taking(*weights_and_bias(problem))
+
+    def _express(self, workers: Count, launch: Launch, scratch: dict[str, int]) -> Express | None:
+        problem = self._problem
+        converted = problem.types.x != problem.dtype
+        return express(
+            problem,
+            launch,
+            workers,
+            items=item_count(problem, self._blocks, images(problem)),
+            seconds=self._seconds,
+            scratch=scratch["scratch_stride"],
+            load=isa.convert.load_address(problem.types.x, False, self._blocks.itemsize) if converted else 0,
+            add=problem.dtype if problem.epilogue.has_add else None,
+        )
+
+    def _make_launch(self, chunk: float, **fields: int) -> Launch:
         problem, blocks = self._problem, self._blocks
         inputs, sums = blocks.pitches(problem.group_channels)
-        suffix = "f32" if problem.dtype == "float32" else "f64"
         return Launch(
             isa.winograd,
-            f"winograd_{suffix}",
+            f"winograd_{suffix(problem)}",
             kernel_axes(problem.axes, blocks.tile),
             tiles=1,
             chunk=chunk,
@@ -55,6 +100,7 @@ class WinogradRunner:
                 blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize
             ),
             passes=self._passes(),
+            matrices=matrices(problem, blocks),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),
             constants=problem.epilogue.constants,
@@ -70,8 +116,7 @@ class WinogradRunner:
             strips=blocks.strips,
             pitch_inputs=inputs,
             pitch_sums=sums,
-            **self._scratch,
-            **store,
+            **fields,
         )
 
     def _passes(self) -> tuple[int, int, int]:
@@ -102,7 +147,7 @@ class WinogradRunner:
             "scratch": aligned(scratch),
         }
         fixed |= {"weights": self._weights, "bias": self._bias, "add": add, "nonfinite": noted}
-        launch = self._launch if store else self._make_launch(self._chunk)
+        launch = self._launch if store else self._make_launch(self._chunk, **self._scratch)
         try:
             fits = launch(x, out, **fixed)
             if not noted[0]:
@@ -111,7 +156,7 @@ class WinogradRunner:
             # that signals are looked for after every item.
             if self._plain is None:
                 self._plain = plain_weights(self._problem, self._w)
-            return self._make_launch(0.0, **store)(x, out, plain_weights=self._plain, **fixed)
+            return self._make_launch(0.0, **store, **self._scratch)(x, out, plain_weights=self._plain, **fixed)
         finally:
             self._memory.give_back(scratch)
 

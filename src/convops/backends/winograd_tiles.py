@@ -50,8 +50,12 @@ class Blocks:
         tiles = self.strips * self.columns * self.itemsize
         return odd_lines(_multiple(channels, CHANNEL_BLOCK) * tiles), odd_lines(self.rows * tiles)
 
-    def scratch(self, channels: int) -> dict[str, int]:
-        """Where each part of the scratch memory begins, and its size."""
+    def panel_bytes(self, channels: int) -> int:
+        """Transformed weights of one panel."""
+        return prod(self.points) * odd_lines(channels * self.rows * self.itemsize)
+
+    def scratch(self, channels: int, streams: bool = False) -> dict[str, int]:
+        """Where each part of the scratch memory begins, and its size; room for a panel's weights if it streams."""
         lanes = isa.micro_channels.lanes(self.itemsize)
         inputs, sums = self.pitches(channels)
         line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
@@ -59,12 +63,13 @@ class Blocks:
         # Squares of a vector's lanes may end a line behind the last one.
         columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
         totals = columns + prod(self.points) * inputs
+        panel = self.panel_bytes(channels) if streams else 0
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
             "scratch_columns": columns,
             "scratch_sums": totals,
-            "scratch_stride": _multiple(totals + prod(self.points) * sums, 4096) + 64,
+            "scratch_stride": _multiple(totals + prod(self.points) * sums + panel, 4096) + 64,
         }
 
 
@@ -113,17 +118,21 @@ def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, in
     return prod(counts[:-1]), counts[-1]
 
 
+def block_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
+    """Blocks of tiles of so many images."""
+    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns)
+
+
 def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     """Work items of so many images."""
-    lines, columns = _tile_counts(problem.axes, blocks.tile)
     parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
-    return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns) * problem.groups * parts
+    return block_count(problem, blocks, batch) * problem.groups * parts
 
 
-def weight_items(problem: ConvProblem, blocks: Blocks) -> int:
+def weight_bytes(problem: ConvProblem, blocks: Blocks) -> int:
     """Transformed weights, padded to whole panels."""
-    panels = problem.groups * ceil(problem.group_rows / blocks.rows)
-    return panels * blocks.rows * problem.group_channels * prod(blocks.points)
+    return problem.groups * ceil(problem.group_rows / blocks.rows) * blocks.panel_bytes(problem.group_channels)
 
 
 def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
@@ -137,7 +146,7 @@ def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
         of_points *= MANY_POINTS
     products = of_points * rows * problem.group_channels / EFFICIENCY
     passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
-    weights = weight_items(problem, blocks) * blocks.itemsize
+    weights = weight_bytes(problem, blocks)
     speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
     fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0
     stored = prod(problem.out_spatial) * problem.out_channels * blocks.itemsize

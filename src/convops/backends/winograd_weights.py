@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil
 
 import numpy as np
 
 from convops.backends.base import Array
+from convops.backends.express import weights_and_bias
 from convops.backends.lowering import kernel_axes
+from convops.backends.tiling import suffix
 from convops.backends.winograd_matrices import weights_matrix
-from convops.backends.winograd_tiles import Blocks
+from convops.backends.winograd_tiles import Blocks, weight_bytes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
 from convops.problem.conv import ConvProblem
 
 LINE = 64
+# Transformed between two looks at signals.
+CHUNK_BYTES = 1 << 24
 
 
 def aligned(block: Array | bytearray) -> Array:
@@ -23,30 +28,41 @@ def aligned(block: Array | bytearray) -> Array:
     return memory[-memory.ctypes.data % LINE :]
 
 
-def transformed_weights(problem: ConvProblem, blocks: Blocks, w: Array) -> Array:
-    """G h G^T, rounded once, in the order in which points are multiplied: panel, point, channel, row."""
-    panels = problem.groups * ceil(problem.group_rows / blocks.rows)
-    shape = (panels, prod(blocks.points) * problem.group_channels * blocks.rows)
-    packed = aligned(np.empty(prod(shape) * blocks.itemsize + LINE, np.uint8))[: prod(shape) * blocks.itemsize]
-    pack = Launch(
-        isa.winograd_weights,
-        "transform_weights_f32" if problem.dtype == "float32" else "transform_weights_f64",
-        kernel_axes(problem.axes, blocks.tile),
-        tiles=problem.groups,
-        chunk=(1 << 22) / prod(shape),
-        groups=problem.groups,
-        channels=problem.group_channels,
-        rows=problem.group_rows,
-        panel_rows=blocks.rows,
-    )
+def matrices(problem: ConvProblem, blocks: Blocks) -> Array:
+    """G for lines and for columns, one after the other."""
     sides = [(p, a.window) for p, a in zip(blocks.points, problem.axes, strict=True)]
-    matrices = [weights_matrix(*side) if side[0] > 1 else np.ones((1, 1)) for side in [(1, 1), *sides][-2:]]
-    pack(
-        np.ascontiguousarray(w, problem.dtype).reshape(len(w), -1, 1),
-        packed.view(problem.dtype).reshape(shape),
-        weights=np.concatenate([m.ravel() for m in matrices]),
-    )
-    return packed
+    both = [weights_matrix(*side) if side[0] > 1 else np.ones((1, 1)) for side in [(1, 1), *sides][-2:]]
+    return np.concatenate([m.ravel() for m in both])
+
+
+class Transform:
+    """G h G^T, rounded once, in the order in which points are multiplied: panel, point, channel, row."""
+
+    def __init__(self, problem: ConvProblem, blocks: Blocks) -> None:
+        self._problem = problem
+        self._bytes = weight_bytes(problem, blocks)
+        self._launch = Launch(
+            isa.winograd_weights,
+            f"transform_weights_{suffix(problem)}",
+            kernel_axes(problem.axes, blocks.tile),
+            tiles=problem.groups,
+            chunk=CHUNK_BYTES / self._bytes,
+            matrices=matrices(problem, blocks),
+            groups=problem.groups,
+            channels=problem.group_channels,
+            rows=problem.group_rows,
+            panel_rows=blocks.rows,
+        )
+
+    def __call__(self, w: Array) -> Array:
+        """A transformed copy."""
+        packed = aligned(np.empty(self._bytes + LINE, np.uint8))[: self._bytes]
+        self._launch(w.astype(self._problem.dtype, copy=False), packed.view(self._problem.dtype)[None])
+        return packed
+
+    def added_to(self, way: Express) -> Express:
+        """The short way of a plain call, which transforms its filters first."""
+        return way.taking(*weights_and_bias(self._problem), self._launch, self._bytes)
 
 
 def plain_weights(problem: ConvProblem, w: Array) -> Array:

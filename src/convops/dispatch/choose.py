@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from convops.backends.base import Array, Backend, Machine
 from convops.backends.threads import MAX_WORKERS
@@ -56,6 +57,7 @@ def _ask(backend: Backend, problem: Problem, w: Array | None, machine: Machine, 
         return Candidate(backend, refusal)
     if workspace > wishes.max_workspace:
         refusal = f"needs {workspace} bytes of workspace, more than max_workspace={wishes.max_workspace}"
+        return Candidate(backend, refusal, None, seconds, workspace)
     return Candidate(backend, refusal, _objection(backend, problem, w, wishes), seconds, workspace)
 
 
@@ -106,27 +108,34 @@ def _cheapest(answers: tuple[Candidate, ...]) -> Backend:
     return min(fast, key=lambda c: c.seconds).backend
 
 
-def order(problem: Problem, machine: Machine, wishes: Wishes) -> tuple[Backend, ...]:
-    """The backends that `choose` would take, best first, as far as that does not depend on weights.
+class Ranked(NamedTuple):
+    """A backend that may serve; `asks` where its error bound fits only for some weights."""
 
-    Where the error bound of one does (`Backend.weighs`), `best` asks it.
-    """
+    backend: Backend
+    asks: bool
+
+
+def order(problem: Problem, machine: Machine, wishes: Wishes) -> tuple[Ranked, ...]:
+    """The backends that `choose` would take, best first, as far as that does not depend on weights."""
     if wishes.backend != "auto":
-        return (by_name(problem.kind, wishes.backend),)
+        return (Ranked(by_name(problem.kind, wishes.backend), False),)
     able = []
     for backend in backends_for(problem.kind):
         answer = _ask(backend, problem, None, machine, wishes)
         if not answer.refusal and (backend.weighs(problem) or not answer.objection):
             able.append(answer)
     able.sort(key=lambda c: (c.backend.name == "reference", c.seconds))
-    return tuple(c.backend for c in able)
+    return tuple(Ranked(c.backend, _asks(c, problem)) for c in able)
 
 
-def best(ranked: tuple[Backend, ...], problem: Problem, w: Array | None, wishes: Wishes) -> Backend | None:
+def _asks(answer: Candidate, problem: Problem) -> bool:
+    """Whether an answer without weights leaves it to them."""
+    return answer.backend.weighs(problem) and (answer.objection is not None or not answer.backend.knows_worst)
+
+
+def best(ranked: tuple[Ranked, ...], problem: Problem, w: Array | None, wishes: Wishes) -> Backend | None:
     """The first in that order whose bound fits with these weights."""
-    if wishes.backend != "auto":
-        return ranked[0]
-    for backend in ranked:
-        if not backend.weighs(problem) or not _objection(backend, problem, w, wishes):
+    for backend, asks in ranked:
+        if not asks or not _objection(backend, problem, w, wishes):
             return backend
     return None

@@ -54,7 +54,7 @@ class Prepared:
         short_way, workers = getattr(run, "express", None), self._workers
         self._express = short_way and short_way(lambda: workers, self._operands)
         # A function's results may decide on the dtype, but it has no short way.
-        self._out_dtype = dtypes.named(self.problem.out_dtype) if self._express else None
+        self._out_dtype: Any = dtypes.named(self.problem.out_dtype) if self._express else None
 
     def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """Run on `x`, which must have the planned shape and a dtype that casts safely to the planned one.

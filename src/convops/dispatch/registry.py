@@ -7,6 +7,7 @@ from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
 from convops.backends.integer import Integer
+from convops.backends.linear import Linear
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
@@ -29,6 +30,7 @@ BACKENDS: tuple[Backend, ...] = (
     DIRECT,
     Rewriting(Im2col(), EXACT),
     Rewriting(Integer(DIRECT), (Phases(),)),
+    Rewriting(Linear(), EXACT),
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),

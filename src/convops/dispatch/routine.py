@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-from convops.backends.base import Array, Backend, Express, this_machine
+from convops.backends.base import Array, Backend, Once, this_machine
 from convops.backends.threads import worker_count
 from convops.dispatch.arrays import new_array
-from convops.dispatch.choose import best, most_workers, order
+from convops.dispatch.choose import Ranked, best, most_workers, order
 from convops.dispatch.plan import Plan, Request
 from convops.dispatch.prepared import Prepared
 from convops.problem import dtypes
-
-
-class _Way(NamedTuple):
-    """The backends in the order of preference, and the short way where weights have no say in the choice."""
-
-    backends: tuple[Backend, ...]
-    express: Express | None
 
 
 class Routine:
@@ -33,7 +26,8 @@ class Routine:
         self.compute = None if self.problem.dtype == dtypes.INTEGER else dtypes.named(self.problem.dtype)
         self._shape, self._dtype = self.problem.out_shape, dtypes.named(self.problem.out_dtype)
         self._operation, self._wishes = plan.operation, plan.wishes
-        self._way: _Way | None = None
+        self._ranked: tuple[Ranked, ...] = ()
+        self._ways: dict[Backend | None, Once | None] = {}
 
     def __call__(
         self,
@@ -45,24 +39,24 @@ class Routine:
         operands: tuple[Array, ...] = (),
     ) -> Any:
         """The result; the weights as a `Request` has them, `operands` as the user passed them."""
-        way = self._way or self._find_way()
-        if way.express is not None:
+        # By the second call: many geometries are met only once. Threads that do it at once find the same.
+        self._ranked = self._ranked or order(self.problem, this_machine(), self._wishes)
+        backend = best(self._ranked, self.problem, w, self._wishes)
+        way = self._ways[backend] if backend in self._ways else self._find_way(backend)
+        if way is not None:
             result = new_array(self._shape, self._dtype) if out is None else out
             # Fresh memory lies apart from everything.
-            if way.express.once(x, result, add, w, bias, () if out is None else operands):
+            if way.once(x, result, add, w, bias, () if out is None else operands):
                 return result
         request = Request(self._operation, self.problem, w, bias, add, operands, self._wishes)
-        backend = best(way.backends, self.problem, w, self._wishes)
         plan = Plan(request) if backend is None else Prepared(request, backend)
         return plan(x, out)
 
-    def _find_way(self) -> _Way:
-        """By the second call: many geometries are met only once. Threads that do it at once find the same."""
+    def _find_way(self, backend: Backend | None) -> Once | None:
         problem, wishes, machine = self.problem, self._wishes, this_machine()
-        backends = order(problem, machine, wishes)
-        express = None
-        if wishes.backend != "auto" or not backends[0].weighs(problem):
-            most = 1 if problem.is_empty else most_workers(backends[0], problem, machine, wishes.max_workspace)
-            express = backends[0].express(problem, machine, lambda: min(worker_count(wishes.workers), most))
-        self._way = _Way(backends, express)
-        return self._way
+        way = None
+        if backend is not None:
+            most = 1 if problem.is_empty else most_workers(backend, problem, machine, wishes.max_workspace)
+            way = backend.express(problem, machine, lambda: min(worker_count(wishes.workers), most))
+        self._ways[backend] = way
+        return way

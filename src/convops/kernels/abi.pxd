@@ -142,6 +142,7 @@ cdef struct Args:
     Py_ssize_t limbs
     double limb_ratio
     Narrow narrow
+    Operand filters            # transformed panel by panel, by the matrices in `weights`; NULL: weights are packed
 
 # Codes of Epilogue.policy, in the order of `backends.lowering.POLICIES`.
 cdef enum:

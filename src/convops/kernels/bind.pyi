@@ -15,6 +15,7 @@ class Launch:
         tiles: int,
         chunk: float,
         zeros: Any = None,
+        matrices: Any = None,
         micro: int = 0,
         **fields: Any,
     ) -> None: ...

@@ -45,13 +45,14 @@ cdef class Launch:
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
     between two looks at signals. `grain` tiles go together; where it is 0, tiles whose numbers differ by a multiple of
-    the number of workers are done in order by one worker. `zeros` stand for a bias that is not given.
+    the number of workers are done in order by one worker. `zeros` stand for a bias that is not given,
+    `matrices` for weights.
     """
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1,
-                 zeros=None, size_t micro=0, size_t turned=0, bytes fill=bytes(16), double divisor=0,
-                 bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0, int policy=0,
-                 size_t products=0, passes=(0, 0, 0), **sizes):
+                 zeros=None, matrices=None, size_t micro=0, size_t turned=0, bytes fill=bytes(16),
+                 double divisor=0, bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0,
+                 int policy=0, size_t products=0, passes=(0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
@@ -72,8 +73,9 @@ cdef class Launch:
         self.tiles = tiles
         self.chunk = chunk
         self.grain = grain
-        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros
+        self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros, matrices
         self.args.epilogue.bias = _pointer(zeros, [], 0)
+        self.args.weights = _pointer(matrices, [], 0)
         self._set_sizes(**sizes)
 
     cdef _set_axis(self, Axis* to, axis):
@@ -108,8 +110,8 @@ cdef class Launch:
         a.word_items, a.limbs, a.limb_ratio, a.narrow = word_items, limbs, limb_ratio, <Narrow> <void*> narrow
 
     def __call__(self, x, out, *, Py_ssize_t images=1, Py_ssize_t items=0, weights=None, plain_weights=None, bias=None,
-                 add=None, index=None, grad=None, scratch=None, nonfinite=None, int workers=1, size_t load=0,
-                 bint skips=False):
+                 add=None, index=None, grad=None, filters=None, scratch=None, nonfinite=None, int workers=1,
+                 size_t load=0, bint skips=False):
         """Run the kernel on canonical arrays: (batch, channel, up to three spatial axes).
 
         `items` replaces the tiles of all images where tiles of several images go together; `skips` says that products
@@ -126,7 +128,9 @@ cdef class Launch:
             _operand(&args.epilogue.add, add, views, 0)
             _operand(&args.index, index, views, PyBUF_WRITABLE)
             _operand(&args.grad, grad, views, 0)
-            args.weights = _pointer(weights, views, 0)
+            _operand(&args.filters, filters, views, 0)
+            if weights is not None:
+                args.weights = _pointer(weights, views, 0)
             if bias is not None:
                 args.epilogue.bias = _pointer(bias, views, 0)
             if not skips:

@@ -6,12 +6,14 @@ refused by the answer False, and the caller goes the long way, which knows what 
 """
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
+from libc.string cimport memset
 
 import numpy
 
 from convops.kernels.abi cimport Args, Load, Operand
+from convops.kernels.apart cimport Kept, are_apart, keep_apart
 from convops.kernels.bind cimport Launch
-from convops.kernels.scratch cimport Workspace, new_block
+from convops.kernels.scratch cimport Workspace
 
 cdef object Array = numpy.ndarray
 cdef object empty = numpy.empty
@@ -19,13 +21,12 @@ cdef object BYTE = numpy.dtype("uint8")
 
 cdef enum:
     MOST_AXES = 8
-    MOST_OPERANDS = 3
-    HUGE = 1 << 22
+    KEPT = 1 << 23             # bytes of a block that waits for the next plain call, at most
+    LINE = 64                  # bytes at whose multiples packed weights and scratch memory begin
 
-# Where an array lies in memory.
-cdef struct Span:
-    const char* begin
-    const char* end
+# Lent to plain calls. The system would take memory back after each call, and clear it page by page for the next.
+cdef Workspace WEIGHTS = Workspace()
+cdef Workspace SCRATCH = Workspace()
 
 
 cdef class Expected:
@@ -87,80 +88,105 @@ cdef class Expected:
         return True
 
 
+# What a call brings beside x, out and add. The kernel packs `filters` itself.
+cdef struct Given:
+    const char* weights
+    const char* bias
+    const Py_buffer* filters
+    bint skips
+    Kept kept
+
+
 cdef class Express:
-    """One kernel call. `holding` makes it that of a plan; `once` packs its weights for a single call."""
+    """One kernel call. `holding` makes it that of a plan; `once` takes the weights of a single call.
+
+    `items` replaces the tiles of all images where tiles of several images go together.
+    """
     cdef Launch launch, pack
     cdef Expected x, out, add, w, bias
-    cdef Py_ssize_t images, scratch, items
+    cdef Py_ssize_t images, items, scratch, packed
     cdef Load load
     cdef object workers
     cdef Workspace memory
     cdef object held
-    cdef const char* weights
-    cdef const char* offsets
-    cdef int operands
-    cdef bint skips
-    cdef Span spans[MOST_OPERANDS]
+    cdef Given given
+    cdef bint only_finite
 
-    def __init__(self, Launch launch, Expected x, Expected out, *, Py_ssize_t images, Expected add=None,
-                 Py_ssize_t scratch=0, size_t load=0, workers=None):
+    def __init__(self, Launch launch, Expected x, Expected out, *, Py_ssize_t images, Py_ssize_t items=0,
+                 Expected add=None, Py_ssize_t scratch=0, size_t load=0, workers=None):
         self.launch, self.x, self.out, self.add = launch, x, out, add
-        self.images, self.scratch, self.load, self.workers = images, scratch, <Load> <void*> load, workers
+        self.images, self.items, self.scratch, self.workers = images, items, scratch, workers
+        self.load = <Load> <void*> load
 
-    def pack_with(self, Launch pack, Expected w, Expected bias, Py_ssize_t items):
-        """Itself, now able to pack weights into so many bytes."""
-        self.pack, self.w, self.bias, self.items = pack, w, bias, items
+    def taking(self, Expected w, Expected bias, Launch pack=None, Py_ssize_t packed=0):
+        """Itself, now able to take weights: packed into so many bytes, or handed to the kernel as they are."""
+        self.w, self.bias, self.pack, self.packed = w, bias, pack, packed
+        return self
+
+    def finite(self):
+        """Itself, now refusing weights that are not finite, which only packing finds out."""
+        self.only_finite = True
         return self
 
     def holding(self, weights, bias, Workspace memory, operands, bint skips=False):
         """Itself, with packed weights and scratch memory of a plan; `out` must lie apart from the operands."""
         self.held = weights, bias, tuple(operands)
-        self.weights, self.offsets, self.memory = _address(weights), _address(bias), memory
-        self.skips = skips
+        self.memory = memory
+        self.given.weights, self.given.bias, self.given.skips = _address(weights), _address(bias), skips
         for array in operands:
-            if self.operands == MOST_OPERANDS:
-                raise ValueError("too many operands for the short way")
-            self.spans[self.operands] = _span(array)
-            self.operands += 1
+            keep_apart(&self.given.kept, array)
         return self
 
     def __call__(self, x, out, add=None):
         """Whether it was done: `out` holds the result then."""
-        return self._call(x, out, add, self.weights, self.offsets, self.spans, self.operands, self.skips)
+        return self._call(x, out, add, &self.given)
 
     def once(self, x, out, add, w, bias, tuple operands):
         """The same with weights of the call's own; `operands` is what `out` must lie apart from, beside x and add."""
         cdef Py_buffer views[2]
-        cdef Span spans[MOST_OPERANDS]
-        cdef int held = 0, count = 0, i
-        cdef const char* offsets = NULL
-        cdef char* weights
-        if len(operands) > MOST_OPERANDS or (bias is None) != (self.bias is None) or (w is None) != (self.w is None):
+        cdef Given given
+        cdef int held = 0, i
+        if (bias is None) != (self.bias is None) or (w is None) != (self.w is None):
             return False
+        memset(&given, 0, sizeof(Given))
         try:
             for array in operands:
-                spans[count] = _span(array)
-                count = count + 1
+                keep_apart(&given.kept, array)
             if bias is not None:
                 if not self.bias.take(bias, &views[held], 0):
                     return False
                 held = held + 1
                 if views[0].strides[0] != views[0].itemsize and views[0].shape[0] > 1:
                     return False
-                offsets = <const char*> views[0].buf
+                given.bias = <const char*> views[0].buf
             if w is None:
-                return self._call(x, out, add, NULL, offsets, spans, count, False)
+                return self._call(x, out, add, &given)
             if not self.w.take(w, &views[held], 0):
                 return False
             held = held + 1
-            # NumPy asks for huge pages where they pay.
-            packed = new_block(self.items) if self.items < HUGE else empty(self.items, BYTE)
-            weights = PyByteArray_AS_STRING(packed) if self.items < HUGE else _address(packed)
-            finite = self._pack(&views[held - 1], weights)
-            return self._call(x, out, add, weights, offsets, spans, count, finite)
+            if self.pack is None:
+                given.filters = &views[held - 1]
+                return self._call(x, out, add, &given)
+            return self._call_packed(x, out, add, &views[held - 1], &given)
         finally:
             for i in range(held):
                 PyBuffer_Release(&views[i])
+
+    cdef bint _call_packed(self, x, out, add, const Py_buffer* w, Given* given) except -1:
+        cdef bytearray block = None
+        try:
+            if self.packed < KEPT:
+                block = WEIGHTS.borrow(self.packed + LINE)
+                given.weights = _aligned(PyByteArray_AS_STRING(block))
+            else:
+                # NumPy asks for huge pages where they pay.
+                large = empty(self.packed + LINE, BYTE)
+                given.weights = _aligned(_address(large))
+            given.skips = self._pack(w, <char*> given.weights)
+            return (given.skips or not self.only_finite) and self._call(x, out, add, given)
+        finally:
+            if block is not None:
+                WEIGHTS.give_back(block)
 
     cdef bint _pack(self, const Py_buffer* w, char* packed) except -1:
         """Whether all weights are finite."""
@@ -173,8 +199,7 @@ cdef class Express:
         self.pack._run(&args, 1)
         return status == 0
 
-    cdef bint _call(self, x, out, add, const char* weights, const char* bias, const Span* operands,
-                    int count, bint skips) except -1:
+    cdef bint _call(self, x, out, add, const Given* given) except -1:
         cdef Py_buffer views[3]
         cdef Args args
         cdef int held = 0, status = 0, i
@@ -191,19 +216,23 @@ cdef class Express:
                 if not self.add.take(add, &views[2], 0):
                     return False
                 held = 3
-            if not _apart(views, held, operands, count):
+            if not are_apart(views, held, &given.kept):
                 return False
             args = self.launch.args
             if not self.out.place(&views[0], &args.out) or not self.x.place(&views[1], &args.x):
                 return False
             if add is not None and not self.add.place(&views[2], &args.epilogue.add):
                 return False
-            args.load, args.weights = self.load, weights
-            if bias != NULL:
-                args.epilogue.bias = bias
-            if not skips:
+            if given.filters != NULL:
+                self.w.place(given.filters, &args.filters)
+            else:
+                args.weights = given.weights
+            args.load = self.load
+            if given.bias != NULL:
+                args.epilogue.bias = given.bias
+            if not given.skips:
                 args.skipped_axis = -1
-            args.epilogue.status = &status
+            args.epilogue.status = args.nonfinite = &status
             self._run(&args)
         finally:
             for i in range(held):
@@ -212,56 +241,23 @@ cdef class Express:
 
     cdef _run(self, Args* args):
         cdef bytearray block
+        cdef Workspace memory = SCRATCH if self.memory is None else self.memory
+        cdef Py_ssize_t size
+        args.images = self.images
         args.workers = 1 if self.workers is None else self.workers()
-        if self.memory is None:
-            block = new_block(self.scratch * args.workers)
-        else:
-            block = self.memory.borrow(self.scratch * args.workers)
-        args.scratch = PyByteArray_AS_STRING(block)
+        size = self.scratch * args.workers + LINE
+        block = memory.borrow(size)
+        args.scratch = _aligned(PyByteArray_AS_STRING(block))
         try:
-            self.launch._run(args, self.images)
+            self.launch._run(args, self.images, self.items)
         finally:
-            if self.memory is not None:
-                self.memory.give_back(block)
+            if self.memory is not None or size < KEPT:
+                memory.give_back(block)
 
 
-cdef Span _extent(const Py_buffer* view) noexcept:
-    """From the first byte to behind the last."""
-    cdef Span span
-    cdef Py_ssize_t reach
-    cdef int i
-    span.begin = span.end = <const char*> view.buf
-    for i in range(view.ndim):
-        if view.shape[i] == 0:
-            span.begin = span.end = <const char*> view.buf
-            return span
-        reach = (view.shape[i] - 1) * view.strides[i]
-        if reach < 0:
-            span.begin = span.begin + reach
-        else:
-            span.end = span.end + reach
-    span.end = span.end + view.itemsize
-    return span
-
-
-cdef bint _apart(const Py_buffer* views, int count, const Span* operands, int others) noexcept:
-    """Whether the first array lies apart from the other arrays and operands; False also where they interleave."""
-    cdef Span out = _extent(&views[0]), span
-    cdef int i
-    for i in range(1, count + others):
-        span = _extent(&views[i]) if i < count else operands[i - count]
-        if span.begin < out.end and out.begin < span.end:
-            return False
-    return True
-
-
-cdef Span _span(array) except *:
-    cdef Py_buffer view
-    cdef Span span
-    PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
-    span = _extent(&view)
-    PyBuffer_Release(&view)
-    return span
+cdef char* _aligned(char* block) noexcept:
+    """The first whole cache line."""
+    return block + (-<Py_ssize_t> block & (LINE - 1))
 
 
 cdef char* _address(array) except? NULL:

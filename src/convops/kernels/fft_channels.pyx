@@ -6,7 +6,6 @@ are transformed, frequency after frequency is multiplied by the spectra of the f
 panel of output channels is transformed back and stored. Tiles that are not finite are noted and left to the backend.
 Groups of one channel and one filter go side by side in a vector. Start reading at `run_item`.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
@@ -268,12 +267,8 @@ cdef inline void run_item(const Args* a, Py_ssize_t number, char* scratch, const
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t i
-    if a.workers == 1:
-        for i in range(a.tile_begin, a.tile_end):
-            run_item(a, i, a.scratch, tag)
-        return
-    for i in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        run_item(a, i, a.scratch + threadid() * a.scratch_stride, tag)
+    for i in range(a.tile_begin, a.tile_end):
+        run_item(a, i, a.scratch, tag)
 
 
 cdef api void fft_channels_f32(const Args* a) noexcept nogil:

@@ -6,7 +6,6 @@ Called by `backends/fft_line.py` through `bind.pyx`; serves kernels too long, or
 in lane l of item a. Lanes are transformed side by side; then, block by block, they meet in transforms of length L,
 are filtered, and part again. Start reading at `convolve`.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
@@ -224,12 +223,8 @@ cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t i
-    if a.workers == 1:
-        for i in range(a.tile_begin, a.tile_end):
-            run_pair(a, i, a.scratch, tag)
-        return
-    for i in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        run_pair(a, i, a.scratch + threadid() * a.scratch_stride, tag)
+    for i in range(a.tile_begin, a.tile_end):
+        run_pair(a, i, a.scratch, tag)
 
 
 cdef inline void transform_taps(const Args* a, const Real* tag) noexcept nogil:

@@ -3,7 +3,6 @@
 
 Called once per plan. A work item is one input channel of one panel of output channels.
 """
-from cython.parallel cimport prange, threadid
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
@@ -53,12 +52,8 @@ cdef inline void transform_weights(const Args* a, Py_ssize_t number, char* scrat
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t i
-    if a.workers == 1:
-        for i in range(a.tile_begin, a.tile_end):
-            transform_weights(a, i, a.scratch, tag)
-        return
-    for i in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
-        transform_weights(a, i, a.scratch + threadid() * a.scratch_stride, tag)
+    for i in range(a.tile_begin, a.tile_end):
+        transform_weights(a, i, a.scratch, tag)
 
 
 cdef api void fft_weights_f32(const Args* a) noexcept nogil:

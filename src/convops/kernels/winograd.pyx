@@ -9,17 +9,17 @@ row of tiles; work is cut into blocks of strips times panels of output channels.
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport ceil_div, panel_count
-from convops.kernels.winograd_blocks cimport Block, locate, points_of
+from convops.kernels.winograd_blocks cimport Block, locate, pitch_weights, points_of
+from convops.kernels.winograd_filters cimport transform_filters
 from convops.kernels.winograd_inputs cimport transform_inputs
 from convops.kernels.winograd_outputs cimport store_panel
 
 
-cdef void multiply(const Args* a, const Block* b, Py_ssize_t panel, char* scratch, const Real* tag) noexcept nogil:
+cdef void multiply(const Args* a, const Block* b, const char* weights, char* scratch, const Real* tag) noexcept nogil:
     """A panel of output channels, point by point: [point][tile][output channel]."""
     cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), _, run, begin, end
     cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns)
     cdef Py_ssize_t step = a.block_channels * sizeof(Real), row = a.panel_rows * sizeof(Real)
-    cdef const char* weights = a.weights + (b.group * panel_count(a) + panel) * points * a.channels * row
     cdef const char* x = scratch + a.scratch_columns
     cdef char* sums = scratch + a.scratch_sums
     for _ in range(points):
@@ -29,7 +29,21 @@ cdef void multiply(const Args* a, const Block* b, Py_ssize_t panel, char* scratc
             a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step, weights,
                                         sums + begin * row)
             begin = end
-        weights, x, sums = weights + a.channels * row, x + a.pitch_inputs, sums + a.pitch_sums
+        weights, x, sums = weights + pitch_weights(a, sizeof(Real)), x + a.pitch_inputs, sums + a.pitch_sums
+
+
+cdef const char* panel_weights(const Args* a, const Block* b, Py_ssize_t panel, char* scratch,
+                               const Real* tag) noexcept nogil:
+    """Packed for all calls, or made from the filters behind the sums."""
+    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2])
+    cdef Args of_filters
+    if a.filters.data == NULL:
+        return a.weights + (b.group * panel_count(a) + panel) * points * pitch_weights(a, sizeof(Real))
+    of_filters = a[0]
+    of_filters.x = a.filters
+    scratch = scratch + a.scratch_sums + points * a.pitch_sums
+    transform_filters(&of_filters, b.group, panel, <Real*> scratch)
+    return scratch
 
 
 cdef void item_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
@@ -41,7 +55,7 @@ cdef void item_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         transform_inputs(a, &b, scratch, tag)
         held[0] = input + 1
     for p in range(b.panel_begin, b.panel_end):
-        multiply(a, &b, p, scratch, tag)
+        multiply(a, &b, panel_weights(a, &b, p, scratch, tag), scratch, tag)
         store_panel(a, &b, p, scratch, tag)
 
 

@@ -26,6 +26,11 @@ cdef inline Py_ssize_t points_of(const Axis* axis) noexcept nogil:
     return axis.tile + axis.window - 1
 
 
+cdef inline Py_ssize_t pitch_weights(const Args* a, Py_ssize_t size) noexcept nogil:
+    """Bytes from one point of a panel's weights to the next: an odd number of lines, so that sets do not crowd."""
+    return (ceil_div(a.channels * a.panel_rows * size, 64) | 1) * 64
+
+
 cdef inline Py_ssize_t strips_of(const Args* a) noexcept nogil:
     """Strips of one image."""
     return a.axis[0].out * ceil_div(a.axis[1].out, a.axis[1].tile)

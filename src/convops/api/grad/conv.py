@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from convops.api.arguments import given
-from convops.api.grad.plans import conv_weight_once, plan_conv_input
+from convops.api.calls import Face, call
+from convops.api.grad.plans import conv_weight_once, input_filters, plan_conv_input
 from convops.backends.base import Array
 
 
@@ -72,26 +73,23 @@ def conv_input(
     >>> convops.grad.conv_input(np.array([[1.0, 10.0]]), np.array([[[1.0, 2.0, 3.0]]]), (1, 6), stride=2)
     array([[ 1.,  2., 13., 20., 30.,  0.]])
     """
-    plan = plan_conv_input(
-        given("grad_out", grad_out),
-        w,
-        input_shape,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        input_dilation=input_dilation,
-        boundary=boundary,
-        layout=layout,
-        out=out,
-        dtype=dtype,
-        backend=backend,
-        accuracy=accuracy,
-        overflow=overflow,
-        workers=workers,
-        max_workspace=max_workspace,
-    )
-    return plan(grad_out, out)
+    options = {
+        "input_shape": input_shape,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "input_dilation": input_dilation,
+        "boundary": boundary,
+        "layout": layout,
+        "dtype": dtype,
+        "backend": backend,
+        "accuracy": accuracy,
+        "overflow": overflow,
+        "workers": workers,
+        "max_workspace": max_workspace,
+    }
+    return call(CONV_INPUT, grad_out, w, out, options)
 
 
 def conv_weight(
@@ -178,3 +176,6 @@ def conv_weight(
         max_workspace=max_workspace,
     )
     return plan(x, out)
+
+
+CONV_INPUT = Face(plan_conv_input, "grad_out", "w", input_filters)

@@ -10,7 +10,7 @@ import numpy as np
 from convops.api.arguments import describe, given, is_plain
 from convops.api.grad import problems
 from convops.api.grad.folded import FoldedPlan
-from convops.api.grad.requests import Asked, GradientPlan, WeightPlan, by_row
+from convops.api.grad.requests import Asked, WeightPlan, by_row, gradient_plan
 from convops.api.shapes import channels_in, shape_of, window_of
 from convops.api.transpose import transposed_filters
 from convops.backends.base import Array
@@ -41,12 +41,17 @@ def plan_conv_input(grad_out: Any, w: Any, input_shape: Any, *, out: Any = None,
     described, w = describe("grad_out", grad_out), given("w", w)
     arguments = (described, w.shape, w.dtype, input_shape, out is not None, *options.items())
     asked, forward, problem = (_input_problem if is_plain(arguments) else _input_problem.__wrapped__)(*arguments)
-    filters = transposed_filters(_conjugate(w), forward.groups)
+    filters = input_filters(w, forward)
     folds = tuple(map(_fold, forward.axes))
     if forward.is_empty or problem.is_empty or not any(folds):
-        return GradientPlan(asked.request(problem, filters, w), bool(w.size) and not forward.is_empty)
+        return gradient_plan(asked.request(problem, filters, w), bool(w.size) and not forward.is_empty)
     copies = FoldedPlan.most_copies(folds)
     return FoldedPlan(asked.request(problem, filters, w, copies=copies), forward.axes, folds)
+
+
+def input_filters(w: Array, problem: ConvProblem) -> Array:
+    """The filters of an input gradient; the forward problem has as many groups."""
+    return transposed_filters(_conjugate(w), problem.groups)
 
 
 @lru_cache(maxsize=256)
@@ -134,7 +139,7 @@ def plan_conv_transpose_input(
     )
     problems.check_result("grad_out", shape, forward)
     problem = problems.transposed_input_problem(forward, asked.types, asked.epilogue)
-    return GradientPlan(asked.request(problem, _conjugate(w), w), bool(w.size) and not forward.is_empty)
+    return gradient_plan(asked.request(problem, _conjugate(w), w), bool(w.size) and not forward.is_empty)
 
 
 def plan_conv_transpose_weight(

@@ -61,6 +61,11 @@ class Asked:
         return Request(self._operation, problem, weights, operands=operands, wishes=self._wishes)
 
 
+def gradient_plan(request: Request, has_terms: bool) -> Plan:
+    """A plan of nothing but the problem, if there are terms."""
+    return Plan(request) if has_terms else GradientPlan(request, has_terms)
+
+
 class GradientPlan(Plan):
     """A plan that may have no terms at all: its result is zero then, whatever the backends can do."""
 

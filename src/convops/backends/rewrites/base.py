@@ -7,12 +7,12 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
-from convops.kernels.express import Express
+from convops.backends.base import Array, Backend, ErrorBound, Machine, Once, Runner, result_roundoff
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
 Solve = Callable[[ConvProblem, Array, Array | None], Runner]
+Shorten = Callable[[ConvProblem], Once | None]
 
 
 class Part(NamedTuple):
@@ -37,6 +37,10 @@ class Rewrite(ABC):
     def prepare(self, problem: ConvProblem, w: Array, bias: Array | None, solve: Solve) -> Runner:
         """A runner made of runners for the parts, which `solve` prepares."""
 
+    def express(self, problem: ConvProblem, express: Shorten) -> Once | None:
+        """The short way of plain calls made of those of the parts, which `express` knows; None if there is none."""
+        return None
+
     def refuses(self, problem: ConvProblem) -> str | None:
         """Why the problem cannot be rewritten; None where it can."""
         return None
@@ -54,6 +58,7 @@ class Rewriting(Backend):
     def __init__(self, inner: Backend, rewrites: tuple[Rewrite, ...]) -> None:
         self.inner = inner
         self.name = inner.name
+        self.knows_worst = inner.knows_worst
         self._rewrites = rewrites
 
     def _rewrite(self, problem: ConvProblem) -> Rewrite | None:
@@ -100,8 +105,11 @@ class Rewriting(Backend):
     def objection(self, problem: ConvProblem, w: Array | None) -> str | None:
         return self.inner.objection(problem, w) if self._rewrite(problem) is None else None
 
-    def express(self, problem: ConvProblem, machine: Machine, workers: Callable[[], int]) -> Express | None:
-        return self.inner.express(problem, machine, workers) if self._rewrite(problem) is None else None
+    def express(self, problem: ConvProblem, machine: Machine, workers: Callable[[], int]) -> Once | None:
+        rewrite = self._rewrite(problem)
+        if rewrite is None:
+            return self.inner.express(problem, machine, workers)
+        return rewrite.express(problem, lambda part: self.express(part, machine, workers))
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None

@@ -1,0 +1,107 @@
+# From filters, wherever they lie in memory, to the weights of Winograd's points: G h G^T in float64, so that it costs
+# a single rounding. Vectors run over output channels. Start reading at `transform_filters`.
+from convops.kernels.abi cimport Args
+from convops.kernels.pack cimport pack_block
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f64v, inlined, outlined
+from convops.kernels.tile cimport minimum
+from convops.kernels.turn cimport LANES
+from convops.kernels.winograd_blocks cimport pitch_weights, points_of
+
+cdef extern from *:
+    """
+    typedef float convops_f32h __attribute__((vector_size(CONVOPS_VECTOR / 2), aligned(1), may_alias));
+    /* As a loop: __builtin_convertvector takes a way over memory here. */
+    static inline convops_f64v convops_to_double(const float* from) {
+        convops_f64v v;
+        for (int i = 0; i < CONVOPS_VECTOR / 8; i++)
+            v[i] = from[i];
+        return v;
+    }
+    static inline void convops_to_single(float* to, convops_f64v v) {
+        *(convops_f32h*) to = __builtin_convertvector(v, convops_f32h);
+    }
+    """
+    f64v widen "convops_to_double"(const float*) nogil
+    void narrow "convops_to_single"(float*, f64v) nogil
+
+cdef enum:
+    CHANNELS = 16                  # whose filters are packed together
+    MOST_TAPS = 25
+    PANEL = 2 * LANES              # rows of a panel, at most
+
+
+cdef inline inlined point(const double* factors, int count, bint first, bint last, const f64v* terms, int pitch,
+                          f64v* to) noexcept nogil:
+    """One row of G times some terms: the point 0 takes only the first, infinity only the last."""
+    cdef int k
+    if last:
+        to[0] = terms[(count - 1) * pitch]
+        return
+    to[0] = factors[0] * terms[0]
+    if not first:
+        for k in range(1, count):
+            to[0] = to[0] + factors[k] * terms[k * pitch]
+
+
+cdef inline inlined spread(int rows, int columns, const double* of_lines, const double* of_columns, Py_ssize_t high,
+                           Py_ssize_t wide, const Real* taps, Py_ssize_t pitch, Real* to,
+                           Py_ssize_t next) noexcept nogil:
+    """G h G^T of one channel and as many output channels as a vector of reals has lanes."""
+    cdef f64v h[2][MOST_TAPS]
+    cdef f64v half[2][5]
+    cdef f64v total
+    cdef Py_ssize_t i, j, lanes = VECTOR_BYTES // 8
+    cdef int k, v, vectors = 2 if Real is float else 1
+    for v in range(vectors):
+        for k in range(rows * columns):
+            if Real is float:
+                h[v][k] = widen(taps + k * pitch + v * lanes)
+            else:
+                h[v][k] = (<const f64v*> (taps + k * pitch))[0]
+    for i in range(high):
+        for v in range(vectors):
+            for k in range(columns):
+                point(of_lines + i * rows, rows, i == 0 and high > 1, i == high - 1 and high > 1, &h[v][k], columns,
+                      &half[v][k])
+        for j in range(wide):
+            for v in range(vectors):
+                point(of_columns + j * columns, columns, j == 0 and wide > 1, j == wide - 1 and wide > 1, half[v], 1,
+                      &total)
+                if Real is float:
+                    narrow(to + v * lanes, total)
+                else:
+                    (<f64v*> to)[0] = total
+            to = to + next
+
+
+cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pitch, Real* to) noexcept nogil:
+    """All rows of a panel. Points lie far apart and crowd the cache: each is written once, in whole lines."""
+    cdef const double* matrices = <const double*> a.weights
+    cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), r = 0
+    cdef Py_ssize_t next = pitch_weights(a, sizeof(Real)) // <Py_ssize_t> sizeof(Real)
+    cdef int rows = <int> a.axis[1].window, columns = <int> a.axis[2].window
+    cdef const double* of_columns = matrices + high * rows
+    while r < a.panel_rows:
+        if rows == 3 and columns == 3:
+            spread(3, 3, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+        elif rows == 5 and columns == 5:
+            spread(5, 5, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+        else:
+            spread(rows, columns, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+        r = r + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
+
+
+cdef inline void transform_filters(const Args* a, Py_ssize_t group, Py_ssize_t panel, Real* to) noexcept nogil:
+    """One panel: [point][channel][output channel]. Here x holds the filters, and `weights` the two matrices G.
+
+    Output channels that do not exist have weights, too; their sums are dropped.
+    """
+    cdef Py_ssize_t first = panel * a.panel_rows, c = 0, k, count
+    cdef const char* filters = a.x.data + (group * a.rows + first) * a.x.batch
+    cdef Real lines[CHANNELS * MOST_TAPS * PANEL]
+    while c < a.channels:
+        count = minimum(CHANNELS, a.channels - c)
+        pack_block(a, filters + c * a.x.channel, count, a.panel_rows, minimum(a.panel_rows, a.rows - first), lines)
+        for k in range(count):
+            spread_rows(a, lines + k * a.panel_rows, count * a.panel_rows, to + (c + k) * a.panel_rows)
+        c = c + count
