@@ -19,6 +19,8 @@ from convops.backends.base import Array
 # A row from some column on; two of them, and the rows of their minimum and maximum.
 Value = tuple[int, int]
 Step = tuple[Value, Value, int, int]
+# Sizes of squares whose medians the kernel finds in registers, in so many steps of a program, and its rows.
+SQUARES = {3: (6, 4), 5: (20, 11)}
 
 
 class Window(NamedTuple):
@@ -40,7 +42,8 @@ class Program(NamedTuple):
     """Steps for the kernel: rows and first columns of two operands, rows of minimum and maximum, more columns.
 
     The header holds the number of steps, row and first column of the result, and the number of rows; the first rows
-    are the items, by slot, then by column modulo stride. `reach` columns more than outputs are needed of them.
+    are the items, by slot, then by column modulo stride. `reach` columns more than outputs are needed of them. Without
+    steps the kernel knows better: the row is the size of a square, and the column its dilation.
     """
 
     code: Array
@@ -160,7 +163,10 @@ def _power_of_two(count: int) -> int:
 
 @lru_cache(maxsize=64)
 def program(window: Window) -> Program:
-    """The shorter of two networks."""
+    """The shorter of two networks, or the kernel's own for a median of 3x3 or 5x5."""
+    n = window.columns
+    if window == Window(n, n, 1, window.dilation, n * n // 2) and n in SQUARES:
+        return Program(np.array([0, n, window.dilation, SQUARES[n][1]], np.int32), *SQUARES[n], (n - 1) * window.dilation)
     return min((_compiled(window, halve) for halve in (_halves, _power_of_two)), key=lambda made: len(made.code))
 
 

@@ -127,19 +127,17 @@ cdef inline Key highest_key(const Key* tag) noexcept nogil:
 
 cdef inline Key key_of(Key bits, bint floats) noexcept nogil:
     """Of the bits of a number an integer with the same order, and back."""
-    if Key is int32_t:
-        return bits ^ ((bits >> 31) & <Key> 0x7fffffff) if floats else bits
-    elif Key is int64_t:
-        return bits ^ ((bits >> 63) & <Key> 0x7fffffffffffffff) if floats else bits
+    if Key is int32_t or Key is int64_t:
+        return bits ^ ((bits >> (8 * sizeof(Key) - 1)) & (highest_key(&bits) if floats else 0))
     else:
         return bits
 
 
 cdef inline bint is_nan_bits(Key bits, bint floats) noexcept nogil:
     if Key is int32_t:
-        return floats and (bits & <Key> 0x7fffffff) > <Key> 0x7f800000
+        return (bits & <Key> 0x7fffffff) > (<Key> 0x7f800000 if floats else highest_key(&bits))
     elif Key is int64_t:
-        return floats and (bits & <Key> 0x7fffffffffffffff) > <Key> 0x7ff0000000000000
+        return (bits & <Key> 0x7fffffffffffffff) > (<Key> 0x7ff0000000000000 if floats else highest_key(&bits))
     else:
         return False
 

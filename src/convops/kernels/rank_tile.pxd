@@ -4,6 +4,7 @@
 # and dealt out to `stride` rows, so that the windows of neighbouring outputs are neighbours in every row. Where the
 # channels of a pixel lie side by side, rows hold several channels of every pixel.
 from convops.kernels.abi cimport Args, Axis
+from convops.kernels.rank_median cimport median
 from convops.kernels.rank_rows cimport Header, Key, copy_keys, key_of, run_program
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
@@ -123,11 +124,19 @@ cdef inline void store_keys(const Args* a, const Rows* r, char* out, const Key* 
             (<Key*> (out + i * step + c * channel))[0] = key_of(keys[i * r.unit + c], floats)
 
 
+cdef inline const char* results_of(const Args* a, const Rows* r, const Key* tag) noexcept nogil:
+    """By the program, or in registers where that names the size of a square."""
+    cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
+    if r.program.steps == 0 and r.program.shift > 0:
+        return median(r.program.row, r.rows, r.program.shift * column, r.count * column, a.block_steps * column, tag)
+    return run_program(r.program, r.rows, r.count, r.unit, tag)
+
+
 cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bint floats,
                              const Key* tag) noexcept nogil:
     """The part's results of one output line; False where NaN is among the items, which no network sorts."""
     load_lines(a, r, h, floats, tag)
     if not find_rows(a, r, h):
         return False
-    store_keys(a, r, out, <const Key*> run_program(r.program, r.rows, r.count, r.unit, tag), floats)
+    store_keys(a, r, out, <const Key*> results_of(a, r, tag), floats)
     return True

@@ -1,0 +1,117 @@
+# Medians of 3x3 and 5x5 items in registers, a vector of outputs at a time.
+#
+# X(i, j) leaves the smaller of two items in i. The lists for 5x5 are those of `backends/rank_network.py` without
+# shared columns; whatever the result does not depend on is left out by the compiler.
+from libc.stdint cimport (
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t)
+
+from convops.kernels.rank_rows cimport Key
+
+cdef extern from *:
+    """
+    #define CONVOPS_SORT_5(X) X(0, 1) X(3, 4) X(2, 4) X(2, 3) X(0, 3) X(0, 2) X(1, 4) X(1, 3) X(1, 2)
+    #define CONVOPS_SORT_3(X, a, b, c) X(b, c) X(a, b) X(b, c)
+    /* The greatest minimum, the median of the medians and the least maximum of three columns, and their median. */
+    #define CONVOPS_MEDIAN_3(X) \\
+        CONVOPS_SORT_3(X, 0, 1, 2) CONVOPS_SORT_3(X, 3, 4, 5) CONVOPS_SORT_3(X, 6, 7, 8) \\
+        X(0, 3) X(3, 6) X(5, 8) X(2, 5) X(1, 4) X(4, 7) X(1, 4) X(2, 4) X(4, 6) X(2, 4)
+    /* Of five sorted columns; it is left in 9. */
+    #define CONVOPS_MEDIAN_5(X) \\
+        X(0, 5) X(4, 9) X(5, 4) X(2, 7) X(5, 2) X(4, 7) X(1, 6) X(3, 8) X(6, 3) X(5, 1) X(2, 6) X(4, 3) X(7, 8) \\
+        X(10, 15) X(14, 19) X(15, 14) X(12, 17) X(15, 12) X(14, 17) X(11, 16) X(13, 18) X(16, 13) X(15, 11) \\
+        X(12, 16) X(14, 13) X(17, 18) X(0, 10) X(8, 18) X(10, 8) X(6, 16) X(10, 6) X(8, 16) X(1, 11) X(3, 13) \\
+        X(11, 3) X(6, 11) X(8, 3) X(5, 15) X(9, 19) X(15, 9) X(4, 14) X(15, 4) X(9, 14) X(2, 12) X(7, 17) X(12, 7) \\
+        X(4, 12) X(9, 7) X(11, 4) X(8, 12) X(3, 9) X(24, 11) X(23, 4) X(11, 4) X(22, 8) X(11, 8) X(21, 12) \\
+        X(11, 12) X(20, 3) X(11, 3) X(9, 11)
+    #define CONVOPS_X(i, j) { \\
+        item low[lanes], high[lanes]; \\
+        for (int k = 0; k < lanes; k++) { \\
+            low[k] = v[i][k] < v[j][k] ? v[i][k] : v[j][k]; \\
+            high[k] = v[i][k] < v[j][k] ? v[j][k] : v[i][k]; \\
+        } \\
+        memcpy(v[i], low, sizeof low); \\
+        memcpy(v[j], high, sizeof high); }
+    #define CONVOPS_MEDIANS(T) \\
+        static void convops_median_3_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t bytes) { \\
+            typedef T item; \\
+            enum { lanes = convops_row_bytes / sizeof(T) }; \\
+            for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
+                item v[9][lanes]; \\
+                for (int i = 0; i < 9; i++) memcpy(v[i], rows[i % 3] + i / 3 * step + at, sizeof v[i]); \\
+                CONVOPS_MEDIAN_3(CONVOPS_X) \\
+                memcpy(to + at, v[4], sizeof v[4]); \\
+            } \\
+        } \\
+        static void convops_sort_5_##T(char** rows, char** to, Py_ssize_t bytes) { \\
+            typedef T item; \\
+            enum { lanes = convops_row_bytes / sizeof(T) }; \\
+            for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
+                item v[5][lanes]; \\
+                for (int i = 0; i < 5; i++) memcpy(v[i], rows[i] + at, sizeof v[i]); \\
+                CONVOPS_SORT_5(CONVOPS_X) \\
+                for (int i = 0; i < 5; i++) memcpy(to[i] + at, v[i], sizeof v[i]); \\
+            } \\
+        } \\
+        static void convops_median_5_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t bytes) { \\
+            typedef T item; \\
+            enum { lanes = convops_row_bytes / sizeof(T) }; \\
+            for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
+                item v[25][lanes]; \\
+                for (int i = 0; i < 25; i++) memcpy(v[i], rows[i % 5] + i / 5 * step + at, sizeof v[i]); \\
+                CONVOPS_MEDIAN_5(CONVOPS_X) \\
+                memcpy(to + at, v[9], sizeof v[9]); \\
+            } \\
+        }
+    #define CONVOPS_MEDIAN(T) \\
+        CONVOPS_MEDIANS(T) \\
+        static inline const char* convops_median_##T(int n, char** rows, Py_ssize_t step, Py_ssize_t count, \\
+                                                     Py_ssize_t more) { \\
+            if (n == 3) { \\
+                convops_median_3_##T(rows, step, rows[3], count); \\
+                return rows[3]; \\
+            } \\
+            convops_sort_5_##T(rows, rows + 5, count + more); \\
+            convops_median_5_##T(rows + 5, step, rows[10], count); \\
+            return rows[10]; \\
+        }
+    CONVOPS_MEDIAN(int8_t)
+    CONVOPS_MEDIAN(int16_t)
+    CONVOPS_MEDIAN(int32_t)
+    CONVOPS_MEDIAN(int64_t)
+    CONVOPS_MEDIAN(uint8_t)
+    CONVOPS_MEDIAN(uint16_t)
+    CONVOPS_MEDIAN(uint32_t)
+    CONVOPS_MEDIAN(uint64_t)
+    """
+    const char* median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    const char* median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+
+
+cdef inline const char* median(int n, char** rows, Py_ssize_t step, Py_ssize_t bytes, Py_ssize_t more,
+                               const Key* tag) noexcept nogil:
+    """Where the medians of n columns `step` bytes apart lie, of n rows each; `more` bytes are seen behind the last.
+
+    The rows behind the first n are for sorted columns and the result.
+    """
+    if Key is int8_t:
+        return median_int8(n, rows, step, bytes, more)
+    elif Key is int16_t:
+        return median_int16(n, rows, step, bytes, more)
+    elif Key is int32_t:
+        return median_int32(n, rows, step, bytes, more)
+    elif Key is int64_t:
+        return median_int64(n, rows, step, bytes, more)
+    elif Key is uint8_t:
+        return median_uint8(n, rows, step, bytes, more)
+    elif Key is uint16_t:
+        return median_uint16(n, rows, step, bytes, more)
+    elif Key is uint32_t:
+        return median_uint32(n, rows, step, bytes, more)
+    else:
+        return median_uint64(n, rows, step, bytes, more)
