@@ -31,14 +31,18 @@ cdef extern from *:
         } \\
         memcpy(v[i], low, sizeof low); \\
         memcpy(v[j], high, sizeof high); }
+    #define CONVOPS_UNKEY(v) \\
+        for (int k = 0; k < lanes; k++) v[k] ^= (item) -1 > 0 ? 0 : (v[k] >> (8 * sizeof(item) - 1)) & mask;
     #define CONVOPS_MEDIANS(T) \\
-        static void convops_median_3_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t bytes) { \\
+        static void convops_median_3_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t begin, \\
+                                         Py_ssize_t bytes, T mask) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
-            for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
+            for (Py_ssize_t at = begin; at < bytes; at += convops_row_bytes) { \\
                 item v[9][lanes]; \\
                 for (int i = 0; i < 9; i++) memcpy(v[i], rows[i % 3] + i / 3 * step + at, sizeof v[i]); \\
                 CONVOPS_MEDIAN_3(CONVOPS_X) \\
+                CONVOPS_UNKEY(v[4]) \\
                 memcpy(to + at, v[4], sizeof v[4]); \\
             } \\
         } \\
@@ -52,27 +56,33 @@ cdef extern from *:
                 for (int i = 0; i < 5; i++) memcpy(to[i] + at, v[i], sizeof v[i]); \\
             } \\
         } \\
-        static void convops_median_5_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t bytes) { \\
+        static void convops_median_5_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t begin, \\
+                                         Py_ssize_t bytes, T mask) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
-            for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
+            for (Py_ssize_t at = begin; at < bytes; at += convops_row_bytes) { \\
                 item v[25][lanes]; \\
                 for (int i = 0; i < 25; i++) memcpy(v[i], rows[i % 5] + i / 5 * step + at, sizeof v[i]); \\
                 CONVOPS_MEDIAN_5(CONVOPS_X) \\
+                CONVOPS_UNKEY(v[9]) \\
                 memcpy(to + at, v[9], sizeof v[9]); \\
             } \\
         }
     #define CONVOPS_MEDIAN(T) \\
         CONVOPS_MEDIANS(T) \\
-        static inline const char* convops_median_##T(int n, char** rows, Py_ssize_t step, Py_ssize_t count, \\
-                                                     Py_ssize_t more) { \\
+        static inline void convops_median_##T(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, \\
+                                              Py_ssize_t more, T mask) { \\
+            Py_ssize_t whole = bytes - bytes % convops_row_bytes; \\
+            char* last = rows[n == 3 ? 3 : 10]; \\
             if (n == 3) { \\
-                convops_median_3_##T(rows, step, rows[3], count); \\
-                return rows[3]; \\
+                convops_median_3_##T(rows, step, out, 0, whole, mask); \\
+                convops_median_3_##T(rows, step, last, whole, bytes, mask); \\
+            } else { \\
+                convops_sort_5_##T(rows, rows + 5, bytes + more); \\
+                convops_median_5_##T(rows + 5, step, out, 0, whole, mask); \\
+                convops_median_5_##T(rows + 5, step, last, whole, bytes, mask); \\
             } \\
-            convops_sort_5_##T(rows, rows + 5, count + more); \\
-            convops_median_5_##T(rows + 5, step, rows[10], count); \\
-            return rows[10]; \\
+            if (out != last) memcpy(out + whole, last + whole, bytes - whole); \\
         }
     CONVOPS_MEDIAN(int8_t)
     CONVOPS_MEDIAN(int16_t)
@@ -83,35 +93,35 @@ cdef extern from *:
     CONVOPS_MEDIAN(uint32_t)
     CONVOPS_MEDIAN(uint64_t)
     """
-    const char* median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
-    const char* median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, Py_ssize_t, Py_ssize_t) nogil
+    void median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int8_t) nogil
+    void median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int16_t) nogil
+    void median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int32_t) nogil
+    void median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int64_t) nogil
+    void median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint8_t) nogil
+    void median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint16_t) nogil
+    void median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint32_t) nogil
+    void median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint64_t) nogil
 
 
-cdef inline const char* median(int n, char** rows, Py_ssize_t step, Py_ssize_t bytes, Py_ssize_t more,
-                               const Key* tag) noexcept nogil:
-    """Where the medians of n columns `step` bytes apart lie, of n rows each; `more` bytes are seen behind the last.
+cdef inline void median(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, Py_ssize_t more,
+                        Key mask) noexcept nogil:
+    """The medians of n columns `step` bytes apart, of n rows each; `more` bytes are seen behind the last.
 
-    The rows behind the first n are for sorted columns and the result.
+    The rows behind the first n are for sorted columns and the last vector. `mask` turns keys of floats into their bits.
     """
     if Key is int8_t:
-        return median_int8(n, rows, step, bytes, more)
+        median_int8(n, rows, step, out, bytes, more, mask)
     elif Key is int16_t:
-        return median_int16(n, rows, step, bytes, more)
+        median_int16(n, rows, step, out, bytes, more, mask)
     elif Key is int32_t:
-        return median_int32(n, rows, step, bytes, more)
+        median_int32(n, rows, step, out, bytes, more, mask)
     elif Key is int64_t:
-        return median_int64(n, rows, step, bytes, more)
+        median_int64(n, rows, step, out, bytes, more, mask)
     elif Key is uint8_t:
-        return median_uint8(n, rows, step, bytes, more)
+        median_uint8(n, rows, step, out, bytes, more, mask)
     elif Key is uint16_t:
-        return median_uint16(n, rows, step, bytes, more)
+        median_uint16(n, rows, step, out, bytes, more, mask)
     elif Key is uint32_t:
-        return median_uint32(n, rows, step, bytes, more)
+        median_uint32(n, rows, step, out, bytes, more, mask)
     else:
-        return median_uint64(n, rows, step, bytes, more)
+        median_uint64(n, rows, step, out, bytes, more, mask)

@@ -5,8 +5,12 @@
 # channels of a pixel lie side by side, rows hold several channels of every pixel.
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.rank_median cimport median
-from convops.kernels.rank_rows cimport Header, Key, copy_keys, key_of, run_program
+from convops.kernels.rank_rows cimport Header, Key, copy_keys, highest_key, key_of, run_program
 from convops.kernels.tile cimport ceil_div, maximum, minimum
+
+
+cdef enum:
+    SLACK = 64                 # items behind a row that its last vector may see
 
 
 # Lines of one tile: a box of outputs whose windows meet no padding, and where the rows of its parts lie.
@@ -84,27 +88,49 @@ cdef inline bint deal_out(const Args* a, const Rows* r, char* rows, const char* 
     return nan
 
 
+cdef inline const char* line_at(const Args* a, const Rows* r, Py_ssize_t plane, Py_ssize_t line) noexcept nogil:
+    """The first item of an input line; both count from the first padded one."""
+    return r.image + plane * a.axis[0].dilation * a.x.step[0] + (line - a.axis[1].shift) * a.x.step[1]
+
+
+cdef inline bint is_in_place(const Args* a, const Rows* r, Py_ssize_t line, bint floats, const Key* tag) noexcept nogil:
+    """Whether items are keys as they lie, and whole vectors of them may be read: within the line, or from the next."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t last = r.first + r.count + a.block_steps + SLACK
+    if floats or r.unit > 1 or axis.stride > 1 or a.x.step[2] != sizeof(Key):
+        return False
+    return last <= axis.inner_end or (
+        line - a.axis[1].shift + 1 < a.axis[1].size and a.x.step[1] >= axis.size * <Py_ssize_t> sizeof(Key)
+        and axis.size >= SLACK)
+
+
 cdef inline void load_lines(const Args* a, Rows* r, Py_ssize_t h, bint floats, const Key* tag) noexcept nogil:
     """Bring the lines that the windows of output line `h` see into the ring."""
     cdef const Axis* axis = &a.axis[1]
     cdef Py_ssize_t line, k, slot
-    cdef const char* items
     for line in range(maximum(r.loaded, h * axis.stride), h * axis.stride + r.lines):
+        if is_in_place(a, r, line, floats, tag):
+            continue
         for k in range(a.axis[0].window):
             slot = k * r.lines + line % r.lines
-            items = r.image + k * a.axis[0].dilation * a.x.step[0] + (line - axis.shift) * a.x.step[1]
-            r.nans[slot] = deal_out(a, r, r.ring + slot * a.axis[2].stride * a.pitch_inputs, items, floats, tag)
+            r.nans[slot] = deal_out(a, r, r.ring + slot * a.axis[2].stride * a.pitch_inputs,
+                                    line_at(a, r, k, line), floats, tag)
     r.loaded = h * axis.stride + r.lines
 
 
-cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h) noexcept nogil:
+cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, bint floats, const Key* tag) noexcept nogil:
     """Point the program to the items of output line `h`; whether there is no NaN among them."""
     cdef const Axis* axis = &a.axis[1]
-    cdef Py_ssize_t k, i, slot, phase, row = 0
+    cdef Py_ssize_t k, i, slot, phase, row = 0, line
     cdef bint nan = False
     for k in range(a.axis[0].window):
         for i in range(axis.window):
-            slot = k * r.lines + (h * axis.stride + i * axis.dilation) % r.lines
+            line = h * axis.stride + i * axis.dilation
+            if is_in_place(a, r, line, floats, tag):
+                r.rows[row] = <char*> line_at(a, r, k, line) + (r.first - a.axis[2].shift) * <Py_ssize_t> sizeof(Key)
+                row = row + 1
+                continue
+            slot = k * r.lines + line % r.lines
             nan |= r.nans[slot] != 0
             for phase in range(a.axis[2].stride):
                 r.rows[row] = r.ring + (slot * a.axis[2].stride + phase) * a.pitch_inputs
@@ -112,10 +138,17 @@ cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h) noexcept nogil:
     return not nan
 
 
+cdef inline bint has_gaps(const Args* a, const Rows* r, const Key* tag) noexcept nogil:
+    """Whether the results of a part do not lie side by side."""
+    if r.unit == 1:
+        return a.out.step[2] != sizeof(Key)
+    return a.out.channel != sizeof(Key) or a.out.step[2] != r.unit * a.out.channel
+
+
 cdef inline void store_keys(const Args* a, const Rows* r, char* out, const Key* keys, bint floats) noexcept nogil:
     """Results of the part."""
     cdef Py_ssize_t i, c, step = a.out.step[2], channel = a.out.channel
-    if r.unit == 1 and step == sizeof(Key) or step == r.unit * channel and channel == sizeof(Key):
+    if not has_gaps(a, r, keys):
         for i in range(r.count * r.unit):
             (<Key*> out)[i] = key_of(keys[i], floats)
         return
@@ -124,19 +157,21 @@ cdef inline void store_keys(const Args* a, const Rows* r, char* out, const Key* 
             (<Key*> (out + i * step + c * channel))[0] = key_of(keys[i * r.unit + c], floats)
 
 
-cdef inline const char* results_of(const Args* a, const Rows* r, const Key* tag) noexcept nogil:
-    """By the program, or in registers where that names the size of a square."""
-    cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
-    if r.program.steps == 0 and r.program.shift > 0:
-        return median(r.program.row, r.rows, r.program.shift * column, r.count * column, a.block_steps * column, tag)
-    return run_program(r.program, r.rows, r.count, r.unit, tag)
-
-
 cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bint floats,
                              const Key* tag) noexcept nogil:
     """The part's results of one output line; False where NaN is among the items, which no network sorts."""
+    cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
+    cdef char* to = out
     load_lines(a, r, h, floats, tag)
-    if not find_rows(a, r, h):
+    if not find_rows(a, r, h, floats, tag):
         return False
-    store_keys(a, r, out, <const Key*> results_of(a, r, tag), floats)
+    if r.program.steps > 0 or r.program.shift == 0:
+        store_keys(a, r, out, <const Key*> run_program(r.program, r.rows, r.count, r.unit, tag), floats)
+        return True
+    if has_gaps(a, r, tag):
+        to = r.rows[r.program.rows - 1]
+    median(r.program.row, r.rows, r.program.shift * column, to, r.count * column, a.block_steps * column,
+           highest_key(tag) if floats else <Key> 0)
+    if to != out:
+        store_keys(a, r, out, <const Key*> to, False)
     return True
