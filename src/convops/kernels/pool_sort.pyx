@@ -157,7 +157,7 @@ cdef void select_channels(const Args* a, Line* to, Rows* r, Py_ssize_t begin, Py
             sort_piece(a, to, r.unit, 0, a.axis[2].out, scratch, floats, tag)
     r.first = r.begin[2]
     while inner and r.first < r.end[2]:
-        begin_part(a, r, to.image, to.d)
+        begin_part(a, r, to.image, to.d, floats, tag)
         for to.h in range(first, last):
             to.w = r.first
             if not select_part(a, r, to.h, place(&a.out, to), floats, tag):

@@ -24,6 +24,7 @@ cdef struct Rows:
     Py_ssize_t count
     Py_ssize_t lines           # of the ring, per plane of the window
     Py_ssize_t loaded          # lines before this one are in the ring
+    Py_ssize_t in_place        # lines before this one are read where they lie
     char* ring
     char* nans                 # whether a line in the ring holds NaN
     char** rows                # of the program
@@ -58,11 +59,25 @@ cdef inline void begin_rows(const Args* a, char* scratch, Py_ssize_t unit, Py_ss
         r.rows[i] = r.ring + (ring + i - leaves) * a.pitch_inputs
 
 
-cdef inline void begin_part(const Args* a, Rows* r, const char* image, Py_ssize_t d) noexcept nogil:
+cdef inline Py_ssize_t lines_in_place(const Args* a, const Rows* r, bint floats, const Key* tag) noexcept nogil:
+    """How many lines hold keys as they lie and let whole vectors be read: of their own items, or of the next line."""
+    cdef const Axis* axis = &a.axis[2]
+    if floats or r.unit > 1 or axis.stride > 1 or a.x.step[2] != sizeof(Key):
+        return 0
+    if r.first + r.count + a.block_steps + SLACK <= axis.inner_end:
+        return a.axis[1].inner_end
+    if a.x.step[1] < axis.size * <Py_ssize_t> sizeof(Key) or axis.size < SLACK:
+        return 0
+    return a.axis[1].inner_end - 1
+
+
+cdef inline void begin_part(const Args* a, Rows* r, const char* image, Py_ssize_t d, bint floats,
+                            const Key* tag) noexcept nogil:
     """Some outputs from `first` on."""
     cdef const Axis* axis = &a.axis[0]
     r.image = image + (d * axis.stride - axis.shift) * a.x.step[0]
     r.count, r.loaded = minimum(r.columns, r.end[2] - r.first), 0
+    r.in_place = lines_in_place(a, r, floats, tag)
 
 
 cdef inline bint deal_out(const Args* a, const Rows* r, char* rows, const char* line, bint floats,
@@ -93,23 +108,12 @@ cdef inline const char* line_at(const Args* a, const Rows* r, Py_ssize_t plane, 
     return r.image + plane * a.axis[0].dilation * a.x.step[0] + (line - a.axis[1].shift) * a.x.step[1]
 
 
-cdef inline bint is_in_place(const Args* a, const Rows* r, Py_ssize_t line, bint floats, const Key* tag) noexcept nogil:
-    """Whether items are keys as they lie, and whole vectors of them may be read: within the line, or from the next."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t last = r.first + r.count + a.block_steps + SLACK
-    if floats or r.unit > 1 or axis.stride > 1 or a.x.step[2] != sizeof(Key):
-        return False
-    return last <= axis.inner_end or (
-        line - a.axis[1].shift + 1 < a.axis[1].size and a.x.step[1] >= axis.size * <Py_ssize_t> sizeof(Key)
-        and axis.size >= SLACK)
-
-
 cdef inline void load_lines(const Args* a, Rows* r, Py_ssize_t h, bint floats, const Key* tag) noexcept nogil:
     """Bring the lines that the windows of output line `h` see into the ring."""
     cdef const Axis* axis = &a.axis[1]
     cdef Py_ssize_t line, k, slot
     for line in range(maximum(r.loaded, h * axis.stride), h * axis.stride + r.lines):
-        if is_in_place(a, r, line, floats, tag):
+        if line < r.in_place:
             continue
         for k in range(a.axis[0].window):
             slot = k * r.lines + line % r.lines
@@ -118,7 +122,7 @@ cdef inline void load_lines(const Args* a, Rows* r, Py_ssize_t h, bint floats, c
     r.loaded = h * axis.stride + r.lines
 
 
-cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, bint floats, const Key* tag) noexcept nogil:
+cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, const Key* tag) noexcept nogil:
     """Point the program to the items of output line `h`; whether there is no NaN among them."""
     cdef const Axis* axis = &a.axis[1]
     cdef Py_ssize_t k, i, slot, phase, row = 0, line
@@ -126,7 +130,7 @@ cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, bint floats, co
     for k in range(a.axis[0].window):
         for i in range(axis.window):
             line = h * axis.stride + i * axis.dilation
-            if is_in_place(a, r, line, floats, tag):
+            if line < r.in_place:
                 r.rows[row] = <char*> line_at(a, r, k, line) + (r.first - a.axis[2].shift) * <Py_ssize_t> sizeof(Key)
                 row = row + 1
                 continue
@@ -163,7 +167,7 @@ cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bi
     cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
     cdef char* to = out
     load_lines(a, r, h, floats, tag)
-    if not find_rows(a, r, h, floats, tag):
+    if not find_rows(a, r, h, tag):
         return False
     if r.program.steps > 0 or r.program.shift == 0:
         store_keys(a, r, out, <const Key*> run_program(r.program, r.rows, r.count, r.unit, tag), floats)

@@ -1,0 +1,127 @@
+# cython: language_level=3
+"""Order statistics of bytes by histograms, in time that does not depend on the window.
+
+Called by `backends/pool_histogram.py` through `bind.pyx`; hands nothing on. A part of the columns is gone through line
+by line: every column has the histogram of the items that the windows see of it, which changes by the items that enter
+and leave with a line, and the histogram of a window changes by the columns that enter and leave with an output.
+After S. Perreault and P. Hebert, "Median filtering in constant time", IEEE Transactions on Image Processing 16 (2007).
+Start reading at `part`.
+"""
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport uint8_t
+from libc.string cimport memset
+
+from convops.kernels.abi cimport Args, Axis
+from convops.kernels.histogram cimport COLUMN, Histogram, clear, enter, item_of_rank, leave, move
+from convops.kernels.tile cimport ceil_div, maximum, minimum
+from convops.kernels.window cimport Taps, taps_of
+
+# In the order of `backends.pool_sort.KINDS`.
+cdef enum Kind:
+    RANK
+    MEDIAN                     # the lower middle
+
+
+cdef struct Part:
+    const char* image          # of the channel, and of the result
+    char* out
+    Taps deep                  # planes that the windows see
+    Py_ssize_t first           # outputs along a line
+    Py_ssize_t end
+    Py_ssize_t begin           # input columns that they see
+    Py_ssize_t columns
+    uint8_t* histograms
+    unsigned int sign          # 128 for signed bytes
+
+
+cdef inline void change_line(const Args* a, const Part* p, Py_ssize_t line, bint enters) noexcept nogil:
+    """An input line enters the histograms of all columns, or leaves them."""
+    cdef Py_ssize_t k, i, step = a.x.step[2]
+    cdef const char* items
+    for k in range(p.deep.begin, p.deep.end):
+        items = p.image + (p.deep.origin + k * p.deep.step) * a.x.step[0] + line * a.x.step[1] + p.begin * step
+        if enters:
+            for i in range(p.columns):
+                enter(p.histograms + i * COLUMN, (<const uint8_t*> (items + i * step))[0] ^ p.sign)
+        else:
+            for i in range(p.columns):
+                leave(p.histograms + i * COLUMN, (<const uint8_t*> (items + i * step))[0] ^ p.sign)
+
+
+cdef inline Py_ssize_t rank_of(const Args* a, Py_ssize_t items) noexcept nogil:
+    if a.pooling == MEDIAN:
+        return (items - 1) // 2
+    return a.rank if a.rank >= 0 else items + a.rank
+
+
+cdef void select_line(const Args* a, const Part* p, Py_ssize_t lines, char* out) noexcept nogil:
+    """The results of one output line, whose windows see so many items of a column."""
+    cdef Py_ssize_t w, begin, end
+    cdef Taps wide
+    cdef Histogram window
+    clear(&window, 0)
+    for w in range(p.first, p.end):
+        wide = taps_of(&a.axis[2], w)
+        begin, end = wide.origin + wide.begin - p.begin, wide.origin + wide.end - p.begin
+        if begin >= window.last:
+            clear(&window, begin)
+        move(&window, p.histograms, begin, end)
+        (<uint8_t*> out)[0] = <uint8_t> (
+            <unsigned int> item_of_rank(&window, p.histograms, rank_of(a, lines * (end - begin))) ^ p.sign)
+        out = out + a.out.step[2]
+
+
+cdef void part(const Args* a, const Part* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """Output lines [begin, end)."""
+    cdef Py_ssize_t h, first, last, entered = 0, left = 0, planes = p.deep.end - p.deep.begin
+    cdef Taps high
+    memset(p.histograms, 0, p.columns * COLUMN)
+    for h in range(begin, end):
+        high = taps_of(&a.axis[1], h)
+        first, last = high.origin + high.begin, high.origin + high.end
+        while left < first:
+            if left < entered:
+                change_line(a, p, left, False)
+            left = left + 1
+        for entered in range(maximum(entered, first), last):
+            change_line(a, p, entered, True)
+        entered = last
+        select_line(a, p, planes * (last - first), p.out + h * a.out.step[1])
+
+
+cdef void tile(const Args* a, Py_ssize_t number, char* scratch, unsigned int sign) noexcept nogil:
+    """Some output lines of one image, in all channels."""
+    cdef Py_ssize_t blocks = ceil_div(a.axis[1].out, a.tile_columns), begin = number % blocks * a.tile_columns
+    cdef Py_ssize_t d = number // blocks % a.axis[0].out, image = number // blocks // a.axis[0].out, c
+    cdef Taps left, right
+    cdef Part p
+    p.deep, p.sign, p.histograms = taps_of(&a.axis[0], d), sign, <uint8_t*> scratch
+    for c in range(a.channels):
+        p.image = a.x.data + image * a.x.batch + c * a.x.channel
+        p.end = 0
+        while p.end < a.axis[2].out:
+            p.first, p.end = p.end, minimum(p.end + a.panel_columns, a.axis[2].out)
+            left, right = taps_of(&a.axis[2], p.first), taps_of(&a.axis[2], p.end - 1)
+            p.begin = left.origin + left.begin
+            p.columns = right.origin + right.end - p.begin
+            p.out = (a.out.data + image * a.out.batch + c * a.out.channel + d * a.out.step[0]
+                     + p.first * a.out.step[2])
+            part(a, &p, begin, minimum(begin + a.tile_columns, a.axis[1].out))
+
+
+cdef inline void run(const Args* a, unsigned int sign) noexcept nogil:
+    cdef Py_ssize_t number
+    if a.workers == 1:
+        for number in range(a.tile_begin, a.tile_end):
+            tile(a, number, a.scratch, sign)
+        return
+    for number in prange(a.tile_begin, a.tile_end, schedule="dynamic", chunksize=1, num_threads=a.workers):
+        tile(a, number, a.scratch + threadid() * a.scratch_stride, sign)
+
+
+cdef api void histogram_uint8(const Args* a) noexcept nogil:
+    run(a, 0)
+
+
+cdef api void histogram_int8(const Args* a) noexcept nogil:
+    run(a, 128)
