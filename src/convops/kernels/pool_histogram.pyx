@@ -12,7 +12,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.histogram cimport COLUMN, Histogram, clear, enter, item_of_rank, leave, move
+from convops.kernels.histogram cimport COLUMN, Histogram, clear, enter, item_of_rank, leave, move, replace, slide
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport Taps, taps_of
 
@@ -34,18 +34,38 @@ cdef struct Part:
     unsigned int sign          # 128 for signed bytes
 
 
+cdef inline const char* items_of(const Args* a, const Part* p, Py_ssize_t plane, Py_ssize_t line) noexcept nogil:
+    return (p.image + (p.deep.origin + plane * p.deep.step) * a.x.step[0] + line * a.x.step[1]
+            + p.begin * a.x.step[2])
+
+
+cdef inline unsigned int item_at(const Args* a, const Part* p, const char* items, Py_ssize_t i) noexcept nogil:
+    return (<const uint8_t*> (items + i * a.x.step[2]))[0] ^ p.sign
+
+
 cdef inline void change_line(const Args* a, const Part* p, Py_ssize_t line, bint enters) noexcept nogil:
     """An input line enters the histograms of all columns, or leaves them."""
-    cdef Py_ssize_t k, i, step = a.x.step[2]
+    cdef Py_ssize_t k, i
     cdef const char* items
     for k in range(p.deep.begin, p.deep.end):
-        items = p.image + (p.deep.origin + k * p.deep.step) * a.x.step[0] + line * a.x.step[1] + p.begin * step
+        items = items_of(a, p, k, line)
         if enters:
             for i in range(p.columns):
-                enter(p.histograms + i * COLUMN, (<const uint8_t*> (items + i * step))[0] ^ p.sign)
+                enter(p.histograms + i * COLUMN, item_at(a, p, items, i))
         else:
             for i in range(p.columns):
-                leave(p.histograms + i * COLUMN, (<const uint8_t*> (items + i * step))[0] ^ p.sign)
+                leave(p.histograms + i * COLUMN, item_at(a, p, items, i))
+
+
+cdef inline void replace_line(const Args* a, const Part* p, Py_ssize_t line, Py_ssize_t old) noexcept nogil:
+    """One line enters as another leaves."""
+    cdef Py_ssize_t k, i
+    cdef const char* items
+    cdef const char* before
+    for k in range(p.deep.begin, p.deep.end):
+        items, before = items_of(a, p, k, line), items_of(a, p, k, old)
+        for i in range(p.columns):
+            replace(p.histograms + i * COLUMN, item_at(a, p, items, i), item_at(a, p, before, i))
 
 
 cdef inline Py_ssize_t rank_of(const Args* a, Py_ssize_t items) noexcept nogil:
@@ -54,31 +74,49 @@ cdef inline Py_ssize_t rank_of(const Args* a, Py_ssize_t items) noexcept nogil:
     return a.rank if a.rank >= 0 else items + a.rank
 
 
-cdef void select_line(const Args* a, const Part* p, Py_ssize_t lines, char* out) noexcept nogil:
-    """The results of one output line, whose windows see so many items of a column."""
-    cdef Py_ssize_t w, begin, end
+cdef inline void select_some(const Args* a, const Part* p, Py_ssize_t w, Py_ssize_t last, Py_ssize_t lines,
+                             char* out) noexcept nogil:
+    """Outputs [w, last), whose windows may meet padding or not be neighbours."""
+    cdef Py_ssize_t begin, end
     cdef Taps wide
     cdef Histogram window
     clear(&window, 0)
-    for w in range(p.first, p.end):
+    for w in range(w, last):
         wide = taps_of(&a.axis[2], w)
         begin, end = wide.origin + wide.begin - p.begin, wide.origin + wide.end - p.begin
         if begin >= window.last:
             clear(&window, begin)
         move(&window, p.histograms, begin, end)
-        (<uint8_t*> out)[0] = <uint8_t> (
+        (<uint8_t*> (out + w * a.out.step[2]))[0] = <uint8_t> (
             <unsigned int> item_of_rank(&window, p.histograms, rank_of(a, lines * (end - begin))) ^ p.sign)
-        out = out + a.out.step[2]
+
+
+cdef void select_line(const Args* a, const Part* p, Py_ssize_t lines, char* out) noexcept nogil:
+    """The results of one output line, whose windows see so many items of a column."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t first = minimum(p.end, maximum(p.first, axis.inner_begin)), last
+    last = maximum(first, minimum(p.end, axis.inner_end - axis.window + 1)) if axis.stride == 1 else first
+    if axis.border != NULL:
+        last = first
+    select_some(a, p, p.first, first, lines, out)
+    if first < last:
+        slide(p.histograms + (first - axis.shift - p.begin) * COLUMN, axis.window, last - first,
+              <unsigned int> rank_of(a, lines * axis.window), <uint8_t*> (out + first * a.out.step[2]),
+              a.out.step[2], p.sign)
+    select_some(a, p, last, p.end, lines, out)
 
 
 cdef void part(const Args* a, const Part* p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """Output lines [begin, end)."""
-    cdef Py_ssize_t h, first, last, entered = 0, left = 0, planes = p.deep.end - p.deep.begin
+    cdef Py_ssize_t h, first, last, entered = 0, left = 0
     cdef Taps high
     memset(p.histograms, 0, p.columns * COLUMN)
     for h in range(begin, end):
         high = taps_of(&a.axis[1], h)
         first, last = high.origin + high.begin, high.origin + high.end
+        while left < minimum(first, entered) and entered < last:
+            replace_line(a, p, entered, left)
+            entered, left = entered + 1, left + 1
         while left < first:
             if left < entered:
                 change_line(a, p, left, False)
@@ -86,7 +124,7 @@ cdef void part(const Args* a, const Part* p, Py_ssize_t begin, Py_ssize_t end) n
         for entered in range(maximum(entered, first), last):
             change_line(a, p, entered, True)
         entered = last
-        select_line(a, p, planes * (last - first), p.out + h * a.out.step[1])
+        select_line(a, p, (p.deep.end - p.deep.begin) * (last - first), p.out + h * a.out.step[1])
 
 
 cdef void tile(const Args* a, Py_ssize_t number, char* scratch, unsigned int sign) noexcept nogil:
@@ -104,8 +142,7 @@ cdef void tile(const Args* a, Py_ssize_t number, char* scratch, unsigned int sig
             left, right = taps_of(&a.axis[2], p.first), taps_of(&a.axis[2], p.end - 1)
             p.begin = left.origin + left.begin
             p.columns = right.origin + right.end - p.begin
-            p.out = (a.out.data + image * a.out.batch + c * a.out.channel + d * a.out.step[0]
-                     + p.first * a.out.step[2])
+            p.out = (a.out.data + image * a.out.batch + c * a.out.channel + d * a.out.step[0])
             part(a, &p, begin, minimum(begin + a.tile_columns, a.axis[1].out))
 
 
