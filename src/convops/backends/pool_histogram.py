@@ -16,7 +16,7 @@ MOST_SLOTS, MOST_ITEMS = (1 << 8) - 1, (1 << 16) - 1
 # Bytes of a column's histogram, and of those that should stay in a cache.
 COLUMN, COLUMNS_BYTES = 272, 1 << 18
 # Time of an output, and of an input item that enters and leaves a column, against that of pooling an item.
-OUTPUT, ITEM = 24.0, 12.0
+OUTPUT, ITEM = 14.0, 8.0
 PARTS = 16
 
 

@@ -20,7 +20,7 @@ from convops.backends.base import Array
 Value = tuple[int, int]
 Step = tuple[Value, Value, int, int]
 # Sizes of squares whose medians the kernel finds in registers, in so many steps of a program, and its rows.
-SQUARES = {3: (6, 5), 5: (20, 12)}
+SQUARES = {3: (6, 8), 5: (20, 12)}
 
 
 class Window(NamedTuple):

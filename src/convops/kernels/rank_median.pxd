@@ -10,10 +10,10 @@ from convops.kernels.rank_rows cimport Key
 cdef extern from *:
     """
     #define CONVOPS_SORT_5(X) X(0, 1) X(3, 4) X(2, 4) X(2, 3) X(0, 3) X(0, 2) X(1, 4) X(1, 3) X(1, 2)
-    #define CONVOPS_SORT_3(X, a, b, c) X(b, c) X(a, b) X(b, c)
-    /* The greatest minimum, the median of the medians and the least maximum of three columns, and their median. */
+    /* Columns are sorted; then the median, left in 4, of the greatest minimum, the median of the medians and the least
+       maximum. */
     #define CONVOPS_MEDIAN_3(X) \\
-        CONVOPS_SORT_3(X, 0, 1, 2) CONVOPS_SORT_3(X, 3, 4, 5) CONVOPS_SORT_3(X, 6, 7, 8) \\
+        X(1, 2) X(0, 1) X(1, 2) X(4, 5) X(3, 4) X(4, 5) X(7, 8) X(6, 7) X(7, 8) \\
         X(0, 3) X(3, 6) X(5, 8) X(2, 5) X(1, 4) X(4, 7) X(1, 4) X(2, 4) X(4, 6) X(2, 4)
     /* Of five sorted columns; it is left in 9. */
     #define CONVOPS_MEDIAN_5(X) \\
@@ -31,21 +31,7 @@ cdef extern from *:
         } \\
         memcpy(v[i], low, sizeof low); \\
         memcpy(v[j], high, sizeof high); }
-    #define CONVOPS_UNKEY(v) \\
-        for (int k = 0; k < lanes; k++) v[k] ^= (item) -1 > 0 ? 0 : (v[k] >> (8 * sizeof(item) - 1)) & mask;
-    #define CONVOPS_MEDIANS(T) \\
-        static void convops_median_3_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t begin, \\
-                                         Py_ssize_t bytes, T mask) { \\
-            typedef T item; \\
-            enum { lanes = convops_row_bytes / sizeof(T) }; \\
-            for (Py_ssize_t at = begin; at < bytes; at += convops_row_bytes) { \\
-                item v[9][lanes]; \\
-                for (int i = 0; i < 9; i++) memcpy(v[i], rows[i % 3] + i / 3 * step + at, sizeof v[i]); \\
-                CONVOPS_MEDIAN_3(CONVOPS_X) \\
-                CONVOPS_UNKEY(v[4]) \\
-                memcpy(to + at, v[4], sizeof v[4]); \\
-            } \\
-        } \\
+    #define CONVOPS_SORT(T) \\
         static void convops_sort_5_##T(char** rows, char** to, Py_ssize_t bytes) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
@@ -55,34 +41,34 @@ cdef extern from *:
                 CONVOPS_SORT_5(CONVOPS_X) \\
                 for (int i = 0; i < 5; i++) memcpy(to[i] + at, v[i], sizeof v[i]); \\
             } \\
-        } \\
-        static void convops_median_5_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t begin, \\
-                                         Py_ssize_t bytes, T mask) { \\
+        }
+    #define CONVOPS_UNKEY(v) \\
+        for (int k = 0; k < lanes; k++) v[k] ^= (item) -1 > 0 ? 0 : (v[k] >> (8 * sizeof(item) - 1)) & mask;
+    #define CONVOPS_SELECT(T, n, place) \\
+        static void convops_select_##n##_##T(char** rows, Py_ssize_t step, char* to, Py_ssize_t begin, \\
+                                             Py_ssize_t bytes, T mask) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
             for (Py_ssize_t at = begin; at < bytes; at += convops_row_bytes) { \\
-                item v[25][lanes]; \\
-                for (int i = 0; i < 25; i++) memcpy(v[i], rows[i % 5] + i / 5 * step + at, sizeof v[i]); \\
-                CONVOPS_MEDIAN_5(CONVOPS_X) \\
-                CONVOPS_UNKEY(v[9]) \\
-                memcpy(to + at, v[9], sizeof v[9]); \\
+                item v[n * n][lanes]; \\
+                for (int i = 0; i < n * n; i++) memcpy(v[i], rows[i % n] + i / n * step + at, sizeof v[i]); \\
+                CONVOPS_MEDIAN_##n(CONVOPS_X) \\
+                CONVOPS_UNKEY(v[place]) \\
+                memcpy(to + at, v[place], sizeof v[place]); \\
             } \\
         }
+    #define CONVOPS_FINISH(T, n) \\
+        convops_select_##n##_##T(rows, step, out, 0, whole, mask); \\
+        convops_select_##n##_##T(rows, step, last, whole, bytes, mask);
     #define CONVOPS_MEDIAN(T) \\
-        CONVOPS_MEDIANS(T) \\
+        CONVOPS_SELECT(T, 3, 4) CONVOPS_SORT(T) CONVOPS_SELECT(T, 5, 9) \\
         static inline void convops_median_##T(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, \\
                                               Py_ssize_t more, T mask) { \\
             Py_ssize_t whole = bytes - bytes % convops_row_bytes; \\
-            char* last = rows[n == 3 ? 3 : 10]; \\
-            if (n == 3) { \\
-                convops_median_3_##T(rows, step, out, 0, whole, mask); \\
-                convops_median_3_##T(rows, step, last, whole, bytes, mask); \\
-            } else { \\
-                convops_sort_5_##T(rows, rows + 5, bytes + more); \\
-                convops_median_5_##T(rows + 5, step, out, 0, whole, mask); \\
-                convops_median_5_##T(rows + 5, step, last, whole, bytes, mask); \\
-            } \\
-            if (out != last) memcpy(out + whole, last + whole, bytes - whole); \\
+            char* last = rows[2 * n]; \\
+            if (n == 5) convops_sort_5_##T(rows, rows + 5, bytes + more); \\
+            if (n == 3) { CONVOPS_FINISH(T, 3) } else { rows += 5; CONVOPS_FINISH(T, 5) } \\
+            memcpy(out + whole, last + whole, bytes - whole); \\
         }
     CONVOPS_MEDIAN(int8_t)
     CONVOPS_MEDIAN(int16_t)
