@@ -39,6 +39,8 @@ class PoolWindow(Backend):
     kind = "pool"
 
     def supports(self, problem: PoolProblem) -> str | None:
+        if problem.structure is not None:
+            return "adds no structure"
         if problem.reduction == "func":
             return "calls no function"
         if len(problem.axes) > RANK:
@@ -86,7 +88,7 @@ class PoolWindow(Backend):
         return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
     def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
-        if not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
+        if problem.structure is not None or not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
             return None
         runner = self.prepare(problem, None, None, machine)
         return runner.express_once(workers) if isinstance(runner, DirectRunner) else None
