@@ -10,7 +10,7 @@ from support import same_bits, to_last
 import convops
 
 POOLS = {"max": convops.max_pool, "min": convops.min_pool}
-BACKENDS = ["pool_structure", "reference"]
+BACKENDS = ["pool_window", "reference"]
 
 
 def enumerated(x, structure, kind, stride, dilation, padding):
@@ -25,9 +25,7 @@ def enumerated(x, structure, kind, stride, dilation, padding):
     for place in np.ndindex(*values.shape):
         best = None
         for number, tap in enumerate(np.ndindex(*window)):
-            at = [
-                i * s - p[0] + t * d for i, s, p, t, d in zip(place[2:], stride, padding, tap, dilation, strict=True)
-            ]
+            at = [i * s - p[0] + t * d for i, s, p, t, d in zip(place[2:], stride, padding, tap, dilation, strict=True)]
             if not all(0 <= position < m for position, m in zip(at, spatial, strict=True)):
                 continue
             item, added = x[(*place[:2], *at)], structure[tap]
@@ -96,7 +94,13 @@ def test_a_flat_structure_changes_nothing(backend):
     for pool in POOLS.values():
         expected = pool(x, (3, 4), stride=(1, 2), padding=1, indices="plane", backend="reference")
         got = pool(
-            x, (3, 4), stride=(1, 2), padding=1, indices="plane", structure=np.zeros((3, 4), np.float32), backend=backend
+            x,
+            (3, 4),
+            stride=(1, 2),
+            padding=1,
+            indices="plane",
+            structure=np.zeros((3, 4), np.float32),
+            backend=backend,
         )
         for ours, theirs in zip(got, expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -115,7 +119,7 @@ def test_infinite_structures_leave_items_out(backend):
 def test_integers_are_exact_or_raise(backend):
     x = np.array([[[250, 3, 9]]], np.uint8)
     options = {"stride": 1, "structure": [10, -4], "backend": backend}
-    with pytest.raises(OverflowError, match="260"):
+    with pytest.raises(OverflowError, match=r"260"):
         convops.max_pool(x, **options)
     assert convops.max_pool(x, overflow="wrap", **options).tolist() == [[[4, 13]]]
     assert convops.max_pool(x, overflow="saturate", **options).tolist() == [[[255, 13]]]
@@ -149,7 +153,7 @@ def test_plans_and_gradients_take_structures():
     structure[:] = 0  # a plan has a copy
     again, _ = plan(x)
     same_bits(again, values)
-    assert plan.backend == "pool_structure"
+    assert plan.backend == "pool_window"
     grad = convops.grad.max_pool(np.ones_like(values), indices, x.shape, (3, 3))
     bumped = x + 1e-2 * grad
     grown = convops.max_pool(bumped, structure=kept)
@@ -169,17 +173,13 @@ def test_plans_and_gradients_take_structures():
     ],
 )
 def test_refusals(x, structure, window, error):
-    with pytest.raises(error, match="structure|window"):
+    with pytest.raises(error, match=r"structure|window"):
         convops.max_pool(x, window, structure=structure)
 
 
 def test_no_backend_forgets_the_structure():
-    x, structure = np.zeros((1, 1, 5)), np.ones(3)
-    for backend in ("pool_window", "pool_gather"):
-        with pytest.raises(ValueError, match="adds no structure"):
-            convops.max_pool(x, structure=structure, backend=backend)
-    with pytest.raises(ValueError, match="there is none"):
-        convops.max_pool(x, (3,), backend="pool_structure")
+    with pytest.raises(ValueError, match="adds no structure"):
+        convops.max_pool(np.zeros((1, 1, 5)), structure=np.ones(3), backend="pool_gather")
 
 
 @pytest.mark.parametrize("structure", [[1.0, 2.0], (1.0, 2.0), np.array([1.0, 2.0])])

@@ -25,7 +25,9 @@ def is_countable(problem: PoolProblem) -> bool:
     deep, high, wide = _axes(problem)
     dense = high.dilation == wide.dilation == 1
     slots = deep.window * high.window
-    return dense and kernel_item(problem) in ("int8", "uint8") and slots <= MOST_SLOTS and problem.products <= MOST_ITEMS
+    return (
+        dense and kernel_item(problem) in ("int8", "uint8") and slots <= MOST_SLOTS and problem.products <= MOST_ITEMS
+    )
 
 
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:

@@ -158,9 +158,7 @@ def _sorting(problem: PoolProblem, machine: Machine) -> _Way:
     return _Way(isa.pool_sort, "sort", seconds, nan + row + chosen.bytes, partial(_sort_sizes, problem, size, chosen))
 
 
-def _sort_sizes(
-    problem: PoolProblem, size: int, chosen: Selection | None, channels: int
-) -> tuple[int, dict[str, Any]]:
+def _sort_sizes(problem: PoolProblem, size: int, chosen: Selection | None, channels: int) -> tuple[int, dict[str, Any]]:
     """Tiles are output lines with a network, else pieces of them."""
     columns = _columns(problem, size)
     nan = columns * size * problem.products

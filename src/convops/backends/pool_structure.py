@@ -6,9 +6,9 @@ from math import ceil, prod
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
+from convops.backends.base import Array, ErrorBound, Machine, Runner
 from convops.backends.express import Count
-from convops.backends.lowering import CHUNK_SECONDS, RANK, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.rounding import cast
 from convops.backends.threads import useful_workers
@@ -29,36 +29,25 @@ TILE_ITEMS = 1 << 17
 LARGEST = {"int32": 2**31 - 2, "int64": 2**63 - 2}
 
 
-class PoolStructure(Backend):
-    """Each output line meets the input lines of its windows, one tap after the other; integers in 32 or 64 bits."""
-
-    name = "pool_structure"
-    kind = "pool"
+class PoolStructure:
+    """The answers of `PoolWindow` for structures: each output line meets the input lines of its windows, one tap after
+    the other; integers in 32 or 64 bits."""
 
     def supports(self, problem: PoolProblem) -> str | None:
-        if problem.structure is None:
-            return "adds a structure, and there is none"
-        if len(problem.axes) > RANK:
-            return f"at most {RANK} pooled axes, not {len(problem.axes)}"
+        """None, or why not."""
         return None if _item(problem) else "integers whose sums with the structure may not fit 64 bits"
 
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
+        """Predicted seconds of one image."""
         return flops(problem) / machine.rates.pooled + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
+        """Bytes of the lines of all workers, of tap numbers, and of a slab."""
         slab = 0 if _is_direct(problem) else slab_bytes(problem, _item(problem))
         return scratch_bytes(problem) * workers + slab + (8 * prod(problem.out_shape) if problem.indices else 0)
 
-    def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
-        """One sum and one cast, each rounded; integers are exact."""
-        final = dtypes.unit_roundoff(problem.out_dtype)
-        compute = sum_dtype(problem.dtype, problem.out_dtype)
-        if compute == dtypes.INTEGER:
-            return ErrorBound("terms", final) if final else ErrorBound("none", 0.0)
-        return ErrorBound("terms", 2 * max(final, dtypes.unit_roundoff(compute)))
-
-    def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
-        assert w is not None
+    def prepare(self, problem: PoolProblem, w: Array, machine: Machine) -> Runner:
+        """A runner for native arrays as they are, and through slabs for others."""
         item = _item(problem)
         structure = np.ascontiguousarray(w, item)
         planes = _Extremes(problem, structure, 1, machine)
@@ -111,6 +100,16 @@ class _Extremes:
     def express(self, workers: Count) -> Express | None:
         """There is none: a short way has no room for a structure."""
         return None
+
+
+def error_bound(problem: PoolProblem) -> ErrorBound:
+    """One sum and one cast, each rounded; integers are exact."""
+    final = dtypes.unit_roundoff(problem.out_dtype)
+    compute = sum_dtype(problem.dtype, problem.out_dtype)
+    if compute == dtypes.INTEGER:
+        return ErrorBound("terms", final) if final else ErrorBound("none", 0.0)
+    unit = dtypes.unit_roundoff(compute)
+    return ErrorBound("terms", unit + (final if problem.out_dtype != compute else 0.0) * (1 + unit))
 
 
 def scratch_bytes(problem: PoolProblem) -> int:

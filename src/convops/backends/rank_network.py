@@ -57,7 +57,7 @@ class _Sorted(NamedTuple):
 
     items: list[Value]
     below: int
-    count: int
+    total: int
 
 
 class _Recorder:
@@ -99,7 +99,7 @@ class _Recorder:
         return result + odd[1 + paired :] + even[paired:]
 
     def select(self, a: list[Value], b: list[Value], place: int) -> Value:
-        """The item at `place` of the merged lists: the least maximum of i items of one and place + 1 - i of the other."""
+        """The item at `place` of both lists: the least maximum of i items of one and place + 1 - i of the other."""
         best = None
         for i in range(max(0, place + 1 - len(b)), min(len(a), place + 1) + 1):
             last = [*a[max(0, i - 1) : i], *b[max(0, place - i) : place + 1 - i]]
@@ -140,7 +140,7 @@ class _Builder:
             column = [(slot * window.stride + phase, 0) for slot in range(window.slots)]
             return _Sorted(self.recorder.sort(column), 0, window.slots)
         a, b = self._parts(phase, count)
-        return _Sorted(self.recorder.merge(a.items, b.items), a.below + b.below, a.count + b.count)
+        return _Sorted(self.recorder.merge(a.items, b.items), a.below + b.below, a.total + b.total)
 
     def _parts(self, position: int, count: int) -> tuple[_Sorted, _Sorted]:
         left = self.halve(count)
@@ -148,9 +148,9 @@ class _Builder:
 
     def _trimmed(self, known: _Sorted) -> _Sorted:
         """Without items that more of the window's items lie above, or below, than the wanted one admits."""
-        first = max(known.below, known.count - (self.window.items - self.window.rank))
+        first = max(known.below, known.total - (self.window.items - self.window.rank))
         end = min(known.below + len(known.items), self.window.rank + 1)
-        return _Sorted(known.items[first - known.below : max(first, end) - known.below], first, known.count)
+        return _Sorted(known.items[first - known.below : max(first, end) - known.below], first, known.total)
 
 
 def _halves(count: int) -> int:
@@ -166,7 +166,9 @@ def program(window: Window) -> Program:
     """The shorter of two networks, or the kernel's own for a median of 3x3 or 5x5."""
     n = window.columns
     if window == Window(n, n, 1, window.dilation, n * n // 2) and n in SQUARES:
-        return Program(np.array([0, n, window.dilation, SQUARES[n][1]], np.int32), *SQUARES[n], (n - 1) * window.dilation)
+        return Program(
+            np.array([0, n, window.dilation, SQUARES[n][1]], np.int32), *SQUARES[n], (n - 1) * window.dilation
+        )
     return min((_compiled(window, halve) for halve in (_halves, _power_of_two)), key=lambda made: len(made.code))
 
 

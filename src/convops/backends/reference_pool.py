@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convops.backends import pool_structure
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.gather import CHUNK_OUTPUTS, Box, boxes, take
 from convops.backends.misfits import Misfit
@@ -49,6 +50,8 @@ class ReferencePool(Backend):
 
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """Sums in float64, rounded once; the root of a norm adds at most 710 u / p."""
+        if problem.structure is not None:
+            return pool_structure.error_bound(problem)
         final = dtypes.unit_roundoff(problem.out_dtype)
         if problem.reduction in (*CHOOSING, "func") or problem.compute == dtypes.INTEGER:
             return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT

@@ -7,7 +7,6 @@ from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
 from convops.backends.pool_gather import PoolGather
-from convops.backends.pool_structure import PoolStructure
 from convops.backends.pool_window import PoolWindow
 from convops.backends.reference import Reference
 from convops.backends.reference_pool import ReferencePool
@@ -33,7 +32,6 @@ BACKENDS: tuple[Backend, ...] = (
     Reference(),
     PoolWindow(),
     PoolGather(),
-    PoolStructure(),
     ReferencePool(),
 )
 

@@ -112,8 +112,8 @@ cdef inline const char* run_program(const Header* program, char** rows, Py_ssize
     """Where the results of `count` outputs lie; a column is `unit` items side by side."""
     cdef const Step* step = <const Step*> (program + 1)
     cdef Py_ssize_t column = unit * <Py_ssize_t> sizeof(Key)
-    cdef int i
-    for i in range(program.steps):
+    cdef const Step* end = step + program.steps
+    while step < end:
         exchange(rows[step.a] + step.shift_a * column, rows[step.b] + step.shift_b * column,
                  NULL if step.low < 0 else rows[step.low], NULL if step.high < 0 else rows[step.high],
                  (count + step.more) * column, tag)

@@ -17,7 +17,7 @@ Limits = tuple[int, int]
 def check_structure(structure: np.ndarray[Any, Any], x: np.dtype[Any]) -> None:
     """Integers need integers, as nothing is rounded before the sum; bool has no sums."""
     dtypes.check("structure", structure.dtype)
-    if x == bool or structure.dtype == bool:
+    if "b" in (x.kind, structure.dtype.kind):
         raise TypeError("structure goes with numbers, not with bool")
     if structure.dtype.kind == "c" or (x.kind in "iu" and structure.dtype.kind not in "iu"):
         raise TypeError(f"structure of dtype {structure.dtype} cannot be added to x of dtype {x}")
@@ -62,4 +62,3 @@ def structure_dtypes(
         return smallest(low, high), None
     least, most = dtypes.limits(out)
     return out, None if least <= low and high <= most else policy
-

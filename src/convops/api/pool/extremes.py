@@ -59,7 +59,7 @@ def max_pool(
     dtype : dtype, optional
         Of the result, rounded once.
     backend : str
-        "auto", "pool_window", "pool_gather", "pool_structure" or "reference".
+        "auto", "pool_window", "pool_gather" or "reference".
     overflow : {"raise", "wrap", "saturate", "widen"}
         See `conv`; it counts where `dtype` asks for integers that the result may not fit.
 
