@@ -9,7 +9,7 @@ import numpy as np
 from convops.backends.base import Array, ErrorBound, Machine, Runner
 from convops.backends.express import Count
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
-from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
+from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_planes
 from convops.backends.rounding import cast
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
@@ -43,7 +43,7 @@ class PoolStructure:
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         """Bytes of the lines of all workers, of tap numbers, and of a slab."""
-        slab = 0 if _is_direct(problem) else slab_bytes(problem, _item(problem))
+        slab = 0 if _is_direct(problem) else _slab_bytes(problem)
         return scratch_bytes(problem) * workers + slab + (8 * prod(problem.out_shape) if problem.indices else 0)
 
     def prepare(self, problem: PoolProblem, w: Array, machine: Machine) -> Runner:
@@ -127,6 +127,13 @@ def _item(problem: PoolProblem) -> str:
     limits = (*sum_limits(problem.reduction, problem.dtype, problem.structure), *problem.structure)
     reach = max(map(abs, (*limits, *dtypes.limits(problem.dtype))))
     return next((name for name, largest in LARGEST.items() if reach <= largest), "")
+
+
+def _slab_bytes(problem: PoolProblem) -> int:
+    """x and its copy, sums, what `cast` compares them with, results and tap numbers."""
+    sizes = [dtypes.named(name).itemsize for name in (problem.dtype, _item(problem), problem.out_dtype)]
+    copies, results = sizes[0] + sizes[1], sizes[1] + sizes[2] + 4 + (8 if problem.indices else 0)
+    return slab_planes(problem) * (copies * prod(problem.spatial) + results * prod(problem.out_spatial))
 
 
 def _is_direct(problem: PoolProblem) -> bool:
