@@ -33,6 +33,8 @@ class PoolGather(Backend):
     kind = "pool"
 
     def supports(self, problem: PoolProblem) -> str | None:
+        if problem.structure is not None:
+            return "adds no structure"
         return None
 
     def cost(self, problem: PoolProblem, machine: Machine) -> float:

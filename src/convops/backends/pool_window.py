@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convops.backends import pool_structure
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
@@ -14,6 +15,7 @@ from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of, table_by
 from convops.backends.pool_items import as_item, is_direct, kernel_item
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.pool_sort import PoolSort
+from convops.backends.pool_structure import PoolStructure
 from convops.backends.pool_sums import all_outputs, divisors, from_sums, halves, is_wide, joined
 from convops.backends.rounding import cast
 from convops.kernels.express import Express
@@ -21,7 +23,7 @@ from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
 from convops.problem.pool_types import CHOOSING
 
-SORT = PoolSort()
+SORT, STRUCTURE = PoolSort(), PoolStructure()
 # So many items of 32 bits have a sum of 64.
 MOST_ITEMS = 2**31
 
@@ -43,6 +45,8 @@ class PoolWindow(Backend):
             return "calls no function"
         if len(problem.axes) > RANK:
             return f"at most {RANK} pooled axes, not {len(problem.axes)}"
+        if problem.structure is not None:
+            return STRUCTURE.supports(problem)
         if problem.reduction == "rank":
             return SORT.supports(problem)
         if problem.compute == dtypes.INTEGER and min(problem.products, prod(problem.spatial)) >= MOST_ITEMS:
@@ -52,11 +56,15 @@ class PoolWindow(Backend):
     def cost(self, problem: PoolProblem, machine: Machine) -> float:
         if problem.reduction == "rank":
             return SORT.cost(problem, machine)
+        if problem.structure is not None:
+            return STRUCTURE.cost(problem, machine)
         return seconds_of(problem, machine, kernel_item(problem)) + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         if problem.reduction == "rank":
             return SORT.workspace(problem, machine, workers)
+        if problem.structure is not None:
+            return STRUCTURE.workspace(problem, machine, workers)
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
         slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
         return scratch_bytes(problem, problem.channels, kernel_item(problem)) * workers + taps + slab
@@ -67,6 +75,8 @@ class PoolWindow(Backend):
         Norms are sums of positive terms in float64: n u and p + 2 for the power, times 1/p for the root, whose own
         error has a part that grows with the logarithm of the sum, at most 710 u / p.
         """
+        if problem.structure is not None:
+            return pool_structure.error_bound(problem)
         final = dtypes.unit_roundoff(problem.out_dtype)
         if problem.reduction in CHOOSING or problem.compute == dtypes.INTEGER:
             return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT
@@ -79,6 +89,9 @@ class PoolWindow(Backend):
     def prepare(self, problem: PoolProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         if problem.reduction == "rank":
             return SORT.prepare(problem, machine)
+        if problem.structure is not None:
+            assert w is not None
+            return STRUCTURE.prepare(problem, w, machine)
         item = kernel_item(problem)
         planes = _Planes(problem, machine)
         if not is_direct(problem):
@@ -86,7 +99,7 @@ class PoolWindow(Backend):
         return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
     def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
-        if not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
+        if problem.structure is not None or not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
             return None
         runner = self.prepare(problem, None, None, machine)
         return runner.express_once(workers) if isinstance(runner, DirectRunner) else None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from convops.backends import pool_structure
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.gather import CHUNK_OUTPUTS, Box, boxes, take
 from convops.backends.misfits import Misfit
@@ -19,6 +20,7 @@ from convops.problem import dtypes
 from convops.problem.counts import flops
 from convops.problem.pool import PoolProblem
 from convops.problem.pool_types import CHOOSING
+from convops.problem.structure import sum_dtype
 from convops.problem.windows import origins, real_taps, widths
 
 
@@ -48,6 +50,8 @@ class ReferencePool(Backend):
 
     def error_bound(self, problem: PoolProblem, w: Array | None) -> ErrorBound:
         """Sums in float64, rounded once; the root of a norm adds at most 710 u / p."""
+        if problem.structure is not None:
+            return pool_structure.error_bound(problem)
         final = dtypes.unit_roundoff(problem.out_dtype)
         if problem.reduction in (*CHOOSING, "func") or problem.compute == dtypes.INTEGER:
             return ErrorBound("terms", final) if final and problem.out_dtype != problem.dtype else EXACT
@@ -67,7 +71,7 @@ class ReferencePool(Backend):
                 place: Any = (image, channel, *(slice(r.start, r.stop) for r in box))
                 plane = x[image, channel].astype(dtypes.named(problem.dtype), copy=False)
                 try:
-                    values[place], best = _reduced(problem, plane, box)
+                    values[place], best = _reduced(problem, plane, box, w)
                 except Misfit as misfit:
                     position = (image, channel, *(int(i) + r.start for i, r in zip(misfit.position, box, strict=True)))
                     raise Misfit(misfit.value, position) from None
@@ -80,12 +84,12 @@ class ReferencePool(Backend):
 EXACT = ErrorBound("none", 0.0)
 
 
-def _reduced(problem: PoolProblem, plane: Array, box: Box) -> tuple[Array, Array | None]:
+def _reduced(problem: PoolProblem, plane: Array, box: Box, structure: Array | None) -> tuple[Array, Array | None]:
     """The results of a box, and where extremes came from."""
     best = None
     with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
         if problem.reduction in ("max", "min"):
-            values, best = _extreme(problem, plane, box)
+            values, best = _extreme(problem, plane, box, structure)
         elif problem.reduction == "lp":
             values = _norm(problem, plane, box)
         elif problem.reduction == "rank":
@@ -112,15 +116,23 @@ def _taps(problem: PoolProblem, plane: Array, box: Box) -> Iterator[Tap]:
         yield Tap(number, take(plane, tuple(sources), 0), real)
 
 
-def _extreme(problem: PoolProblem, plane: Array, box: Box) -> tuple[Array, Array]:
+def _extreme(problem: PoolProblem, plane: Array, box: Box, structure: Array | None) -> tuple[Array, Array]:
     """Values and tap numbers; ties go to the first tap, NaN wins, padding never does."""
+    if structure is not None:
+        compute = sum_dtype(problem.dtype, problem.out_dtype)
+        kind: Any = object if compute == dtypes.INTEGER else compute
+        plane, structure = plane.astype(kind), structure.astype(kind).ravel()
     best = np.zeros(tuple(map(len, box)), plane.dtype)
     taps = np.full(best.shape, -1, np.int64)
     for tap in _taps(problem, plane, box):
-        better = (taps < 0) | (tap.items > best if problem.reduction == "max" else tap.items < best)
-        better |= (tap.items != tap.items) & (best == best)
+        items = tap.items
+        if structure is not None:
+            added = structure[tap.number.flat[0]]
+            items = items + added if problem.reduction == "max" else items - added
+        better = (taps < 0) | (items > best if problem.reduction == "max" else items < best)
+        better |= (items != items) & (best == best)
         better &= tap.real
-        best[better] = tap.items[better]
+        best[better] = items[better]
         taps[better] = np.broadcast_to(tap.number, taps.shape)[better]
     return best, taps
 

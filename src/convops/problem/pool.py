@@ -17,6 +17,7 @@ from convops.problem.arrangement import Arrangement, Shape, network, signal
 from convops.problem.geometry import Axis, check_size, make_axes, resolve_padding
 from convops.problem.pool_types import check_items, compute_dtype, pool_dtypes
 from convops.problem.shapes import Shapes
+from convops.problem.structure import Limits, structure_dtypes
 from convops.problem.windows import adaptive_axes, fewest_real_taps
 
 INDEX_KINDS = (None, "plane", "window", "array")
@@ -39,6 +40,7 @@ class PoolProblem(Shapes):
     norm: float = 2.0
     rank: int | None = None  # the lower middle if None
     policy: str | None = None  # of integer results that do not fit; None where all do
+    structure: Limits | None = None  # a structure is added to the items, or taken from them
 
     kind = "pool"
     __hash__ = Shapes.__hash__  # a dataclass would compute it anew each time
@@ -146,6 +148,7 @@ def pool_problem(
     divisor: Any = None,
     p: Any = 2,
     rank: Any = None,
+    structure: Limits | None = None,
     **geometry: Any,
 ) -> PoolProblem:
     """The problem behind every pool; every argument is checked here. `geometry` is what `_window_axes` takes."""
@@ -154,7 +157,10 @@ def pool_problem(
     arrangement = _arrangement(len(x_shape), name, lengths, axes, layout)
     sizes = tuple(x_shape[a] for a in arrangement.spatial)
     spatial = adaptive_axes(output_size, sizes) if adaptive else _window_axes(sizes, window, **geometry)
-    out_dtype, policy = pool_dtypes(reduction, x_dtype, dtype, overflow, prod(axis.window for axis in spatial))
+    if structure is None:
+        out_dtype, policy = pool_dtypes(reduction, x_dtype, dtype, overflow, prod(axis.window for axis in spatial))
+    else:
+        out_dtype, policy = structure_dtypes(reduction, x_dtype, dtype, overflow, structure)
     problem = PoolProblem(
         reduction,
         tuple(x_shape[a] for a in arrangement.batch),
@@ -169,6 +175,7 @@ def pool_problem(
         _norm(p),
         None if rank is None else integer("rank", rank),
         policy,
+        structure,
     )
     check_size(problem.out_shape, max(8, dtypes.named(out_dtype or "float64").itemsize))
     if indices is not None and problem.products > sys.maxsize:

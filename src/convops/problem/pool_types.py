@@ -75,6 +75,11 @@ def _needed(reduction: str, x: str, out: str, policy: str, items: int) -> str | 
 def _widened(x: str, items: int) -> str:
     """The smallest dtype for sums of so many items; unsigned where none is negative."""
     low, high = (items * limit for limit in dtypes.limits(x))
+    return smallest(low, high)
+
+
+def smallest(low: int, high: int) -> str:
+    """The smallest integer dtype of the range."""
     for bits in (8, 16, 32, 64):
         for name in ((f"uint{bits}",) if low >= 0 else ()) + (f"int{bits}",):
             least, most = dtypes.limits(name)

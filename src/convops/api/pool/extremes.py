@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from convops.api.arguments import given
 from convops.api.pool.planning import PLANNERS, run
 from convops.backends.base import Array
 
@@ -17,6 +18,7 @@ def max_pool(
     dilation: Any = 1,
     ceil_mode: bool = False,
     indices: str | None = None,
+    structure: Any = None,
     axes: Any = None,
     layout: str = "channels_first",
     out: Array | None = None,
@@ -47,6 +49,9 @@ def max_pool(
     indices : {None, "plane", "window", "array"}
         Return ``(values, indices)``: the flat position in the pooled axes (PyTorch's), in the window, or in the
         array as passed (ONNX's).
+    structure : array_like, optional
+        Of the window's shape, which may be left out then: added to the items, in the dtype of the sums, before they
+        are compared (`min_pool` subtracts it). Integers take integers, are summed exactly and meet `overflow`.
     axes : int or sequence of int, optional
         Pool these axes instead of the last ones.
     layout, out, accuracy, workers, max_workspace
@@ -72,6 +77,9 @@ def max_pool(
     -----
     Ties give the first item in C order of the window; NaN wins, the first NaN gives the index (`numpy.argmax`).
 
+    With a structure these are the dilation and erosion of grey images (Sternberg, "Grayscale morphology", 1986);
+    `scipy.ndimage.grey_dilation` flips its structure, `grey_erosion` does not.
+
     Examples
     --------
     >>> import numpy as np, convops
@@ -88,6 +96,7 @@ def max_pool(
         dilation=dilation,
         ceil_mode=ceil_mode,
         indices=indices,
+        structure=None if structure is None else given("structure", structure),
         axes=axes,
         layout=layout,
         dtype=dtype,
@@ -108,6 +117,7 @@ def min_pool(
     dilation: Any = 1,
     ceil_mode: bool = False,
     indices: str | None = None,
+    structure: Any = None,
     axes: Any = None,
     layout: str = "channels_first",
     out: Array | None = None,
@@ -138,6 +148,7 @@ def min_pool(
         dilation=dilation,
         ceil_mode=ceil_mode,
         indices=indices,
+        structure=None if structure is None else given("structure", structure),
         axes=axes,
         layout=layout,
         dtype=dtype,

@@ -13,9 +13,10 @@ from convops.api.calls import key_of, recall, remember
 from convops.backends.base import Array
 from convops.dispatch.function_plan import FunctionPlan
 from convops.dispatch.plan import Plan, Request
-from convops.problem.arguments import choice
+from convops.problem.arguments import choice, per_axis
 from convops.problem.arrangement import LAYOUTS
 from convops.problem.pool import pool_problem
+from convops.problem.structure import check_structure, limits_of
 
 ADAPTIVE_KINDS = ("max", "avg")
 
@@ -35,6 +36,22 @@ def plan_pool(
     """The Plan behind the pools with windows."""
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
     return _plan(reduction, operation, x, window=window, **geometry, **options)
+
+
+def plan_extreme(
+    reduction: str, operation: str, x: Any, window: Any = None, *, structure: Any = None, **options: Any
+) -> Plan:
+    """The Plan behind `max_pool` and `min_pool`: a structure takes the place of the weights."""
+    if structure is None:
+        return plan_pool(reduction, operation, x, window, **options)
+    added = given("structure", structure)
+    check_structure(added, describe("x", x)[1])
+    sizes = added.shape if window is None else window
+    if not added.ndim or (added.shape != per_axis("window", sizes, added.ndim, 1)):
+        raise ValueError(f"structure must have the shape of the window, {window}, got {added.shape}")
+    return plan_pool(
+        reduction, operation, x, added.shape, structure=limits_of(added), weights=np.array(added), **options
+    )
 
 
 def plan_rank(x: Any, window: Any = None, *, rank: Any, **options: Any) -> Plan:
@@ -75,13 +92,15 @@ def _plan(
     workers: int | None = None,
     max_workspace: int | None = None,
     func: Array | None = None,
+    weights: Array | None = None,
     **kind: Any,
 ) -> Plan:
     shape, x_dtype = describe("x", x)
     choice("layout", layout, LAYOUTS)
     problem = pool_problem(reduction, shape, x_dtype, axes=axes, layout=layout, dtype=dtype, overflow=overflow, **kind)
     kind_of_plan = Plan if func is None else FunctionPlan
-    return kind_of_plan(Request(operation, problem, func, wishes=wishes(backend, accuracy, workers, max_workspace)))
+    fixed = weights if func is None else func
+    return kind_of_plan(Request(operation, problem, fixed, wishes=wishes(backend, accuracy, workers, max_workspace)))
 
 
 def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, **options: Any) -> Any:
@@ -99,8 +118,8 @@ def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, 
 
 
 PLANNERS: dict[str, Callable[..., Plan]] = {
-    "max_pool": partial(plan_pool, "max", "max_pool"),
-    "min_pool": partial(plan_pool, "min", "min_pool"),
+    "max_pool": partial(plan_extreme, "max", "max_pool"),
+    "min_pool": partial(plan_extreme, "min", "min_pool"),
     "avg_pool": partial(plan_pool, "avg", "avg_pool"),
     "sum_pool": partial(plan_pool, "sum", "sum_pool"),
     "lp_pool": partial(plan_pool, "lp", "lp_pool"),
