@@ -195,6 +195,12 @@ def test_layers_with_learned_filters_are_not_taken_apart():
     assert convops.plan("conv", x, w, groups=7).variant == "separable[rank=1]"
 
 
+def test_bytes_and_few_taps_are_left_to_the_definition():
+    x = np.zeros((512, 512), "uint8")
+    for k in (full((3, 3)), two_products((5, 5))):
+        assert convops.plan("correlate", x, k, "same", dtype="uint8").backend == "direct"
+
+
 def test_two_products_fit_standard_but_not_high():
     x, k = np.zeros((512, 512), "float32"), two_products((13, 13))
     assert convops.plan("correlate", x, k, "same").variant == "separable[rank=2]"

@@ -69,7 +69,8 @@ class Separable(Backend):
         if factors is None:
             return "a kernel that is not finite, or one with too many components"
         way = way_of(problem, factors)
-        if self._seconds(problem, machine, way) > others:
+        multiplied = way.rank * sum(problem.window)
+        if self._seconds(problem, machine, way) > others or (way.rank > 1 and 3 * multiplied > 2 * problem.products):
             kind = "a box" if way.is_box else f"a sum of {way.rank} products of a column and a row"
             return f"the kernel is {kind}, which takes longer here than what others do"
         return None
