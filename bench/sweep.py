@@ -204,6 +204,8 @@ def _panel(axes: Any, curve: Curve) -> None:
             f"{after} from {size:,}", (size, axes.get_ylim()[1]), fontsize=7, rotation=90, ha="right", va="top"
         )
     axes.set(xscale="log", yscale="log", xlabel=curve.axis, ylabel="milliseconds", title=curve.label)
+    axes.xaxis.set_minor_formatter(lambda size, _: f"{size:g}" if size in (3, 5, 7, 20, 30, 50) else "")
+    axes.xaxis.set_major_formatter(lambda size, _: f"{size:,.0f}")
     axes.legend(fontsize=7)
     axes.grid(alpha=0.25)
 

@@ -10,6 +10,7 @@ import convops
 from convops.backends import fft_line
 from convops.backends.base import this_machine
 from convops.dispatch.registry import by_name
+from convops.kernels import isa
 
 LONG = ConvCase((3001,), (701,), 1, 1, batch=(), padding="same", bias=False)
 
@@ -56,7 +57,8 @@ def test_every_length(dtype):
 def test_bound(dtype, low):
     x, w, _ = LONG.of(dtype).reals(low)
     planned = convops.plan("conv", x, w, backend="fft", **LONG.geometry())
-    assert planned.variant.startswith("fft[line")
+    if isa.LEVEL == "v4":
+        assert planned.variant.startswith("fft[line")
     got = planned(x)
     bound = by_name("conv", "fft").error_bound(planned.problem, w)
     assert worst(LONG, got, (x, w, None)) * np.finfo(dtype).eps <= bound.factor
