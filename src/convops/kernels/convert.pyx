@@ -165,7 +165,7 @@ cdef inline void cast_integer(double value, Integer* out, int policy, int* statu
 
 
 cdef inline bint cast_small(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:
-    """Neighbours, of up to 32 bits with a sign, all at once if all fit; else nothing is done."""
+    """Neighbours, of 64 bits or fewer with a sign, all at once if all fit; else nothing is done."""
     cdef double low, end
     cdef Real least, first, value
     cdef int outside = 0
@@ -179,7 +179,10 @@ cdef inline bint cast_small(const Real* values, Integer* out, Py_ssize_t count) 
     if outside:
         return False
     for j in range(count):
-        item = <Integer> <int32_t> rint(values[j])
+        if Integer is int64_t:
+            item = <int64_t> rint(values[j])
+        else:
+            item = <Integer> <int32_t> rint(values[j])
         memcpy(<char*> out + j * <Py_ssize_t> sizeof(Integer), &item, sizeof(Integer))
     return True
 
@@ -188,7 +191,7 @@ cdef void cast(const Real* values, Py_ssize_t pitch, Item* out, Py_ssize_t step,
                int* status) noexcept nogil:
     cdef Py_ssize_t j
     cdef Item item
-    if Item is int8_t or Item is uint8_t or Item is int16_t or Item is uint16_t or Item is int32_t:
+    if Item is int8_t or Item is uint8_t or Item is int16_t or Item is uint16_t or Item is int32_t or Item is int64_t:
         if pitch == 1 and step == sizeof(Item) and cast_small(values, out, count):
             return
     for j in range(count):
