@@ -285,3 +285,14 @@ def test_the_extension_multiplies_four_at_once():
     for name in ("vpdpbusd", "vpdpwssd"):
         operands = re.findall(rf"\t{name} +(.*)", code.stdout)
         assert sum(text.count("%zmm") == 3 for text in operands) >= 28
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_planes_of_padding_beside_planes_that_lie_together(layout):
+    rng = np.random.default_rng(6)
+    x, w = fill(rng, "any", (2, 9, 5, 6, 7), "int16"), fill(rng, "any", (17, 9, 3, 1, 1), "int8")
+    for number in (0, -7):
+        # The scratch memory of this call is that of the one before.
+        run(layout, np.full_like(x, 99), w, dtype="int64", padding=((2, 2), (0, 0), (0, 0)))
+        keywords = {"padding": ((2, 2), (0, 0), (0, 0)), "fill": number}
+        same_values(run(layout, x, w, dtype="int64", **keywords), exact(x, w, **keywords))
