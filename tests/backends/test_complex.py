@@ -56,12 +56,16 @@ def run(layout, x, w, bias=None, **keywords):
     return to_first(convops.conv(to_last(x, rank), w, bias, layout=layout, **keywords), rank)
 
 
-@given(call=calls(), backend=st.sampled_from(["direct", "im2col"]), adds=st.booleans())
+@given(
+    call=calls(),
+    backend=st.sampled_from(["direct", "im2col"]),
+    adds=st.sampled_from([None, "complex64", "int16", "float32"]),
+)
 def test_gaussian_integers_are_exact(call, backend, adds):
     x, w, bias, keywords = call
     wide = [None if a is None else a.astype(np.complex128) for a in (x, w, bias)]
     expected = oracles.conv(*wide, **keywords)
-    add = gaussian(np.random.default_rng(1), expected.shape, "complex64") if adds else None
+    add = gaussian(np.random.default_rng(1), expected.shape, adds) if adds else None
     for layout in ("channels_first", "channels_last"):
         got = run(layout, x, w, bias, backend=backend, add=add, **keywords)
         assert got.dtype == np.result_type(x, w)

@@ -1,5 +1,10 @@
 """Integers of 8 and 16 bits: equal to Python's integers whatever the values, shapes, layouts and policies."""
 
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+
 import numpy as np
 import oracles
 import pytest
@@ -268,3 +273,27 @@ def test_ranges_of_sums(dtype, weight):
             loudest = max(abs(x[0]), x[1])
             largest = max(sum(map(abs, r)) * loudest + abs(b) for r, b in zip(rows, offsets, strict=True))
             assert tuple(sum_range(problem, w, bias, x)) == (least, most, largest)
+
+
+def test_the_extension_multiplies_four_at_once():
+    """The loop of the largest micro-kernel: 28 multiply-adds whose sums stay in registers."""
+    found = find_spec("convops.kernels.micro_integer_vnni")
+    if not shutil.which("objdump") or found is None:
+        pytest.skip("objdump of binutils and a build for x86-64 are needed to read the machine code")
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", found.origin], capture_output=True, text=True)
+    assert code.returncode == 0
+    for name in ("vpdpbusd", "vpdpwssd"):
+        operands = re.findall(rf"\t{name} +(.*)", code.stdout)
+        assert sum(text.count("%zmm") == 3 for text in operands) >= 28
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_planes_of_padding_beside_planes_that_lie_together(layout):
+    rng = np.random.default_rng(6)
+    x, w = fill(rng, "any", (2, 9, 5, 6, 7), "int16"), fill(rng, "any", (17, 9, 3, 1, 1), "int8")
+    keywords = {"padding": ((2, 2), (0, 0), (0, 0)), "fill": -7}
+    own = to_last if layout == "channels_last" else lambda a, _: a
+    plan = convops.plan("conv", own(x, 3), w, dtype="int64", layout=layout, backend="integer", **keywords)
+    plan(np.full_like(own(x, 3), 99))  # what the scratch memory of the next call holds
+    got = plan(own(x, 3))
+    same_values(to_first(got, 3) if layout == "channels_last" else got, exact(x, w, **keywords))

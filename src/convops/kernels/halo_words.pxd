@@ -77,7 +77,7 @@ cdef inline void copy_box(const Args* a, const Tile* t, uint32_t* to, const char
         while j < high:
             h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j * copied_stride(a, 1))
             if d < 0 or h < 0:
-                fill_words(a, to, wide * item)
+                fill_words(a, to, lines * wide * item)
             elif lines > 1:
                 copy_run(a, to, image + d * a.x.step[0] + h * a.x.step[1] + source(
                     &a.axis[2], t.origin[2] * a.axis[2].stride) * a.x.step[2], a.x.step[2], valid, lines * wide)

@@ -42,6 +42,9 @@ class ComplexChannels(Rewrite):
 
         def run(x: Array, out: Array, workers: int, add: Array | None = None) -> None:
             result = _pairs(out)
+            if add is not None:
+                # A real one has an imaginary part, too: nothing.
+                add = add.astype(dtypes.named(problem.dtype), copy=False)
             if result is not None and (_pairs(x) is not None or not np.iscomplexobj(x)):
                 more = {} if add is None else {"add": _as_pairs(add, real)}
                 runner(_as_pairs(x, x.real.dtype), result, workers, **more)
