@@ -67,8 +67,10 @@ def scratch_bytes(problem: PoolProblem, item: str) -> int:
     """Scratch memory of one worker: never much more than all of an image needs."""
     axes = problem.axes
     band = STREAM_BYTES
-    if len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
-        band = FEW_BYTES if axes[-2].window <= MOST else MANY_BYTES
+    if any(slides(axis) for axis in axes):
+        band = MANY_BYTES
+    elif len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
+        band = FEW_BYTES
     image = 4 * np.dtype(item).itemsize * problem.channels * prod(axis.padded + CHUNK for axis in axes)
     least = max(least_bytes(axes, item), min(image, band))
     return -(-least // 64) * 64

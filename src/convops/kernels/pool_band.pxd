@@ -10,6 +10,7 @@ cdef enum:
     ROW_BYTES = 512            # of folded lines of planes side by side
     COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
     STRANDS = 64               # lines that are folded along themselves at once
+    STRIP_BYTES = 1 << 11      # of lines that windows slide across, so that what they share stays near
     GROUP = 64                 # lines that are folded along before any is folded across
 
 

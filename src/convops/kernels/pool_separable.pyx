@@ -17,7 +17,7 @@ from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MEAN, SUM, Item
 from convops.kernels.pool_along cimport fill, fold_items, fold_lines, move_items, slide_items
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, GROUP, Job, cut, find_inner, is_padded, is_run, out_line, seen, set_length, slides)
+    COPIED_BYTES, GROUP, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen, set_length, slides)
 from convops.kernels.pool_run cimport Run, row_of
 from convops.kernels.pool_sliding cimport Slide, completes, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES
@@ -78,25 +78,43 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
             put_line(a, j, i, to)
 
 
+cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py_ssize_t begin, Py_ssize_t output,
+                                   const Item* tag) noexcept nogil:
+    """A group of lines, from pixel `begin` on; the number of the next output line."""
+    cdef Py_ssize_t i
+    cdef bint done, direct = is_run(a, j, tag)
+    cdef Item* divisors = <Item*> j.divisors
+    cdef Item* to
+    for i in range(j.lines):
+        done = completes(s)
+        to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
+        if kind == MEAN and done:
+            divisors = divisors_of(a, j, output, tag)
+        slide_items(kind, s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
+                    not direct)
+        if done and not direct:
+            put_line(a, j, output, to)
+        output = output + done
+    return output
+
+
 cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """Both steps where windows slide across the lines: a group of lines along, then each of them across."""
-    cdef Py_ssize_t line = j.line, end = line + j.lines, i, output = 0
-    cdef Slide s = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * <Py_ssize_t> sizeof(Item), j.slots)
-    cdef Item* divisors = NULL
-    cdef Item* to
-    cdef bint done, direct = is_run(a, j, tag)
+    cdef Py_ssize_t line = j.line, end = line + j.lines, size = sizeof(Item), output = 0, begin, next_output = 0
+    cdef Py_ssize_t strip = STRIP_BYTES // size if is_run(a, j, tag) else j.length
+    cdef Slide whole = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * size, j.slots)
+    cdef Slide part
     while j.line < end:
         j.lines = minimum(GROUP, end - j.line)
         fold_lines(a, SUM if kind == MEAN else kind, j, tag)
-        for i in range(j.lines):
-            done = completes(&s)
-            to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
-            if kind == MEAN and done:
-                divisors = divisors_of(a, j, output, tag)
-            slide_items(kind, &s, to, <const Item*> j.folded + i * j.out_pitch, divisors, not direct)
-            if done and not direct:
-                put_line(a, j, output, to)
-            output = output + done
+        begin = 0
+        while begin < j.length:
+            part = whole
+            part.length = minimum(strip, j.length - begin)
+            part.slots, part.chains = whole.slots + begin * size, whole.chains + begin * size
+            next_output = slide_strip(a, kind, j, &part, begin, output, tag)
+            begin = begin + strip
+        whole.place, whole.position, whole.ready, output = part.place, part.position, part.ready, next_output
         j.line = j.line + j.lines
     j.line = line
 

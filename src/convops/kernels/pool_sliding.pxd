@@ -43,49 +43,61 @@ cdef inline bint completes(const Slide* s) noexcept nogil:
     return s.position == s.ready
 
 
+cdef inline inlined slide_vector(int kind, bint begins, bint ends, bint joined, char* chain, char* slot,
+                                 const char* rest, const char* items, char* to, Py_ssize_t count,
+                                 const char* divisors, const Wide* tag) noexcept nogil:
+    """A vector of a line: `begins` a chain, `ends` a window, which is `joined` from two blocks."""
+    cdef Wide value = (<const Wide*> items)[0], front = value, best
+    if not begins:
+        front = (<const Wide*> chain)[0]
+        join(kind, &front, &value)
+    elif kind == SUM or kind == MEAN:
+        from_zero(&front)
+    (<Wide*> chain)[0] = front
+    (<Wide*> slot)[0] = value
+    if ends:
+        best = front
+        if joined:
+            best = (<const Wide*> rest)[0]
+            join(kind, &best, &front)
+        if kind == MEAN:
+            divide(&best, divisors)
+        put(&best, to, count)
+
+
 cdef inline inlined slide_vectors(int kind, bint begins, bint ends, bint joined, const Slide* s, const char* items,
                                   char* to, const char* divisors, bint whole, const Wide* tag) noexcept nogil:
-    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), length = s.length
     cdef char* slot = s.slots + s.place * s.pitch
     cdef char* chain = s.chains + (s.place % s.dilation if s.dilation > 1 else 0) * s.pitch
     cdef const char* rest = slot + s.dilation * s.pitch
-    cdef Wide value, front, best
-    while i < s.length:
-        value = (<const Wide*> (items + i * size))[0]
-        if begins:
-            front = value
-            if kind == SUM or kind == MEAN:
-                from_zero(&front)
-        else:
-            front = (<const Wide*> (chain + i * size))[0]
-            join(kind, &front, &value)
-        (<Wide*> (chain + i * size))[0] = front
-        (<Wide*> (slot + i * size))[0] = value
-        if ends:
-            best = front
-            if joined:
-                best = (<const Wide*> (rest + i * size))[0]
-                join(kind, &best, &front)
-            if kind == MEAN:
-                divide(&best, divisors + i * size)
-            put(&best, to + i * size, lanes if whole or i + lanes <= s.length else s.length - i)
+    if whole:
+        length = ceil_div(length, lanes) * lanes
+    while i + lanes <= length:
+        slide_vector(kind, begins, ends, joined, chain + i * size, slot + i * size, rest + i * size, items + i * size,
+                     to + i * size, lanes, divisors + i * size, tag)
         i = i + lanes
+    if i < length:
+        slide_vector(kind, begins, ends, joined, chain + i * size, slot + i * size, rest + i * size, items + i * size,
+                     to + i * size, length - i, divisors + i * size, tag)
 
 
 cdef inline inlined fold_back(int kind, const Slide* s, const Wide* tag) noexcept nogil:
     """All lines of a block, from behind."""
     cdef Py_ssize_t i = 0, k, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
-    cdef Py_ssize_t ahead = s.dilation * s.pitch
+    cdef Py_ssize_t pitch = s.pitch, ahead = s.dilation * s.pitch, length = s.length
+    cdef char* first
     cdef char* slot
     cdef Wide best, value
-    while i < s.length:
+    while i < length:
+        first = s.slots + i * size
         for k in range(s.dilation):
-            slot = s.slots + (s.block - 1 - k) * s.pitch + i * size
+            slot = first + (s.block - 1 - k) * pitch
             best = (<const Wide*> slot)[0]
             if kind == SUM or kind == MEAN:
                 from_zero(&best)
             (<Wide*> slot)[0] = best
-            while slot - ahead >= s.slots:
+            while slot - ahead >= first:
                 slot = slot - ahead
                 value = best
                 best = (<const Wide*> slot)[0]

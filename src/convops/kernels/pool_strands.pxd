@@ -4,9 +4,13 @@ from convops.kernels.fold cimport Item
 from convops.kernels.pool_band cimport STRANDS, Job, identity, line_at, seen
 from convops.kernels.pool_lanes cimport item_bytes, move
 from convops.kernels.pool_sliding cimport Slide, completes, slide, slide_from
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, outlined, prefetch
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.turn cimport turn
+
+
+cdef enum:
+    AHEAD = 512                # bytes: so many lines at once are too many for the hardware to foresee
 
 
 # Lines at work: where position 0 of the padded axis would lie, and where results go.
@@ -40,6 +44,7 @@ cdef inline outlined turn_strands(const Axis* axis, const Strands* s, Py_ssize_t
     cdef const char* items
     for i in range(lanes):
         items = s.items[minimum(first + i, s.count - 1)] + position * s.step
+        prefetch(items + AHEAD, 0, 2)
         if begin <= 0 and end >= lanes and s.step == size:
             rows[i] = (<const Vector*> items)[0]
         else:
