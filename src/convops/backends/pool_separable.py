@@ -28,8 +28,8 @@ TILE_ITEMS = 1 << 20
 # Lines of a tile over those of a window that slides across them.
 SHARED = 8
 # Of the kernel: bytes of a vector, items that are folded one after the other, lines folded together along themselves,
-# and before any is folded across.
-CHUNK, MOST, STRANDS, GROUP = 64, 8, 64, 64
+# and before any is folded across, bytes of lines copied together.
+CHUNK, MOST, STRANDS, GROUP, NEAR_BYTES = 64, 8, 64, 64, 1 << 13
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -58,7 +58,7 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
     if len(axes) > 1:
         lines = GROUP if slides(axes[-2]) else _reach(axes[-2])
         slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides(axes[-2]) else 0
-    copied = 2 * _reach(along) + along.stride * (spare + 1) + spare + lanes
+    copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
     strands = STRANDS * ((along.window + 1) * along.dilation + spare) if slides(along) else 0
     return size * (copied + (lines + 2) * lanes + slots + strands + 5 * spare)
 

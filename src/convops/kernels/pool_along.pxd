@@ -14,6 +14,10 @@ from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.window cimport Taps, taps_of
 
 
+cdef enum:
+    AHEAD = 1 << 10            # bytes between what is copied and what is asked for
+
+
 cdef inline void fold_items(int kind, Item* to, const Item* items, const Run* run) noexcept nogil:
     if Item is float:
         fold_run(kind, <char*> to, <const char*> items, run, <const f32v*> NULL)
@@ -23,13 +27,13 @@ cdef inline void fold_items(int kind, Item* to, const Item* items, const Run* ru
         fold_run(kind, <char*> to, <const char*> items, run, <const u8v*> NULL)
 
 
-cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count) noexcept nogil:
+cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
     if Item is float:
-        move(<char*> to, <const char*> items, count, <const f32v*> NULL)
+        move(<char*> to, <const char*> items, count, ahead, <const f32v*> NULL)
     elif Item is double:
-        move(<char*> to, <const char*> items, count, <const f64v*> NULL)
+        move(<char*> to, <const char*> items, count, ahead, <const f64v*> NULL)
     elif Item is uint8_t:
-        move(<char*> to, <const char*> items, count, <const u8v*> NULL)
+        move(<char*> to, <const char*> items, count, ahead, <const u8v*> NULL)
 
 
 cdef inline void slide_items(int kind, Slide* s, Item* to, const Item* items, const Item* divisors,
@@ -101,37 +105,68 @@ cdef inline void fold_in_place(const Args* a, int kind, const Job* j, Item* to, 
         fold_pixel(a, kind, j, w, to + (w - j.w) * j.unit, line)
 
 
-cdef inline void copy_line(const Args* a, const Job* j, const char* line, const Item* tag) noexcept nogil:
+cdef inline void clear_copy(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
+    """Identities everywhere; items will be copied between them."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
+    cdef Py_ssize_t begin = maximum(0, a.axis[2].inner_begin - j.w * a.axis[2].stride) * j.unit
+    if j.copies:
+        j.copy = j.scratch + (whole_vectors(begin, tag) - begin) * <Py_ssize_t> sizeof(Item)
+        fill(kind, <Item*> j.scratch, j.group * j.pitch + lanes)
+
+
+cdef inline void copy_line(const Args* a, const Job* j, Item* to, const char* line) noexcept nogil:
     """What the band sees of a line; the identities around it are there already."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i, p, step = a.x.step[2]
     cdef Py_ssize_t begin = minimum(count, maximum(0, axis.inner_begin - first))
     cdef Py_ssize_t end = maximum(begin, minimum(count, axis.inner_end - first))
-    cdef Item* to = <Item*> j.copy + begin * j.unit
+    cdef Py_ssize_t ahead = AHEAD if j.planes == 1 else j.planes * a.x.channel  # the same line of the next planes
+    to = to + begin * j.unit
     line = line + (first + begin - axis.shift) * step
     if j.together and step == j.unit * <Py_ssize_t> sizeof(Item):
-        move_items(to, <const Item*> line, (end - begin) * j.unit)
+        move_items(to, <const Item*> line, (end - begin) * j.unit, AHEAD)
     elif j.together:
         for i in range(end - begin):
             memcpy(to + i * j.unit, line + i * step, j.unit * sizeof(Item))
     elif step == sizeof(Item):
         for p in range(j.planes):
-            move_items(to + p * j.span, <const Item*> (line + p * a.x.channel), end - begin)
+            move_items(to + p * j.span, <const Item*> (line + p * a.x.channel), end - begin, ahead)
     else:
         for p in range(j.planes):
             for i in range(end - begin):
                 to[p * j.span + i] = (<const Item*> (line + p * a.x.channel + i * step))[0]
 
 
-cdef inline void fold_copy(const Args* a, int kind, const Job* j, Item* to) noexcept nogil:
-    """All windows along the copied line."""
-    cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item), stride = a.axis[2].stride
-    cdef Run run = row_of(a.axis[2].window, shift, stride, j.length, True)
-    if j.together and stride > 1:
-        run.step, run.times, run.count = 1, j.wide, j.unit
-        run.next_to = j.unit * <Py_ssize_t> sizeof(Item)
-        run.next_items = stride * run.next_to
-    fold_items(kind, to, <const Item*> j.copy, &run)
+cdef inline void fold_copies(const Args* a, int kind, const Job* j, Item* to, Py_ssize_t count) noexcept nogil:
+    """All windows along so many copied lines."""
+    cdef Py_ssize_t pixel = j.unit * <Py_ssize_t> sizeof(Item), stride = a.axis[2].stride, i
+    cdef Run run = row_of(a.axis[2].window, a.axis[2].dilation * pixel, stride, j.length, True)
+    run.times, run.next_items = count, j.pitch * <Py_ssize_t> sizeof(Item)
+    run.next_to = j.out_pitch * <Py_ssize_t> sizeof(Item)
+    if not j.together or stride == 1:
+        fold_items(kind, to, <const Item*> j.copy, &run)
+        return
+    run.step, run.times, run.count, run.next_to, run.next_items = 1, j.wide, j.unit, pixel, stride * pixel
+    run.whole = False
+    for i in range(count):
+        fold_items(kind, to + i * j.out_pitch, <const Item*> j.copy + i * j.pitch, &run)
+
+
+cdef inline void copy_and_fold(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+    """Lines of which copies are folded, as many as possible at once."""
+    cdef Py_ssize_t i, first = 0, count = 0
+    cdef const char* line
+    for i in range(j.lines):
+        line = line_at(a, j, i)
+        if line == NULL:
+            continue
+        if count == 0:
+            first = i
+        copy_line(a, j, <Item*> j.copy + count * j.pitch, line)
+        count = count + 1
+        if count == j.group or i + 1 == j.lines or line_at(a, j, i + 1) == NULL:
+            fold_copies(a, kind, j, <Item*> j.folded + first * j.out_pitch, count)
+            count = 0
 
 
 cdef inline void double_copy(const Args* a, int kind, const Job* j, Item* to) noexcept nogil:
@@ -153,8 +188,19 @@ cdef inline void slide_copy(const Args* a, int kind, const Job* j, Item* to) noe
     cdef bint done
     for i in range(seen(&a.axis[2], j.wide)):
         done = completes(&s)
-        slide_items(kind, &s, to + w * j.unit, <const Item*> j.copy + i * j.unit, NULL, True)
+        slide_items(kind, &s, to + w * j.unit, <const Item*> j.copy + i * j.unit, NULL, False)
         w = w + done
+
+
+cdef inline void slide_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
+    """Along a copied line where it cannot be turned."""
+    if not j.together:
+        fill(kind, <Item*> j.copy, j.pitch)  # the last line went through many hands
+    copy_line(a, j, <Item*> j.copy, line)
+    if j.together:
+        slide_copy(a, kind, j, to)
+    else:
+        double_copy(a, kind, j, to)
 
 
 cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
@@ -166,18 +212,11 @@ cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* t
         line, to = line_at(a, j, i), <Item*> j.folded + i * j.out_pitch
         if line == NULL:
             fill(kind, to, j.out_pitch)
-        elif not j.copies:
-            if not sliding:
-                fold_in_place(a, kind, j, to, line)
-        else:
-            if sliding and not j.together:
-                fill(kind, <Item*> j.copy, j.pitch)
-            copy_line(a, j, line, tag)
-            if not sliding:
-                fold_copy(a, kind, j, to)
-            elif j.together:
-                slide_copy(a, kind, j, to)
-            else:
-                double_copy(a, kind, j, to)
+        elif sliding and j.copies:
+            slide_line(a, kind, j, to, line)
+        elif not (sliding or j.copies):
+            fold_in_place(a, kind, j, to, line)
     if sliding and not j.copies:
         fold_strands(a, kind, j, tag)
+    elif not sliding and j.copies:
+        copy_and_fold(a, kind, j, tag)

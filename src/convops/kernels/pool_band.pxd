@@ -10,6 +10,7 @@ cdef enum:
     ROW_BYTES = 512            # of folded lines of planes side by side
     COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
     STRANDS = 64               # lines that are folded along themselves at once
+    NEAR_BYTES = 1 << 13       # of lines that are copied at once, to stay in the level-1 cache
     STRIP_BYTES = 1 << 11      # of lines that windows slide across, so that what they share stays near
     GROUP = 64                 # lines that are folded along before any is folded across
 
@@ -35,9 +36,11 @@ cdef struct Job:
     Py_ssize_t most_wide
     Py_ssize_t begin           # first pixel of the band whose taps are all real, and the first behind these
     Py_ssize_t end
-    Py_ssize_t pitch           # length of the copy
+    Py_ssize_t pitch           # between copied lines
+    Py_ssize_t group           # lines that are copied at once
     Py_ssize_t out_pitch       # between folded lines
-    char* copy
+    char* scratch
+    char* copy                 # placed so that the items copied of the first line begin at a vector's place
     char* folded
     char* totals
     char* divisors
@@ -84,16 +87,18 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     cdef Py_ssize_t strands = 0, size = sizeof(Item)
     j.wide = j.most_wide
     set_length(a, j, tag)
-    j.pitch = j.span * (j.unit if j.together else j.planes)
+    j.pitch = whole_vectors(j.span * (j.unit if j.together else j.planes), tag)
+    j.group = maximum(1, NEAR_BYTES // (j.pitch * size))
     # An odd number of vectors: lines a power of two apart would compete for the same few places of the cache.
     j.out_pitch = (whole_vectors(j.length, tag) * size | VECTOR_BYTES) // size
     if j.copies:
-        copy = whole_vectors(j.pitch + (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + spare, tag)
+        copy = (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + 2 * spare
+        copy = whole_vectors(j.group * j.pitch + copy, tag)
     if slides(&a.axis[1]):
         slots = (a.axis[1].window + 1) * a.axis[1].dilation * j.out_pitch
     else:
         lines = seen(&a.axis[1], j.most_high)
-    j.folded = j.copy + copy * size
+    j.folded = j.scratch + copy * size
     j.totals = j.folded + (lines * j.out_pitch + spare) * size
     j.divisors = j.totals + (j.out_pitch + spare) * size
     j.slots = j.divisors + (j.out_pitch + spare) * size
@@ -102,7 +107,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
         # Slots and chains of STRANDS lines, and two squares of them for turning.
         strands = (a.axis[2].window + 1) * a.axis[2].dilation * maximum(whole_vectors(j.unit, tag), STRANDS)
         strands = strands + STRANDS * spare
-    return j.strands - j.copy + (strands + spare) * size
+    return j.strands - j.scratch + (strands + spare) * size
 
 
 cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept nogil:

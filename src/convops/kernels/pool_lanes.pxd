@@ -5,7 +5,7 @@ from libc.string cimport memcpy
 from convops.kernels.fold cimport MAXIMUM, MINIMUM
 from convops.kernels.lanes cimport (
     even_f32, even_f64, load_f32, load_f64, odd_f32, odd_f64, splat_f32, splat_f64, store_f32, store_f64)
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 
 cdef extern from *:
     """
@@ -195,14 +195,16 @@ cdef inline inlined put(const Wide* value, char* to, Py_ssize_t count) noexcept 
         store_u8(to, value[0], count)
 
 
-cdef inline void move(char* to, const char* items, Py_ssize_t count, const Wide* tag) noexcept nogil:
-    """A copy of neighbouring items."""
+cdef inline void move(char* to, const char* items, Py_ssize_t count, Py_ssize_t ahead, const Wide* tag) noexcept nogil:
+    """A copy of neighbouring items; what lies `ahead` bytes behind them is asked for."""
     cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
     cdef Wide value
     while i + lanes <= count:
+        prefetch(items + i * size + ahead, 0, 3)
         (<Wide*> (to + i * size))[0] = (<const Wide*> (items + i * size))[0]
         i = i + lanes
     if i < count:
+        prefetch(items + i * size + ahead, 0, 3)
         take(items + i * size, count - i, &value)
         put(&value, to + i * size, count - i)
 

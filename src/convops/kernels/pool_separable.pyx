@@ -15,7 +15,7 @@ from libc.stdint cimport uint8_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MEAN, SUM, Item
-from convops.kernels.pool_along cimport fill, fold_items, fold_lines, move_items, slide_items
+from convops.kernels.pool_along cimport clear_copy, fold_items, fold_lines, move_items, slide_items
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, GROUP, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen, set_length, slides)
 from convops.kernels.pool_run cimport Run, row_of
@@ -31,7 +31,7 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
     cdef Py_ssize_t w, c
     if j.together and a.out.channel == sizeof(Item):
         for w in range(j.wide):
-            move_items(<Item*> (out + w * a.out.step[2]), items + w * j.unit, j.unit)
+            move_items(<Item*> (out + w * a.out.step[2]), items + w * j.unit, j.unit, 0)
     elif j.together:
         for w in range(j.wide):
             for c in range(j.unit):
@@ -39,7 +39,7 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
     else:
         for c in range(j.planes):
             if a.out.step[2] == sizeof(Item):
-                move_items(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide)
+                move_items(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide, 0)
                 continue
             for w in range(j.wide):
                 (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
@@ -62,20 +62,50 @@ cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, const Item* t
     return divisors
 
 
+cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
+    """Whether the results of a line are folded into the output, plane by plane."""
+    return is_run(a, j, tag) or not (j.together or a.out.step[2] != sizeof(Item))
+
+
+cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i) noexcept nogil:
+    """How many lines from i on have the same divisors."""
+    cdef Py_ssize_t k = i + 1
+    if kind != MEAN or a.divisor:
+        return j.high - i
+    while k < j.high and counted(a, &a.axis[1], j.h + k) == counted(a, &a.axis[1], j.h + i):
+        k = k + 1
+    return k - i
+
+
+cdef inline void fold_rows_across(const Args* a, int kind, Job* j, Py_ssize_t i, Run* run,
+                                  const Item* tag) noexcept nogil:
+    """Lines of several planes one by one, plane by plane; else all that are alike at once."""
+    cdef Py_ssize_t size = sizeof(Item)
+    cdef const Item* items = <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch
+    if j.planes > 1:
+        run.count, run.times, run.next_items, run.next_to = j.wide, j.planes, j.out_span * size, a.out.channel
+    else:
+        run.next_items, run.next_to = a.axis[1].stride * j.out_pitch * size, a.out.step[1]
+    fold_items(kind, <Item*> out_line(a, j, i), items, run)
+
+
 cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """The second step: across the lines, into the output."""
-    cdef Py_ssize_t i
-    cdef bint direct = is_run(a, j, tag)
+    cdef Py_ssize_t i = 0
+    cdef bint direct = writes_rows(a, j, tag)
     cdef Run run = row_of(a.axis[1].window, a.axis[1].dilation * j.out_pitch * <Py_ssize_t> sizeof(Item), 1, j.length,
                           not direct)
-    cdef Item* to
-    for i in range(j.high):
-        to = <Item*> (out_line(a, j, i) if direct else j.totals)
+    while i < j.high:
+        run.times = alike(a, kind, j, i) if direct and j.planes == 1 else 1
         if kind == MEAN:
             run.divisors = <const char*> divisors_of(a, j, i, tag)
-        fold_items(kind, to, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
-        if not direct:
-            put_line(a, j, i, to)
+        if direct:
+            fold_rows_across(a, kind, j, i, &run, tag)
+            i = i + (run.times if j.planes == 1 else 1)
+            continue
+        fold_items(kind, <Item*> j.totals, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
+        put_line(a, j, i, <const Item*> j.totals)
+        i = i + 1
 
 
 cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py_ssize_t begin, Py_ssize_t output,
@@ -142,7 +172,7 @@ cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
             j.outer = -1
             set_length(a, j, tag)
             find_inner(a, j, tag)
-            fill(kind, <Item*> j.copy, j.pitch if j.copies else 0)
+            clear_copy(a, kind, j, tag)
         fold_band(a, kind, j, tag)
         j.channel = j.channel + (j.unit if j.together else j.planes)
     j.unit, j.planes = units, planes
@@ -164,7 +194,7 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     j.number, j.h = number // runs, number % runs * a.tile_columns
     end = minimum(a.axis[1].out, j.h + a.tile_columns)
     j.together = a.channels > 1 and a.x.channel == sizeof(Item) and a.x.step[2] != sizeof(Item)
-    j.copies, j.copy = needs_copy(a, j.together, tag), scratch
+    j.copies, j.scratch = needs_copy(a, j.together, tag), scratch
     cut(a, &j, end - j.h, tag)
     while j.h < end:
         j.high = minimum(j.most_high, end - j.h)

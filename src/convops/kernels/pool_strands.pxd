@@ -2,7 +2,7 @@
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport Item
 from convops.kernels.pool_band cimport STRANDS, Job, identity, line_at, seen
-from convops.kernels.pool_lanes cimport item_bytes, move
+from convops.kernels.pool_lanes cimport item_bytes
 from convops.kernels.pool_sliding cimport Slide, completes, slide, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, outlined, prefetch
 from convops.kernels.tile cimport ceil_div, maximum, minimum
