@@ -29,7 +29,7 @@ TILE_ITEMS = 1 << 20
 SHARED = 8
 # Of the kernel: bytes of a vector, items that are folded one after the other, lines folded together along themselves,
 # and before any is folded across, bytes of lines copied together.
-CHUNK, MOST, STRANDS, GROUP, NEAR_BYTES = 64, 8, 64, 64, 1 << 13
+CHUNK, MOST_ALONG, MOST_ACROSS, STRANDS, GROUP, NEAR_BYTES = 64, 14, 6, 64, 64, 1 << 13
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -45,9 +45,14 @@ def _reach(axis: Axis) -> int:
     return (axis.window - 1) * axis.dilation + 1
 
 
-def slides(axis: Axis) -> bool:
+def slides(axis: Axis, most: int) -> bool:
     """Whether windows along the axis share what was folded, as the kernel decides it."""
-    return axis.window > MOST and axis.stride < _reach(axis) and axis.out > 1
+    return axis.window > most and axis.stride < _reach(axis) and axis.out > 1
+
+
+def slides_across(axes: tuple[Axis, ...]) -> bool:
+    """Whether windows slide across lines."""
+    return len(axes) > 1 and slides(axes[-2], MOST_ACROSS)
 
 
 def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
@@ -56,10 +61,10 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
     lanes = CHUNK // size
     spare, lines, slots = 2 * lanes, 1, 0
     if len(axes) > 1:
-        lines = GROUP if slides(axes[-2]) else _reach(axes[-2])
-        slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides(axes[-2]) else 0
+        lines = GROUP if slides_across(axes) else _reach(axes[-2])
+        slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides_across(axes) else 0
     copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
-    strands = STRANDS * ((along.window + 1) * along.dilation + spare) if slides(along) else 0
+    strands = STRANDS * ((along.window + 1) * along.dilation + spare) if slides(along, MOST_ALONG) else 0
     return size * (copied + (lines + 2) * lanes + slots + strands + 5 * spare)
 
 
@@ -67,7 +72,7 @@ def scratch_bytes(problem: PoolProblem, item: str) -> int:
     """Scratch memory of one worker: never much more than all of an image needs."""
     axes = problem.axes
     band = STREAM_BYTES
-    if any(slides(axis) for axis in axes):
+    if slides_across(axes) or slides(axes[-1], MOST_ALONG):
         band = MANY_BYTES
     elif len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
         band = FEW_BYTES
@@ -78,7 +83,7 @@ def scratch_bytes(problem: PoolProblem, item: str) -> int:
 
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:
     """Predicted time of one image: a few items per item and pass."""
-    passes = sum(min(axis.window, MOST) for axis in problem.axes)
+    passes = sum(min(axis.window, MOST_ACROSS) for axis in problem.axes)
     items = prod(problem.spatial) + prod(problem.out_spatial)
     return problem.channels * items * passes / machine.rates.pooled
 
@@ -88,7 +93,7 @@ def tile_lines(problem: PoolProblem, channels: int) -> int:
     lines = problem.axes[-2].out if len(problem.axes) > 1 else 1
     items = prod(problem.spatial) * channels
     least = 1
-    if len(problem.axes) > 1 and slides(problem.axes[-2]):
+    if slides_across(problem.axes):
         least = SHARED * _reach(problem.axes[-2]) // problem.axes[-2].stride  # what tiles fold twice is little of it
     return max(1, min(lines, max(least, ceil(lines * TILE_ITEMS / max(1, items)))))
 

@@ -13,7 +13,7 @@ from convops.problem.pool import PoolProblem
 from convops.problem.windows import AdaptiveAxis
 
 # Of the kernel: channels that are folded together, and their partial sums.
-UNIT = 128
+UNIT = 256
 SCRATCH_BYTES = 16 * UNIT * 8
 # Items of x per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 18

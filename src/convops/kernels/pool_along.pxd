@@ -4,7 +4,7 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, beats, is_nan
-from convops.kernels.pool_band cimport Job, identity, line_at, seen, slides, whole_vectors
+from convops.kernels.pool_band cimport MOST_ALONG, Job, identity, line_at, seen, slides, whole_vectors
 from convops.kernels.pool_lanes cimport move, u8v
 from convops.kernels.pool_run cimport Run, fold_run, row_of
 from convops.kernels.pool_sliding cimport Slide, completes, slide, slide_from
@@ -206,7 +206,7 @@ cdef inline void slide_line(const Args* a, int kind, const Job* j, Item* to, con
 cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
     cdef Py_ssize_t i
     cdef const char* line
-    cdef bint sliding = slides(&a.axis[2])
+    cdef bint sliding = slides(&a.axis[2], MOST_ALONG)
     cdef Item* to
     for i in range(j.lines):
         line, to = line_at(a, j, i), <Item*> j.folded + i * j.out_pitch

@@ -5,7 +5,8 @@ from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
 cdef enum:
-    MOST = 8                   # items that are folded one after the other
+    MOST_ALONG = 14            # items that are folded one after the other along a line, which is turned to slide
+    MOST_ACROSS = 6            # across lines
     FEW = 64                   # channels that are not split further
     ROW_BYTES = 512            # of folded lines of planes side by side
     COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
@@ -58,9 +59,9 @@ cdef inline Py_ssize_t seen(const Axis* axis, Py_ssize_t outputs) noexcept nogil
     return (outputs - 1) * axis.stride + reach_of(axis)
 
 
-cdef inline bint slides(const Axis* axis) noexcept nogil:
+cdef inline bint slides(const Axis* axis, Py_ssize_t most) noexcept nogil:
     """Whether windows share what was folded, else they are folded from the first item to the last."""
-    return axis.window > MOST and axis.stride < reach_of(axis) and axis.out > 1
+    return axis.window > most and axis.stride < reach_of(axis) and axis.out > 1
 
 
 cdef inline bint is_padded(const Axis* axis) noexcept nogil:
@@ -76,7 +77,7 @@ cdef inline void set_length(const Args* a, Job* j, const Item* tag) noexcept nog
     """Lengths of lines for the present band."""
     j.span = ceil_div(seen(&a.axis[2], j.wide), a.axis[2].stride) * a.axis[2].stride
     j.out_span = j.span // a.axis[2].stride
-    if slides(&a.axis[2]) and not j.copies:
+    if slides(&a.axis[2], MOST_ALONG) and not j.copies:
         j.out_span = whole_vectors(j.wide, tag)
     j.length = j.wide * j.unit if j.together else (j.planes - 1) * j.out_span + j.wide
 
@@ -94,7 +95,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     if j.copies:
         copy = (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + 2 * spare
         copy = whole_vectors(j.group * j.pitch + copy, tag)
-    if slides(&a.axis[1]):
+    if slides(&a.axis[1], MOST_ACROSS):
         slots = (a.axis[1].window + 1) * a.axis[1].dilation * j.out_pitch
     else:
         lines = seen(&a.axis[1], j.most_high)
@@ -103,7 +104,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     j.divisors = j.totals + (j.out_pitch + spare) * size
     j.slots = j.divisors + (j.out_pitch + spare) * size
     j.strands = j.slots + (slots + spare) * size
-    if slides(&a.axis[2]):
+    if slides(&a.axis[2], MOST_ALONG):
         # Slots and chains of STRANDS lines, and two squares of them for turning.
         strands = (a.axis[2].window + 1) * a.axis[2].dilation * maximum(whole_vectors(j.unit, tag), STRANDS)
         strands = strands + STRANDS * spare
@@ -117,7 +118,7 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
     set_length(a, j, tag)
     if not j.together:
         j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
-        j.copies = j.copies or (j.planes > 1 and not slides(&a.axis[2]))
+        j.copies = j.copies or (j.planes > 1 and not slides(&a.axis[2], MOST_ALONG))
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
@@ -142,7 +143,7 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
-    if slides(&a.axis[1]):
+    if slides(&a.axis[1], MOST_ACROSS):
         j.most_high = lines
         return
     line = j.most_high

@@ -6,8 +6,8 @@ steps: every input line is folded along the line (`pool_along.pxd`), then the re
 Vectors run over pixels, of several planes where lines are short, or over channels where those lie side by side; all
 take the same steps in the same order.
 
-Windows of up to MOST items, and those that do not overlap, are folded from the first item to the last. Longer ones
-slide (`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
+Short windows, and those that do not overlap, are folded from the first item to the last. Longer ones slide
+(`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
 the cut into bands. Start reading at `tile_s`.
 """
 from cython.parallel cimport prange, threadid
@@ -17,7 +17,8 @@ from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MEAN, SUM, Item
 from convops.kernels.pool_along cimport clear_copy, fold_items, fold_lines, move_items, slide_items
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, GROUP, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen, set_length, slides)
+    COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen,
+    set_length, slides)
 from convops.kernels.pool_run cimport Run, row_of
 from convops.kernels.pool_sliding cimport Slide, completes, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES
@@ -152,7 +153,7 @@ cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) 
 cdef inline void fold_band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """A range of lines and pixels in some channels."""
     j.line, j.lines = j.h * a.axis[1].stride, seen(&a.axis[1], j.high)
-    if slides(&a.axis[1]):
+    if slides(&a.axis[1], MOST_ACROSS):
         slide_across(a, kind, j, tag)
         return
     fold_lines(a, SUM if kind == MEAN else kind, j, tag)
@@ -181,7 +182,7 @@ cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
 cdef inline bint needs_copy(const Args* a, bint together, const Item* tag) noexcept nogil:
     """Whether lines are copied: with their padding, without gaps, with a margin that vectors may read."""
     cdef Py_ssize_t size = sizeof(Item)
-    if slides(&a.axis[2]):
+    if slides(&a.axis[2], MOST_ALONG):
         return together or size == 1
     if together:
         return a.channels * size < VECTOR_BYTES

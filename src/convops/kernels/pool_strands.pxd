@@ -54,7 +54,8 @@ cdef inline outlined turn_strands(const Axis* axis, const Strands* s, Py_ssize_t
         (<Vector*> (s.columns + i * s.pitch + first * size))[0] = rows[i]
 
 
-cdef inline outlined turn_results(const Strands* s, Py_ssize_t first, Py_ssize_t offset, const Vector* tag) noexcept nogil:
+cdef inline outlined turn_results(const Strands* s, Py_ssize_t first, Py_ssize_t offset,
+                                  const Vector* tag) noexcept nogil:
     """Results of as many strands as a vector has lanes back into lines."""
     cdef Vector rows[16]
     cdef Py_ssize_t i, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)

@@ -24,7 +24,7 @@ cdef extern from "<math.h>" nogil:
 cdef enum:
     PARTS = 16
     PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
-    UNIT = 1 << 7              # channels that are folded together
+    UNIT = 1 << 8              # channels that are folded together
 
 
 # The real taps of the one window.
@@ -103,7 +103,7 @@ cdef inline const char* tap(const Args* a, const Block* b, const char* items, Py
 
 
 cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const char* items, char* parts,
-                            const Vector* tag) noexcept nogil:
+                               const Vector* tag) noexcept nogil:
     cdef char piece[PIECE * 8]
     cdef Py_ssize_t i, k = 0, size = item_bytes(tag), count
     if b.together:
@@ -150,8 +150,8 @@ cdef inline void find_zero(const Args* a, const Block* b, const char* items, cha
         (<double*> result)[0] = (<const double*> tap(a, b, items, k))[0]
 
 
-cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* items, char* results, Py_ssize_t count,
-                        char* out, const Vector* tag) noexcept nogil:
+cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* items, char* results,
+                           Py_ssize_t count, char* out, const Vector* tag) noexcept nogil:
     """A vector of channels, or fewer, into the output."""
     cdef Py_ssize_t i, size = item_bytes(tag)
     cdef Vector divisor
@@ -171,8 +171,8 @@ cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* 
             (<double*> (out + i * a.out.channel))[0] = (<double*> results)[i]
 
 
-cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* out,
-                      const Vector* tag) noexcept nogil:
+cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
+                                char* out, const Vector* tag) noexcept nogil:
     """As many channels as a vector has lanes, or fewer."""
     cdef char parts[PARTS * VECTOR_BYTES]
     cdef char turned[PARTS * VECTOR_BYTES]
@@ -210,8 +210,8 @@ cdef inline inlined fold_pixel(int kind, const char* pixel, Py_ssize_t count, ch
         (<Vector*> (part + c * size))[0] = best
 
 
-cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* out,
-                        char* parts, const Vector* tag) noexcept nogil:
+cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
+                                  char* out, char* parts, const Vector* tag) noexcept nogil:
     """Up to UNIT channels side by side."""
     cdef Vector best
     cdef Py_ssize_t i, k, lanes = VECTOR_BYTES // item_bytes(tag)
@@ -231,7 +231,8 @@ cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const
                out + i * lanes * a.out.channel, tag)
 
 
-cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* scratch, const Vector* tag) noexcept nogil:
+cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* scratch,
+                              const Vector* tag) noexcept nogil:
     cdef Block b = block_of(a, item_bytes(tag))
     cdef Py_ssize_t blocks = ceil_div(a.channels, a.tile_columns), size = item_bytes(tag)
     cdef Py_ssize_t c = number % blocks * a.tile_columns, end = minimum(a.channels, c + a.tile_columns), count
