@@ -1,4 +1,4 @@
-"""Global pools: which are folded as one block, and how: from a pooling problem and the dtype of its items to a launch."""
+"""Which global pools are folded as one block, and how: from a problem and the dtype of its items to a launch."""
 
 from __future__ import annotations
 

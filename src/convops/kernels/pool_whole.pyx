@@ -38,7 +38,7 @@ cdef struct Block:
     double divisor
 
 
-cdef inline Block block_of(const Args* a, Py_ssize_t item_bytes) noexcept nogil:
+cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
     cdef Taps t
     cdef Py_ssize_t extent[3]
     cdef Block b
@@ -49,7 +49,7 @@ cdef inline Block block_of(const Args* a, Py_ssize_t item_bytes) noexcept nogil:
         b.origin = b.origin + (t.origin + t.begin) * a.x.step[i]
         extent[i] = t.end - t.begin if t.end > t.begin else 0
     for i in range(2, -1, -1):
-        b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * item_bytes)
+        b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
         b.size = b.size * extent[i]
     b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
     if b.divisor == 0:
@@ -105,7 +105,7 @@ cdef inline const char* tap(const Args* a, const Block* b, const char* items, Py
 cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const char* items, char* parts,
                                const Vector* tag) noexcept nogil:
     cdef char piece[PIECE * 8]
-    cdef Py_ssize_t i, k = 0, size = item_bytes(tag), count
+    cdef Py_ssize_t i, k = 0, count
     if b.together:
         fold_parts(kind, items, b.size, parts, tag)
         return
