@@ -5,6 +5,10 @@ from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, pick,
 from convops.kernels.simd cimport VECTOR_BYTES, inlined
 
 
+cdef enum:
+    SCALED = 64                # a mean whose divisors are powers of two: by their reciprocals, with the same bits
+
+
 # Windows along a line, or across lines; `times` rows of neighbouring ones.
 cdef struct Run:
     Py_ssize_t n               # items of a window
@@ -16,19 +20,25 @@ cdef struct Run:
     Py_ssize_t next_items      # bytes from row to row
     Py_ssize_t next_to
     const char* divisors       # of means: one per window of a row
+    bint scaled                # they are reciprocals
 
 
 cdef inline Run row_of(Py_ssize_t n, Py_ssize_t shift, Py_ssize_t step, Py_ssize_t count, bint whole) noexcept nogil:
     cdef Run run
     run.n, run.shift, run.step, run.count, run.whole = n, shift, step, count, whole
     run.times, run.next_items, run.next_to = 1, 0, 0
-    run.divisors = NULL
+    run.divisors, run.scaled = NULL, False
     return run
 
 
 cdef inline inlined divide(Wide* sum, const char* divisors) noexcept nogil:
     if Wide is not u8v:
         sum[0] = sum[0] / (<const Wide*> divisors)[0]
+
+
+cdef inline inlined scale(Wide* sum, const char* factors) noexcept nogil:
+    if Wide is not u8v:
+        sum[0] = sum[0] * (<const Wide*> factors)[0]
 
 
 cdef inline inlined fold_vector(int kind, Py_ssize_t n, bint paired, char* to, const char* items, Py_ssize_t shift,
@@ -58,6 +68,8 @@ cdef inline inlined fold_vector(int kind, Py_ssize_t n, bint paired, char* to, c
             k = k + 1
     if kind == MEAN:
         divide(&best, divisors)
+    elif kind == SCALED:
+        scale(&best, divisors)
     put(&best, to, count)
 
 
@@ -98,7 +110,7 @@ cdef inline inlined fold_taps(int kind, bint paired, char* to, const char* items
 
 
 cdef inline inlined fold_kind(int kind, char* to, const char* items, const Run* run, const Wide* tag) noexcept nogil:
-    if run.step == 1 or kind == MEAN:
+    if run.step == 1 or kind == MEAN or kind == SCALED:
         fold_taps(kind, False, to, items, 1, run, tag)
     elif run.step == 2 and run.shift == item_bytes(tag):
         fold_taps(kind, True, to, items, 2, run, tag)
@@ -113,7 +125,9 @@ cdef inline void fold_run(int kind, char* to, const char* items, const Run* run,
     elif kind == MINIMUM:
         fold_kind(MINIMUM, to, items, run, tag)
     elif Wide is not u8v:
-        if kind == MEAN:
+        if kind == MEAN and run.scaled:
+            fold_kind(SCALED, to, items, run, tag)
+        elif kind == MEAN:
             fold_kind(MEAN, to, items, run, tag)
         else:
             fold_kind(SUM, to, items, run, tag)

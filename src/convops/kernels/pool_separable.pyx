@@ -11,7 +11,7 @@ Short windows, and those that do not overlap, are folded from the first item to 
 the cut into bands. Start reading at `tile_s`.
 """
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MEAN, SUM, Item
@@ -24,6 +24,10 @@ from convops.kernels.pool_sliding cimport Slide, completes, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, minimum
 from convops.kernels.window cimport counted
+
+
+cdef enum:
+    MOST_SCALED = 1 << 20      # divisors whose reciprocals are certainly exact
 
 
 cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
@@ -53,7 +57,7 @@ cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, const Item* t
     cdef Item* divisors = <Item*> j.divisors
     cdef Item divisor
     if outer != j.outer:
-        j.outer = outer
+        j.outer, j.scaled = outer, -1
         for c in range(j.out_pitch):
             divisors[c] = 1
         for w in range(j.wide):
@@ -61,6 +65,21 @@ cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, const Item* t
             for c in range(j.unit if j.together else j.planes):
                 divisors[w * pixel + (c if j.together else c * plane)] = divisor
     return divisors
+
+
+cdef inline bint scaled(Job* j, const Item* tag) noexcept nogil:
+    """Whether all divisors are powers of two; then they become their reciprocals."""
+    cdef Py_ssize_t i
+    cdef Item* divisors = <Item*> j.divisors
+    if j.scaled >= 0:
+        return j.scaled
+    j.scaled = True
+    for i in range(j.out_pitch):
+        j.scaled = j.scaled and 1 <= <double> divisors[i] <= MOST_SCALED and <int64_t> divisors[i] & (<int64_t> divisors[i] - 1) == 0
+        j.scaled = j.scaled and <double> (<int64_t> divisors[i]) == <double> divisors[i]
+    for i in range(j.out_pitch if j.scaled else 0):
+        divisors[i] = 1 / divisors[i]
+    return j.scaled
 
 
 cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
@@ -100,6 +119,7 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
         run.times = alike(a, kind, j, i) if direct and j.planes == 1 else 1
         if kind == MEAN:
             run.divisors = <const char*> divisors_of(a, j, i, tag)
+            run.scaled = scaled(j, tag)
         if direct:
             fold_rows_across(a, kind, j, i, &run, tag)
             i = i + (run.times if j.planes == 1 else 1)
