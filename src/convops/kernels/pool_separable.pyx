@@ -71,12 +71,16 @@ cdef inline bint scaled(Job* j, const Item* tag) noexcept nogil:
     """Whether all divisors are powers of two; then they become their reciprocals."""
     cdef Py_ssize_t i
     cdef Item* divisors = <Item*> j.divisors
+    cdef int64_t whole
     if j.scaled >= 0:
         return j.scaled
     j.scaled = True
     for i in range(j.out_pitch):
-        j.scaled = j.scaled and 1 <= <double> divisors[i] <= MOST_SCALED and <int64_t> divisors[i] & (<int64_t> divisors[i] - 1) == 0
-        j.scaled = j.scaled and <double> (<int64_t> divisors[i]) == <double> divisors[i]
+        if not 1 <= <double> divisors[i] <= MOST_SCALED:
+            j.scaled = False
+            break
+        whole = <int64_t> divisors[i]
+        j.scaled = j.scaled and whole & (whole - 1) == 0 and <double> whole == <double> divisors[i]
     for i in range(j.out_pitch if j.scaled else 0):
         divisors[i] = 1 / divisors[i]
     return j.scaled
