@@ -98,14 +98,26 @@ POOLS = (
     _pool("3x3_s2_maps", "avg_pool", _MAPS, 3, 2, 1),
     _pool("2x2_s2_maps", "max_pool", _MAPS, 2, 2),
     _pool("3x3_s1_googlenet_4a", "max_pool", (8, 480, 14, 14), 3, 1, 1),
+    _pool("3x3_s1_googlenet_4a", "avg_pool", (8, 480, 14, 14), 3, 1, 1),
+    _pool("2x2_s2_28x28", "avg_pool", (8, 256, 28, 28), 2, 2),
+    _pool("3x3_s1_image", "max_pool", _IMAGE, 3, 1, 1),
     _pool("2x2_s2_image", "max_pool", _IMAGE, 2, 2),
     _pool("2x2_s2_image", "avg_pool", _IMAGE, 2, 2),
+    _pool("5x5_s1_image", "max_pool", _IMAGE, 5, 1, 2),
+    _pool("5x5_s1_image", "avg_pool", _IMAGE, 5, 1, 2, count_include_pad=True),
     _pool("9x9_s1_image", "max_pool", _IMAGE, 9, 1, 4),
     _pool("9x9_s1_image", "avg_pool", _IMAGE, 9, 1, 4, count_include_pad=True),  # the box filter
     _pool("15x15_s1_image", "max_pool", _IMAGE, 15),
     _pool("15x15_s1_image", "avg_pool", _IMAGE, 15),
+    _pool("31x31_s1_image", "max_pool", _IMAGE, 31, 1, 15),
+    _pool("31x31_s1_image", "avg_pool", _IMAGE, 31, 1, 15, count_include_pad=True),
+    _pool("101x101_s1_image", "max_pool", _IMAGE, 101, 1, 50),
+    _pool("101x101_s1_image", "avg_pool", _IMAGE, 101, 1, 50, count_include_pad=True),
+    _pool("9x9_s1_512", "max_pool", (1, 1, 512, 512), 9, 1, 4),
+    _pool("9x9_s1_4096", "max_pool", (1, 1, 4096, 4096), 9, 1, 4),
     _pool("global_resnet50", "avg_pool", (8, 2048, 7, 7), 7),
     _pool("global_14x14", "max_pool", (8, 512, 14, 14), 14),
+    _pool("global_56x56", "avg_pool", (8, 256, 56, 56), 56),
 )
 
 # One problem of each kind: about two minutes on two cores.

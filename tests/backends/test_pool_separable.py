@@ -83,6 +83,20 @@ def test_sums_neither_drift_nor_remember(window):
     np.testing.assert_allclose(got, exact, rtol=2e-6)
 
 
+@pytest.mark.parametrize("window", [(2, 2), (4, 2), (4, 4), (8, 1), (3, 3), (16, 16)])
+@pytest.mark.parametrize("divisor", [None, 4.0, 0.5, 3.0, 2.5, -2.0])
+def test_means_are_quotients_of_sums(window, divisor):
+    for dtype in FLOATS:
+        x = np.random.default_rng(3).standard_normal((2, 3, 34, 70)).astype(dtype)
+        x[0, 0, 5, 5:9] = np.nan, np.inf, 1e-38, 1e37
+        for padding in (0, 1):
+            sums, counts = (convops.sum_pool(y, window, padding=padding) for y in (x, np.ones_like(x)))
+            with np.errstate(invalid="ignore"):  # windows of padding only
+                expected = sums / (counts if divisor is None else x.dtype.type(divisor))
+            for got in layouts(convops.avg_pool, x, window, {"padding": padding, "divisor": divisor}):
+                same_items(got, expected)
+
+
 def check_guarded_pools():
     """Every path beside a page that kills whoever touches it."""
     for size, window, stride, channels in ((7, 3, 1, 5), (33, 3, 2, 17), (64, 2, 2, 1), (65, 3, 2, 2), (40, 9, 2, 3)):

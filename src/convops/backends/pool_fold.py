@@ -6,11 +6,12 @@ from math import ceil, inf, prod
 
 import numpy as np
 
-from convops.backends import pool_separable
+from convops.backends import pool_separable, pool_whole
 from convops.backends.base import Array, Machine
 from convops.backends.express import Count, express
 from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, kernel_axes
 from convops.backends.pool_separable import is_separable
+from convops.backends.pool_whole import is_whole
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -59,6 +60,8 @@ def table_bytes(axes: tuple[Axis, ...]) -> int:
 
 def seconds_of(problem: PoolProblem, machine: Machine, item: str) -> float:
     """Predicted time of folding one image."""
+    if is_whole(problem, item):
+        return pool_whole.seconds_of(problem, machine)
     if is_separable(problem, item):
         return pool_separable.seconds_of(problem, machine)
     effort = 1.0
@@ -75,8 +78,7 @@ class Fold:
         self._seconds = seconds_of(problem, machine, item) * channels / problem.channels
         self.memory = Workspace()
         self._stride = scratch_bytes(problem, channels, item)
-        make = pool_separable.launch_of if is_separable(problem, item) else launch_of
-        self._launch, self._tiles = make(problem, item, channels, self._seconds)
+        self._launch, self._tiles = launch_of(problem, item, channels, self._seconds)
 
     def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
         workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
@@ -95,6 +97,10 @@ class Fold:
 
 def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) -> tuple[Launch, int]:
     """The launch for images of so many channels that take `seconds` each, and its tiles per image."""
+    if is_whole(problem, item):
+        return pool_whole.launch_of(problem, item, channels, seconds)
+    if is_separable(problem, item):
+        return pool_separable.launch_of(problem, item, channels, seconds)
     pieces = prod(problem.out_spatial[:-1]) * ceil(problem.out_spatial[-1] / PIECE)
     piece = min(problem.out_spatial[-1], PIECE)
     tile_pieces = max(1, min(pieces, TILE_ITEMS // (piece * problem.products * channels)))
@@ -120,6 +126,8 @@ def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) ->
 
 def scratch_bytes(problem: PoolProblem, channels: int, item: str) -> int:
     """Of one worker: a line of values and one of tap numbers or scales, 8 bytes each, or what a band takes."""
+    if is_whole(problem, item):
+        return pool_whole.SCRATCH_BYTES
     if is_separable(problem, item):
         return pool_separable.scratch_bytes(problem, item)
     line = min(PIECE, max(problem.out_spatial[-1], channels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, log, prod
+from math import ceil, prod
 
 import numpy as np
 
@@ -22,11 +22,14 @@ KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
 # many, and folding these again costs more than the way to the level-3 cache; where they share none.
 FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 21, 1 << 17
 # Memory that a window may need at most, whatever the band.
-MOST_BYTES = 1 << 24
+MOST_BYTES = 1 << 25
 # Items of x per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 20
-# The kernel's chunk, and items of a pass.
-CHUNK, MOST = 64, 4
+# Lines of a tile over those of a window that slides across them.
+SHARED = 8
+# Of the kernel: bytes of a vector, items that are folded one after the other, lines folded together along themselves,
+# and before any is folded across, bytes of lines copied together.
+CHUNK, MOST_ALONG, MOST_ACROSS, STRANDS, GROUP, NEAR_BYTES = 64, 14, 6, 64, 64, 1 << 13
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -42,21 +45,37 @@ def _reach(axis: Axis) -> int:
     return (axis.window - 1) * axis.dilation + 1
 
 
+def slides(axis: Axis, most: int) -> bool:
+    """Whether windows along the axis share what was folded, as the kernel decides it."""
+    return axis.window > most and axis.stride < _reach(axis) and axis.out > 1
+
+
+def slides_across(axes: tuple[Axis, ...]) -> bool:
+    """Whether windows slide across lines."""
+    return len(axes) > 1 and slides(axes[-2], MOST_ACROSS)
+
+
 def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
     """Scratch memory for one output of one channel."""
-    size = np.dtype(item).itemsize
+    size, along = np.dtype(item).itemsize, axes[-1]
     lanes = CHUNK // size
-    lines = _reach(axes[-2]) if len(axes) > 1 else 1
-    copied = (lines + 1) * _reach(axes[-1]) + 2 * lanes * (axes[-1].stride + 2)
-    return size * (copied + lanes * (2 * lines + 12))
+    spare, lines, slots = 2 * lanes, 1, 0
+    if len(axes) > 1:
+        lines = GROUP if slides_across(axes) else _reach(axes[-2])
+        slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides_across(axes) else 0
+    copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
+    strands = STRANDS * ((along.window + 1) * along.dilation + spare) if slides(along, MOST_ALONG) else 0
+    return size * (copied + (lines + 2) * lanes + slots + strands + 5 * spare)
 
 
 def scratch_bytes(problem: PoolProblem, item: str) -> int:
     """Scratch memory of one worker: never much more than all of an image needs."""
     axes = problem.axes
     band = STREAM_BYTES
-    if len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
-        band = FEW_BYTES if axes[-2].window <= MOST else MANY_BYTES
+    if slides_across(axes) or slides(axes[-1], MOST_ALONG):
+        band = MANY_BYTES
+    elif len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
+        band = FEW_BYTES
     image = 4 * np.dtype(item).itemsize * problem.channels * prod(axis.padded + CHUNK for axis in axes)
     least = max(least_bytes(axes, item), min(image, band))
     return -(-least // 64) * 64
@@ -64,7 +83,7 @@ def scratch_bytes(problem: PoolProblem, item: str) -> int:
 
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:
     """Predicted time of one image: a few items per item and pass."""
-    passes = sum(min(axis.window, MOST * (1 + log(axis.window, MOST))) for axis in problem.axes)
+    passes = sum(min(axis.window, MOST_ACROSS) for axis in problem.axes)
     items = prod(problem.spatial) + prod(problem.out_spatial)
     return problem.channels * items * passes / machine.rates.pooled
 
@@ -73,7 +92,10 @@ def tile_lines(problem: PoolProblem, channels: int) -> int:
     """Output lines of a tile, in all channels."""
     lines = problem.axes[-2].out if len(problem.axes) > 1 else 1
     items = prod(problem.spatial) * channels
-    return max(1, min(lines, ceil(lines * TILE_ITEMS / max(1, items))))
+    least = 1
+    if slides_across(problem.axes):
+        least = SHARED * _reach(problem.axes[-2]) // problem.axes[-2].stride  # what tiles fold twice is little of it
+    return max(1, min(lines, max(least, ceil(lines * TILE_ITEMS / max(1, items)))))
 
 
 def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) -> tuple[Launch, int]:

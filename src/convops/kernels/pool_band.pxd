@@ -1,39 +1,53 @@
-# The bands of separable pools: how large they are, where their lines lie, in which order windows are folded.
+# The bands of separable pools: how large they are, where their lines lie, in which way windows are folded.
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, highest, lowest
-from convops.kernels.pool_run cimport MOST
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
 cdef enum:
+    MOST_ALONG = 14            # items that are folded one after the other along a line, which is turned to slide
+    MOST_ACROSS = 6            # across lines
     FEW = 64                   # channels that are not split further
+    ROW_BYTES = 512            # of folded lines of planes side by side
+    COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
+    STRANDS = 64               # lines that are folded along themselves at once
     NEAR_BYTES = 1 << 13       # of lines that are copied at once, to stay in the level-1 cache
+    STRIP_BYTES = 1 << 11      # of lines that windows slide across, so that what they share stays near
+    GROUP = 64                 # lines that are folded along before any is folded across
 
 
 # A tile at work; lengths are in items.
 cdef struct Job:
     Py_ssize_t number          # image
-    Py_ssize_t d
     Py_ssize_t channel
     Py_ssize_t h               # first output line and pixel of the band
     Py_ssize_t w
     Py_ssize_t high            # its output lines and pixels
     Py_ssize_t wide
+    Py_ssize_t line            # first padded input line of those at work, and how many
+    Py_ssize_t lines
     bint together              # channels lie side by side
     bint copies                # lines are folded in a copy with its padding, not where they lie
     Py_ssize_t unit            # channels of a pixel
+    Py_ssize_t planes          # side by side in a line, so many pixels apart in the copy and when folded
+    Py_ssize_t span
+    Py_ssize_t out_span
+    Py_ssize_t length          # of a folded line
     Py_ssize_t most_high       # of every band but the last
     Py_ssize_t most_wide
-    Py_ssize_t lines           # input lines that the band sees
-    Py_ssize_t group           # of them are copied at once
     Py_ssize_t begin           # first pixel of the band whose taps are all real, and the first behind these
     Py_ssize_t end
-    Py_ssize_t pitch           # between lines of the copy
+    Py_ssize_t pitch           # between copied lines
+    Py_ssize_t group           # lines that are copied at once
     Py_ssize_t out_pitch       # between folded lines
-    char* copy
+    char* scratch
+    char* copy                 # placed so that the items copied of the first line begin at a vector's place
     char* folded
     char* totals
     char* divisors
+    char* slots                # of windows that slide across lines, and along them
+    char* strands
+    int scaled                 # whether the divisors were made reciprocals; negative: not asked yet
     double outer               # what the divisors were made for: the taps counted across the lines
 
 
@@ -46,9 +60,13 @@ cdef inline Py_ssize_t seen(const Axis* axis, Py_ssize_t outputs) noexcept nogil
     return (outputs - 1) * axis.stride + reach_of(axis)
 
 
-cdef inline bint in_order(const Axis* axis) noexcept nogil:
-    """Whether windows are folded from the first item to the last."""
-    return axis.window <= MOST or axis.stride >= reach_of(axis) or axis.out == 1
+cdef inline bint slides(const Axis* axis, Py_ssize_t most) noexcept nogil:
+    """Whether windows share what was folded, else they are folded from the first item to the last."""
+    return axis.window > most and axis.stride < reach_of(axis) and axis.out > 1
+
+
+cdef inline bint is_padded(const Axis* axis) noexcept nogil:
+    return axis.inner_begin > 0 or axis.inner_end < seen(axis, axis.out)
 
 
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept nogil:
@@ -56,19 +74,52 @@ cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept
     return ceil_div(items, lanes) * lanes
 
 
+cdef inline void set_length(const Args* a, Job* j, const Item* tag) noexcept nogil:
+    """Lengths of lines for the present band."""
+    j.span = ceil_div(seen(&a.axis[2], j.wide), a.axis[2].stride) * a.axis[2].stride
+    j.out_span = j.span // a.axis[2].stride
+    if slides(&a.axis[2], MOST_ALONG) and not j.copies:
+        j.out_span = whole_vectors(j.wide, tag)
+    j.length = j.wide * j.unit if j.together else (j.planes - 1) * j.out_span + j.wide
+
+
 cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
-    """Scratch memory of the largest band; sets the pitches."""
-    cdef Py_ssize_t lines = seen(&a.axis[1], j.most_high), spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0
-    j.pitch = seen(&a.axis[2], j.most_wide) * j.unit
+    """Scratch memory of the largest band; sets pitches and places."""
+    cdef Py_ssize_t lines = GROUP, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
+    cdef Py_ssize_t strands = 0, size = sizeof(Item)
+    j.wide = j.most_wide
+    set_length(a, j, tag)
+    j.pitch = whole_vectors(j.span * (j.unit if j.together else j.planes), tag)
+    j.group = maximum(1, NEAR_BYTES // (j.pitch * size))
     # An odd number of vectors: lines a power of two apart would compete for the same few places of the cache.
-    j.out_pitch = (whole_vectors(j.most_wide * j.unit, tag) * <Py_ssize_t> sizeof(Item) | VECTOR_BYTES) // sizeof(Item)
+    j.out_pitch = (whole_vectors(j.length, tag) * size | VECTOR_BYTES) // size
     if j.copies:
-        j.group = maximum(1, NEAR_BYTES // (j.pitch * <Py_ssize_t> sizeof(Item)))
-        copy = minimum(lines, j.group) * j.pitch + (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + spare
-    j.folded = j.copy + whole_vectors(copy, tag) * <Py_ssize_t> sizeof(Item)
-    j.totals = j.folded + ((lines + reach_of(&a.axis[1])) * j.out_pitch + spare) * <Py_ssize_t> sizeof(Item)
-    j.divisors = j.totals + (j.most_high * j.out_pitch + spare) * <Py_ssize_t> sizeof(Item)
-    return j.divisors - j.copy + j.out_pitch * <Py_ssize_t> sizeof(Item)
+        copy = (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + 2 * spare
+        copy = whole_vectors(j.group * j.pitch + copy, tag)
+    if slides(&a.axis[1], MOST_ACROSS):
+        slots = (a.axis[1].window + 1) * a.axis[1].dilation * j.out_pitch
+    else:
+        lines = seen(&a.axis[1], j.most_high)
+    j.folded = j.scratch + copy * size
+    j.totals = j.folded + (lines * j.out_pitch + spare) * size
+    j.divisors = j.totals + (j.out_pitch + spare) * size
+    j.slots = j.divisors + (j.out_pitch + spare) * size
+    j.strands = j.slots + (slots + spare) * size
+    if slides(&a.axis[2], MOST_ALONG):
+        # Slots and chains of STRANDS lines, and two squares of them for turning.
+        strands = (a.axis[2].window + 1) * a.axis[2].dilation * maximum(whole_vectors(j.unit, tag), STRANDS)
+        strands = strands + STRANDS * spare
+    return j.strands - j.scratch + (strands + spare) * size
+
+
+cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept nogil:
+    """Short lines of several planes go side by side."""
+    j.unit, j.planes = (a.channels if j.together else 1), 1
+    j.wide = j.most_wide
+    set_length(a, j, tag)
+    if not j.together:
+        j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
+        j.copies = j.copies or (j.planes > 1 and not slides(&a.axis[2], MOST_ALONG))
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
@@ -76,10 +127,12 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
     cdef Py_ssize_t line, least = 1
     if a.axis[1].stride < reach_of(&a.axis[1]):
         least = minimum(lines, 2 * ceil_div(reach_of(&a.axis[1]), a.axis[1].stride))
-    j.unit = a.channels if j.together else 1
     j.most_wide, j.most_high = a.axis[2].out, least
+    find_planes(a, j, tag)
     while bytes_of(a, j, tag) > a.block_steps:
-        if j.unit > FEW:
+        if j.planes > 1:
+            j.planes = ceil_div(j.planes, 2)
+        elif j.unit > FEW:
             j.unit = maximum(FEW, whole_vectors(ceil_div(j.unit, 2), tag))
         elif j.most_wide > FEW:
             j.most_wide = ceil_div(j.most_wide, 2)
@@ -91,6 +144,9 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
+    if slides(&a.axis[1], MOST_ACROSS):
+        j.most_high = lines
+        return
     line = j.most_high
     while j.most_high < lines and bytes_of(a, j, tag) <= a.block_steps:
         line, j.most_high = j.most_high, minimum(lines, 2 * j.most_high)
@@ -106,33 +162,32 @@ cdef inline Item identity(int kind, const Item* tag) noexcept nogil:
 
 
 cdef inline const char* line_at(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
-    """Input line i of the band; NULL where it is padding."""
-    cdef Py_ssize_t high = j.h * a.axis[1].stride + i, deep = j.d * a.axis[0].stride
+    """Input line i of those at work; NULL where it is padding."""
+    cdef Py_ssize_t high = j.line + i
     if not (a.axis[1].inner_begin <= high < a.axis[1].inner_end):
         return NULL
-    if not (a.axis[0].inner_begin <= deep < a.axis[0].inner_end):
-        return NULL
-    return (a.x.data + j.number * a.x.batch + j.channel * a.x.channel + (deep - a.axis[0].shift) * a.x.step[0]
-            + (high - a.axis[1].shift) * a.x.step[1])
+    return (a.x.data + j.number * a.x.batch + j.channel * a.x.channel + (high - a.axis[1].shift) * a.x.step[1])
 
 
 cdef inline char* out_line(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
-    return (a.out.data + j.number * a.out.batch + j.channel * a.out.channel + j.d * a.out.step[0]
-            + (j.h + i) * a.out.step[1] + j.w * a.out.step[2])
+    return (a.out.data + j.number * a.out.batch + j.channel * a.out.channel + (j.h + i) * a.out.step[1]
+            + j.w * a.out.step[2])
 
 
 cdef inline bint is_run(const Args* a, const Job* j, const Item* tag) noexcept nogil:
     """Whether the band's results of a line lie side by side in the output."""
-    if j.unit > 1 and a.out.channel != sizeof(Item):
+    if j.planes > 1 or (j.unit > 1 and a.out.channel != sizeof(Item)):
         return False
     return j.wide == 1 or a.out.step[2] == j.unit * <Py_ssize_t> sizeof(Item)
 
 
 cdef inline void find_inner(const Args* a, Job* j, const Item* tag) noexcept nogil:
-    """The pixels that vectors make where lines lie: all taps are real, and a last step stays inside the line."""
+    """The pixels that vectors make where lines lie: all taps are real, and no vector reads past the line."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t last = axis.inner_end - reach_of(axis) - (axis.stride - 1)
+    cdef Py_ssize_t last = axis.inner_end - reach_of(axis)
+    if not j.together and axis.stride == 2 and axis.window % 2:
+        last = last - 1
     j.begin = minimum(j.w + j.wide, maximum(j.w, ceil_div(axis.inner_begin, axis.stride)))
     j.end = maximum(j.begin, minimum(j.w + j.wide, last // axis.stride + 1 if last >= 0 else 0))
-    if j.together or (j.end - j.begin) * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES:
+    if not j.together and (j.end - j.begin) * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES:
         j.begin = j.end = j.w + j.wide

@@ -2,271 +2,223 @@
 """Pooling of planes axis by axis: maxima, minima, sums and means, in time that hardly depends on the window.
 
 Called by `backends/pool_separable.py` through `bind.pyx`; hands nothing on. A band of output lines is made in two
-steps: every input line is folded along the line, then the results are folded across the lines. Vectors run over
-pixels, or over channels where those lie side by side; both take the same steps in the same order.
+steps: every input line is folded along the line (`pool_along.pxd`), then the results are folded across the lines.
+Vectors run over pixels, of several planes where lines are short, or over channels where those lie side by side; all
+take the same steps in the same order.
 
-Windows of up to MOST items, and those that do not overlap, are folded from the first item to the last. Longer ones
-are cut by the digits of their length in base MOST, lowest first: as many items as the lowest digit says, then so
-many runs of MOST items as the next, and so on; runs are folded once for all windows, from the MOST runs before them.
-The order depends on the length alone, so results do not depend on the layout, the cut into bands, or the place of a
-window; and as nothing is taken away again, sums do not drift. Start reading at `tile_s`.
+Short windows, and those that do not overlap, are folded from the first item to the last. Longer ones slide
+(`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
+the cut into bands. Start reading at `tile_s`.
 """
-from libc.stdint cimport uint8_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint8_t
 
-from convops.kernels.abi cimport Args, Axis
-from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, Item, beats, is_nan
+from convops.kernels.abi cimport Args
+from convops.kernels.fold cimport MEAN, SUM, Item
+from convops.kernels.pool_along cimport clear_copy, fold_items, fold_lines, move_items, slide_items
 from convops.kernels.pool_band cimport (
-    Job, bytes_of, cut, find_inner, identity, in_order, is_run, line_at, out_line, seen)
-from convops.kernels.pool_run cimport MOST, divide_run, fold_run, u8v
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v
-from convops.kernels.tile cimport ceil_div, maximum, minimum
-from convops.kernels.window cimport SHORT, Taps, counted, taps_of
-
-cdef inline void fold_items(int kind, Py_ssize_t n, Item* to, const Item* before, const Item* items,
-                            Py_ssize_t shift, Py_ssize_t step, Py_ssize_t count, bint whole) noexcept nogil:
-    """`n` items each for `count` results, behind those in `before`; `whole` vectors may be read and written."""
-    cdef Py_ssize_t i
-    if n == 0:
-        for i in range(count):
-            to[i] = identity(kind, to) if before == NULL else before[i]
-    elif Item is float:
-        fold_run(kind, n, <char*> to, <const char*> before, <const char*> items, shift * <Py_ssize_t> sizeof(Item),
-                 step, count, whole, <const f32v*> NULL)
-    elif Item is double:
-        fold_run(kind, n, <char*> to, <const char*> before, <const char*> items, shift * <Py_ssize_t> sizeof(Item),
-                 step, count, whole, <const f64v*> NULL)
-    elif Item is uint8_t:
-        fold_run(kind, n, <char*> to, <const char*> before, <const char*> items, shift, step, count, whole,
-                 <const u8v*> NULL)
+    COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen,
+    set_length, slides)
+from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.pool_sliding cimport Slide, completes, slide_from
+from convops.kernels.simd cimport VECTOR_BYTES
+from convops.kernels.tile cimport ceil_div, minimum
+from convops.kernels.window cimport counted
 
 
-cdef inline Item joined(int kind, Item best, Item value) noexcept nogil:
-    if kind == MAXIMUM or kind == MINIMUM:
-        return value if beats(kind, value, best) | is_nan(value) else best
-    return best + value
-
-
-cdef inline void fold_few(int kind, Py_ssize_t n, Item* to, const Item* items, Py_ssize_t shift,
-                          Py_ssize_t count) noexcept nogil:
-    """The same item by item, for less than a chunk where nothing else may be read."""
-    cdef Py_ssize_t i, k
-    cdef Item best
-    if n == 0:
-        fold_items(kind, 0, to, NULL, items, shift, 1, count, False)
-        return
-    for i in range(count):
-        best = items[i]
-        if kind != MAXIMUM and kind != MINIMUM:
-            best = best + 0
-        for k in range(1, n):
-            best = joined(kind, best, items[k * shift + i])
-        to[i] = best
-
-
-cdef inline void fold_pixel(const Args* a, int kind, const Job* j, Item* to, const char* line,
-                            const Taps* taps) noexcept nogil:
-    """One output where its line lies; taps on padding are left out."""
-    cdef const Item* items = <const Item*> (line + (taps.origin + taps.begin * taps.step) * a.x.step[2])
-    cdef Py_ssize_t shift = taps.step * a.x.step[2] // <Py_ssize_t> sizeof(Item)
-    if j.unit * sizeof(Item) >= VECTOR_BYTES:
-        fold_items(kind, maximum(0, taps.end - taps.begin), to, NULL, items, shift, 1, j.unit, False)
-    else:
-        fold_few(kind, maximum(0, taps.end - taps.begin), to, items, shift, j.unit)
-
-
-cdef inline void fold_pixels(const Args* a, int kind, const Job* j, Py_ssize_t begin, Py_ssize_t end,
-                             const Item* tag) noexcept nogil:
-    """Outputs of all lines of the band, one by one."""
-    cdef Py_ssize_t w, i
-    cdef Taps taps
-    cdef const char* line
-    for w in range(begin, end):
-        taps = taps_of(&a.axis[2], w)
-        for i in range(j.lines):
-            line = line_at(a, j, i)
-            if line != NULL:
-                fold_pixel(a, kind, j, <Item*> j.folded + i * j.out_pitch + (w - j.w) * j.unit, line, &taps)
-
-
-cdef inline void fold_in_place(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
-    """Along all lines of the band where they lie."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t i
-    cdef const char* line
-    for i in range(j.lines if j.begin < j.end else 0):
-        line = line_at(a, j, i)
-        if line != NULL:
-            fold_items(kind, axis.window, <Item*> j.folded + i * j.out_pitch + (j.begin - j.w), NULL,
-                       <const Item*> (line + (j.begin * axis.stride - axis.shift) * a.x.step[2]), axis.dilation,
-                       axis.stride, j.end - j.begin, False)
-    fold_pixels(a, kind, j, j.w, j.begin, tag)
-    fold_pixels(a, kind, j, j.end, j.w + j.wide, tag)
-
-
-cdef inline void copy_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
-    """What the band sees of a line, identities where it is padding."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i
-    cdef Py_ssize_t begin = minimum(count, maximum(0, axis.inner_begin - first))
-    cdef Py_ssize_t end = maximum(begin, minimum(count, axis.inner_end - first))
-    for i in range(begin * j.unit):
-        to[i] = identity(kind, to)
-    for i in range(end * j.unit, count * j.unit):
-        to[i] = identity(kind, to)
-    line = line + (first - axis.shift) * a.x.step[2]
-    if j.unit == 1 and a.x.step[2] == sizeof(Item):
-        memcpy(to + begin, line + begin * a.x.step[2], (end - begin) * sizeof(Item))
-    elif j.together and a.x.step[2] == j.unit * <Py_ssize_t> sizeof(Item):
-        memcpy(to + begin * j.unit, line + begin * a.x.step[2], (end - begin) * a.x.step[2])
-    elif j.together:
-        for i in range(begin, end):
-            memcpy(to + i * j.unit, line + i * a.x.step[2], j.unit * sizeof(Item))
-    else:
-        for i in range(begin, end):
-            to[i] = (<const Item*> (line + i * a.x.step[2]))[0]
-
-
-cdef inline void fold_copy(const Args* a, int kind, const Job* j, Item* to, const Item* before, const Item* items,
-                           Py_ssize_t n, Py_ssize_t shift) noexcept nogil:
-    """`n` taps of all windows along a copied line."""
-    cdef Py_ssize_t w, stride = a.axis[2].stride
-    if j.unit == 1 or stride == 1:
-        fold_items(kind, n, to, before, items, shift, stride, j.wide * j.unit, True)
-        return
-    for w in range(j.wide):
-        fold_items(kind, n, to + w * j.unit, NULL if before == NULL else before + w * j.unit,
-                   items + w * stride * j.unit, shift, 1, j.unit, False)
-
-
-cdef inline void fold_copies(const Args* a, int kind, const Job* j, Py_ssize_t begin, Py_ssize_t end,
-                             const Item* tag) noexcept nogil:
-    """Along some lines of the band, in a copy."""
-    cdef Py_ssize_t i, n = a.axis[2].window, shift = a.axis[2].dilation * j.unit, offset = 0, digit
-    cdef const char* line
-    cdef bint first = True
-    cdef Item* copy = <Item*> j.copy
-    cdef Item* to
-    for i in range(begin, end):
-        line = line_at(a, j, i)
-        if line != NULL:
-            copy_line(a, kind, j, copy + (i - begin) * j.pitch, line)
-    while n > 0:
-        digit = n if in_order(&a.axis[2]) else n % MOST
-        n = (n - digit) // MOST
-        for i in range(begin, end if digit else begin):
-            to = <Item*> j.folded + i * j.out_pitch
-            if line_at(a, j, i) != NULL:
-                fold_copy(a, kind, j, to, NULL if first else to, copy + (i - begin) * j.pitch + offset, digit, shift)
-        first, offset = first and digit == 0, offset + digit * shift
-        if n > 0:
-            fold_items(kind, MOST, copy, NULL, copy, shift, 1, (end - begin) * j.pitch, True)
-            shift = shift * MOST
-
-
-cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
-    """The first step: every line of the band along itself."""
-    cdef Py_ssize_t i, k
-    for i in range(j.lines):
-        if line_at(a, j, i) == NULL:
-            for k in range(j.out_pitch):
-                (<Item*> j.folded)[i * j.out_pitch + k] = identity(kind, tag)
-    if not j.copies:
-        fold_in_place(a, kind, j, tag)
-        return
-    i = 0
-    while i < j.lines:
-        fold_copies(a, kind, j, i, minimum(j.lines, i + j.group), tag)
-        i = i + j.group
+cdef enum:
+    MOST_SCALED = 1 << 20      # divisors whose reciprocals are certainly exact
 
 
 cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
     """Results to where they belong."""
     cdef char* out = out_line(a, j, i)
     cdef Py_ssize_t w, c
-    for w in range(j.wide):
-        for c in range(j.unit):
-            (<Item*> (out + w * a.out.step[2] + c * a.out.channel))[0] = items[w * j.unit + c]
-
-
-cdef inline void divide(const Args* a, Job* j, Py_ssize_t i, Item* sums) noexcept nogil:
-    """Sums of one line to means; its divisors are kept for lines that have the same."""
-    cdef Py_ssize_t k, c
-    cdef double outer = a.divisor
-    cdef Item* divisors = <Item*> j.divisors
-    if a.divisor == 0:
-        outer = <double> counted(a, &a.axis[0], j.d) * counted(a, &a.axis[1], j.h + i)
-    if outer != j.outer:
-        j.outer = outer
-        for k in range(j.wide):
+    if j.together and a.out.channel == sizeof(Item):
+        for w in range(j.wide):
+            move_items(<Item*> (out + w * a.out.step[2]), items + w * j.unit, j.unit, 0)
+    elif j.together:
+        for w in range(j.wide):
             for c in range(j.unit):
-                divisors[k * j.unit + c] = <Item> (
-                    outer if a.divisor else outer * counted(a, &a.axis[2], j.w + k))
-    if Item is float:
-        divide_run(<char*> sums, j.divisors, j.wide * j.unit, <const f32v*> NULL)
-    elif Item is double:
-        divide_run(<char*> sums, j.divisors, j.wide * j.unit, <const f64v*> NULL)
+                (<Item*> (out + w * a.out.step[2] + c * a.out.channel))[0] = items[w * j.unit + c]
+    else:
+        for c in range(j.planes):
+            if a.out.step[2] == sizeof(Item):
+                move_items(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide, 0)
+                continue
+            for w in range(j.wide):
+                (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
+
+
+cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, const Item* tag) noexcept nogil:
+    """What the sums of a line are divided by; kept for lines that have the same."""
+    cdef Py_ssize_t w, c, pixel = j.unit if j.together else 1, plane = 0 if j.together else j.out_span
+    cdef double outer = a.divisor if a.divisor else <double> counted(a, &a.axis[1], j.h + i)
+    cdef Item* divisors = <Item*> j.divisors
+    cdef Item divisor
+    if outer != j.outer:
+        j.outer, j.scaled = outer, -1
+        for c in range(j.out_pitch):
+            divisors[c] = 1
+        for w in range(j.wide):
+            divisor = <Item> (outer if a.divisor else outer * counted(a, &a.axis[2], j.w + w))
+            for c in range(j.unit if j.together else j.planes):
+                divisors[w * pixel + (c if j.together else c * plane)] = divisor
+    return divisors
+
+
+cdef inline bint scaled(Job* j, const Item* tag) noexcept nogil:
+    """Whether all divisors are powers of two; then they become their reciprocals."""
+    cdef Py_ssize_t i
+    cdef Item* divisors = <Item*> j.divisors
+    cdef int64_t whole
+    if j.scaled >= 0:
+        return j.scaled
+    j.scaled = True
+    for i in range(j.out_pitch):
+        if not 1 <= <double> divisors[i] <= MOST_SCALED:
+            j.scaled = False
+            break
+        whole = <int64_t> divisors[i]
+        j.scaled = j.scaled and whole & (whole - 1) == 0 and <double> whole == <double> divisors[i]
+    for i in range(j.out_pitch if j.scaled else 0):
+        divisors[i] = 1 / divisors[i]
+    return j.scaled
+
+
+cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
+    """Whether the results of a line are folded into the output, plane by plane."""
+    return is_run(a, j, tag) or not (j.together or a.out.step[2] != sizeof(Item))
+
+
+cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i) noexcept nogil:
+    """How many lines from i on have the same divisors."""
+    cdef Py_ssize_t k = i + 1
+    if kind != MEAN or a.divisor:
+        return j.high - i
+    while k < j.high and counted(a, &a.axis[1], j.h + k) == counted(a, &a.axis[1], j.h + i):
+        k = k + 1
+    return k - i
+
+
+cdef inline void fold_rows_across(const Args* a, int kind, Job* j, Py_ssize_t i, Run* run,
+                                  const Item* tag) noexcept nogil:
+    """Lines of several planes one by one, plane by plane; else all that are alike at once."""
+    cdef Py_ssize_t size = sizeof(Item)
+    cdef const Item* items = <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch
+    if j.planes > 1:
+        run.count, run.times, run.next_items, run.next_to = j.wide, j.planes, j.out_span * size, a.out.channel
+    else:
+        run.next_items, run.next_to = a.axis[1].stride * j.out_pitch * size, a.out.step[1]
+    fold_items(kind, <Item*> out_line(a, j, i), items, run)
 
 
 cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """The second step: across the lines, into the output."""
-    cdef Py_ssize_t i, n = a.axis[1].window, shift = a.axis[1].dilation * j.out_pitch, offset = 0, digit
-    cdef bint first = True, run = is_run(a, j, tag)
-    cdef Item* folded = <Item*> j.folded
-    cdef Item* totals
+    cdef Py_ssize_t i = 0
+    cdef bint direct = writes_rows(a, j, tag)
+    cdef Run run = row_of(a.axis[1].window, a.axis[1].dilation * j.out_pitch * <Py_ssize_t> sizeof(Item), 1, j.length,
+                          not direct)
+    while i < j.high:
+        run.times = alike(a, kind, j, i) if direct and j.planes == 1 else 1
+        if kind == MEAN:
+            run.divisors = <const char*> divisors_of(a, j, i, tag)
+            run.scaled = scaled(j, tag)
+        if direct:
+            fold_rows_across(a, kind, j, i, &run, tag)
+            i = i + (run.times if j.planes == 1 else 1)
+            continue
+        fold_items(kind, <Item*> j.totals, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
+        put_line(a, j, i, <const Item*> j.totals)
+        i = i + 1
+
+
+cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py_ssize_t begin, Py_ssize_t output,
+                                   const Item* tag) noexcept nogil:
+    """A group of lines, from pixel `begin` on; the number of the next output line."""
+    cdef Py_ssize_t i
+    cdef bint done, direct = is_run(a, j, tag)
+    cdef Item* divisors = <Item*> j.divisors
     cdef Item* to
-    while n > 0:
-        digit = n if in_order(&a.axis[1]) else n % MOST
-        n = (n - digit) // MOST
-        for i in range(j.high if digit else 0):
-            totals = <Item*> j.totals + i * j.out_pitch
-            to = <Item*> out_line(a, j, i) if run and n == 0 else totals
-            fold_items(kind, digit, to, NULL if first else totals,
-                       folded + i * a.axis[1].stride * j.out_pitch + offset, shift, 1, j.wide * j.unit, to == totals)
-            if n == 0 and kind == MEAN:
-                divide(a, j, i, to)
-            if n == 0 and not run:
-                put_line(a, j, i, to)
-        first, offset = first and digit == 0, offset + digit * shift
-        if n > 0:
-            fold_items(kind, MOST, folded, NULL, folded, shift, 1, j.lines * j.out_pitch, True)
-            shift = shift * MOST
+    for i in range(j.lines):
+        done = completes(s)
+        to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
+        if kind == MEAN and done:
+            divisors = divisors_of(a, j, output, tag)
+        slide_items(kind, s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
+                    not direct)
+        if done and not direct:
+            put_line(a, j, output, to)
+        output = output + done
+    return output
+
+
+cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
+    """Both steps where windows slide across the lines: a group of lines along, then each of them across."""
+    cdef Py_ssize_t line = j.line, end = line + j.lines, size = sizeof(Item), output = 0, begin, next_output = 0
+    cdef Py_ssize_t strip = STRIP_BYTES // size if is_run(a, j, tag) else j.length
+    cdef Slide whole = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * size, j.slots)
+    cdef Slide part
+    while j.line < end:
+        j.lines = minimum(GROUP, end - j.line)
+        fold_lines(a, SUM if kind == MEAN else kind, j, tag)
+        begin = 0
+        while begin < j.length:
+            part = whole
+            part.length = minimum(strip, j.length - begin)
+            part.slots, part.chains = whole.slots + begin * size, whole.chains + begin * size
+            next_output = slide_strip(a, kind, j, &part, begin, output, tag)
+            begin = begin + strip
+        whole.place, whole.position, whole.ready, output = part.place, part.position, part.ready, next_output
+        j.line = j.line + j.lines
+    j.line = line
+
+
+cdef inline void fold_band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
+    """A range of lines and pixels in some channels."""
+    j.line, j.lines = j.h * a.axis[1].stride, seen(&a.axis[1], j.high)
+    if slides(&a.axis[1], MOST_ACROSS):
+        slide_across(a, kind, j, tag)
+        return
+    fold_lines(a, SUM if kind == MEAN else kind, j, tag)
+    fold_across(a, kind, j, tag)
 
 
 cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
-    """A range of lines and pixels in all channels."""
-    cdef Py_ssize_t most = j.unit
-    j.lines = seen(&a.axis[1], j.high)
-    j.channel, j.outer = 0, -1
-    find_inner(a, j, tag)
+    """The same in all channels."""
+    cdef Py_ssize_t units = j.unit, planes = j.planes
+    j.channel = 0
     while j.channel < a.channels:
-        if a.channels - j.channel < j.unit:
-            j.unit, j.outer = a.channels - j.channel, -1
-            bytes_of(a, j, tag)
-        fold_lines(a, kind, j, tag)
-        fold_across(a, kind, j, tag)
-        j.channel = j.channel + j.unit
-    if j.unit < most:
-        j.unit = most
-        bytes_of(a, j, tag)
+        if j.together:
+            j.unit = minimum(units, a.channels - j.channel)
+        else:
+            j.planes = minimum(planes, a.channels - j.channel)
+        if j.channel == 0 or j.unit < units or j.planes < planes:
+            j.outer = -1
+            set_length(a, j, tag)
+            find_inner(a, j, tag)
+            clear_copy(a, kind, j, tag)
+        fold_band(a, kind, j, tag)
+        j.channel = j.channel + (j.unit if j.together else j.planes)
+    j.unit, j.planes = units, planes
+
+
+cdef inline bint needs_copy(const Args* a, bint together, const Item* tag) noexcept nogil:
+    """Whether lines are copied: with their padding, without gaps, with a margin that vectors may read."""
+    cdef Py_ssize_t size = sizeof(Item)
+    if slides(&a.axis[2], MOST_ALONG):
+        return together or size == 1
+    if together:
+        return a.channels * size < VECTOR_BYTES
+    return a.x.step[2] != size or is_padded(&a.axis[2]) or a.axis[2].out * size < COPIED_BYTES
 
 
 cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, const Item* tag) noexcept nogil:
     cdef Job j
     cdef Py_ssize_t runs = ceil_div(a.axis[1].out, a.tile_columns), end
-    j.number, j.d, j.h = number // (runs * a.axis[0].out), number // runs % a.axis[0].out, number % runs
-    j.h = j.h * a.tile_columns
+    j.number, j.h = number // runs, number % runs * a.tile_columns
     end = minimum(a.axis[1].out, j.h + a.tile_columns)
     j.together = a.channels > 1 and a.x.channel == sizeof(Item) and a.x.step[2] != sizeof(Item)
-    j.copies = not in_order(&a.axis[2])
-    if j.together:
-        j.copies = j.copies or a.channels * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
-    else:
-        j.copies = j.copies or a.x.step[2] != sizeof(Item)
-        # The few outputs of short lines are summed one by one; comparisons one by one would be slow.
-        j.copies = j.copies or (a.axis[2].out < VECTOR_BYTES // <Py_ssize_t> sizeof(Item)
-                                and (a.axis[2].out >= SHORT or kind == MAXIMUM or kind == MINIMUM))
-    j.copy = scratch
+    j.copies, j.scratch = needs_copy(a, j.together, tag), scratch
     cut(a, &j, end - j.h, tag)
     while j.h < end:
         j.high = minimum(j.most_high, end - j.h)

@@ -1,0 +1,217 @@
+# Vectors of items for the pools that fold many of them at once: extremes of two, items picked from a line, the ends of
+# lines.
+from libc.string cimport memcpy
+
+from convops.kernels.fold cimport MAXIMUM, MINIMUM
+from convops.kernels.lanes cimport (
+    even_f32, even_f64, load_f32, load_f64, odd_f32, odd_f64, splat_f32, splat_f64, store_f32, store_f64)
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
+
+cdef extern from *:
+    """
+    typedef unsigned char convops_u8v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+    /* The x86 instructions answer with their second operand where two are equal or one is NaN. */
+    #if defined(__AVX512F__)
+    #define CONVOPS_EXTREME(op, a, b, item) \\
+        _mm512_mask_##op##_##item(b, _mm512_cmp_##item##_mask(b, b, _CMP_ORD_Q), b, a)
+    #define convops_max_u8(a, b) ((convops_u8v) _mm512_max_epu8((__m512i) (a), (__m512i) (b)))
+    #define convops_min_u8(a, b) ((convops_u8v) _mm512_min_epu8((__m512i) (a), (__m512i) (b)))
+    #define CONVOPS_REGISTER(letter) __m512##letter
+    #elif defined(__AVX2__)
+    #define CONVOPS_EXTREME(op, a, b, item) \\
+        _mm256_blendv_##item(_mm256_##op##_##item(b, a), b, _mm256_cmp_##item(b, b, _CMP_UNORD_Q))
+    #define convops_max_u8(a, b) ((convops_u8v) _mm256_max_epu8((__m256i) (a), (__m256i) (b)))
+    #define convops_min_u8(a, b) ((convops_u8v) _mm256_min_epu8((__m256i) (a), (__m256i) (b)))
+    #define CONVOPS_REGISTER(letter) __m256##letter
+    #else
+    #define CONVOPS_CHOOSE(take, a, b) (((b) & (take)) | ((a) & ~(take)))
+    static inline convops_f32v convops_max_f32(convops_f32v a, convops_f32v b) {
+        return (convops_f32v) CONVOPS_CHOOSE((b > a) | (b != b), (convops_i32v) a, (convops_i32v) b);
+    }
+    static inline convops_f32v convops_min_f32(convops_f32v a, convops_f32v b) {
+        return (convops_f32v) CONVOPS_CHOOSE((b < a) | (b != b), (convops_i32v) a, (convops_i32v) b);
+    }
+    static inline convops_f64v convops_max_f64(convops_f64v a, convops_f64v b) {
+        return (convops_f64v) CONVOPS_CHOOSE((b > a) | (b != b), (convops_i64v) a, (convops_i64v) b);
+    }
+    static inline convops_f64v convops_min_f64(convops_f64v a, convops_f64v b) {
+        return (convops_f64v) CONVOPS_CHOOSE((b < a) | (b != b), (convops_i64v) a, (convops_i64v) b);
+    }
+    static inline convops_u8v convops_max_u8(convops_u8v a, convops_u8v b) {
+        return CONVOPS_CHOOSE((convops_u8v) (b > a), a, b);
+    }
+    static inline convops_u8v convops_min_u8(convops_u8v a, convops_u8v b) {
+        return CONVOPS_CHOOSE((convops_u8v) (b < a), a, b);
+    }
+    #endif
+    #if defined(__AVX512F__)
+    #define CONVOPS_FIRST(n) ((n) >= 64 ? ~0ull : (1ull << (n)) - 1)
+    #define convops_load_u8(p, n) ((convops_u8v) _mm512_maskz_loadu_epi8(CONVOPS_FIRST(n), (p)))
+    #define convops_store_u8(p, v, n) _mm512_mask_storeu_epi8((p), CONVOPS_FIRST(n), (__m512i) (v))
+    #else
+    static inline convops_u8v convops_load_u8(const void *p, Py_ssize_t n) {
+        convops_u8v v = {0};
+        memcpy(&v, p, n);
+        return v;
+    }
+    #define convops_store_u8(p, v, n) memcpy((p), &(v), (n))
+    #endif
+    /* Items of even or odd places: the low or high bytes of pairs. */
+    typedef unsigned short convops_u16v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+    #if defined(__AVX512F__)
+    #define CONVOPS_LOW_BYTES(v, w) ((convops_u8v) _mm512_permutexvar_epi64( \\
+        _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), _mm512_packus_epi16((__m512i) (v), (__m512i) (w))))
+    #elif defined(__AVX2__)
+    #define CONVOPS_LOW_BYTES(v, w) ((convops_u8v) _mm256_permute4x64_epi64( \\
+        _mm256_packus_epi16((__m256i) (v), (__m256i) (w)), 0xd8))
+    #endif
+    #if defined(CONVOPS_LOW_BYTES)
+    #define convops_even_u8(a, b) CONVOPS_LOW_BYTES((convops_u16v) (a) & 255, (convops_u16v) (b) & 255)
+    #define convops_odd_u8(a, b) CONVOPS_LOW_BYTES((convops_u16v) (a) >> 8, (convops_u16v) (b) >> 8)
+    #else
+    #define convops_even_u8(a, b) \\
+        __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+    #define convops_odd_u8(a, b) \\
+        __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+    #endif
+    #if defined(CONVOPS_EXTREME)
+    static inline convops_f32v convops_max_f32(convops_f32v v, convops_f32v w) {
+        CONVOPS_REGISTER() a = (CONVOPS_REGISTER()) v, b = (CONVOPS_REGISTER()) w;
+        return (convops_f32v) CONVOPS_EXTREME(max, a, b, ps);
+    }
+    static inline convops_f32v convops_min_f32(convops_f32v v, convops_f32v w) {
+        CONVOPS_REGISTER() a = (CONVOPS_REGISTER()) v, b = (CONVOPS_REGISTER()) w;
+        return (convops_f32v) CONVOPS_EXTREME(min, a, b, ps);
+    }
+    static inline convops_f64v convops_max_f64(convops_f64v v, convops_f64v w) {
+        CONVOPS_REGISTER(d) a = (CONVOPS_REGISTER(d)) v, b = (CONVOPS_REGISTER(d)) w;
+        return (convops_f64v) CONVOPS_EXTREME(max, a, b, pd);
+    }
+    static inline convops_f64v convops_min_f64(convops_f64v v, convops_f64v w) {
+        CONVOPS_REGISTER(d) a = (CONVOPS_REGISTER(d)) v, b = (CONVOPS_REGISTER(d)) w;
+        return (convops_f64v) CONVOPS_EXTREME(min, a, b, pd);
+    }
+    #endif
+    """
+    ctypedef unsigned char u8v "convops_u8v"
+    f32v max_f32 "convops_max_f32"(f32v best, f32v value) nogil
+    f32v min_f32 "convops_min_f32"(f32v best, f32v value) nogil
+    f64v max_f64 "convops_max_f64"(f64v best, f64v value) nogil
+    f64v min_f64 "convops_min_f64"(f64v best, f64v value) nogil
+    u8v load_u8 "convops_load_u8"(const char*, Py_ssize_t) nogil
+    void store_u8 "convops_store_u8"(char*, u8v, Py_ssize_t) nogil
+    u8v even_u8 "convops_even_u8"(u8v, u8v) nogil
+    u8v odd_u8 "convops_odd_u8"(u8v, u8v) nogil
+    u8v max_u8 "convops_max_u8"(u8v best, u8v value) nogil
+    u8v min_u8 "convops_min_u8"(u8v best, u8v value) nogil
+
+ctypedef fused Wide:
+    f32v
+    f64v
+    u8v
+
+
+cdef inline Py_ssize_t item_bytes(const Wide* tag) noexcept nogil:
+    return 4 if Wide is f32v else 8 if Wide is f64v else 1
+
+
+cdef inline inlined join(int kind, Wide* best, const Wide* value) noexcept nogil:
+    """Of equal extremes the first; NaN beats everything, and nothing beats it."""
+    if Wide is f32v:
+        if kind == MAXIMUM:
+            best[0] = max_f32(best[0], value[0])
+        elif kind == MINIMUM:
+            best[0] = min_f32(best[0], value[0])
+        else:
+            best[0] = best[0] + value[0]
+    elif Wide is f64v:
+        if kind == MAXIMUM:
+            best[0] = max_f64(best[0], value[0])
+        elif kind == MINIMUM:
+            best[0] = min_f64(best[0], value[0])
+        else:
+            best[0] = best[0] + value[0]
+    elif kind == MAXIMUM:
+        best[0] = max_u8(best[0], value[0])
+    else:
+        best[0] = min_u8(best[0], value[0])
+
+
+cdef inline inlined from_zero(Wide* sum) noexcept nogil:
+    """No sum is -0.0."""
+    if Wide is f32v:
+        sum[0] = sum[0] + splat_f32(0)
+    elif Wide is f64v:
+        sum[0] = sum[0] + splat_f64(0)
+
+
+cdef inline inlined pick_pair(const char* items, Wide* even, Wide* odd) noexcept nogil:
+    """The items of even and of odd places of two vectors."""
+    cdef Wide first = (<const Wide*> items)[0], second = (<const Wide*> (items + VECTOR_BYTES))[0]
+    if Wide is f32v:
+        even[0], odd[0] = even_f32(first, second), odd_f32(first, second)
+    elif Wide is f64v:
+        even[0], odd[0] = even_f64(first, second), odd_f64(first, second)
+    else:
+        even[0], odd[0] = even_u8(first, second), odd_u8(first, second)
+
+
+cdef inline inlined pick(const char* items, Py_ssize_t step, Wide* to) noexcept nogil:
+    """Every `step`-th item."""
+    cdef char spaced[VECTOR_BYTES]
+    cdef Py_ssize_t i, size = item_bytes(to)
+    cdef Wide odd
+    if step == 1:
+        to[0] = (<const Wide*> items)[0]
+    elif step == 2:
+        pick_pair(items, to, &odd)
+    else:
+        for i in range(VECTOR_BYTES // size):
+            memcpy(spaced + i * size, items + i * step * size, size)
+        memcpy(to, spaced, VECTOR_BYTES)
+
+
+cdef inline inlined take(const char* items, Py_ssize_t count, Wide* to) noexcept nogil:
+    """The first `count` items of a vector; nothing behind them is read."""
+    if count * item_bytes(to) >= VECTOR_BYTES:
+        to[0] = (<const Wide*> items)[0]
+    elif Wide is f32v:
+        to[0] = load_f32(items, count)
+    elif Wide is f64v:
+        to[0] = load_f64(items, count)
+    else:
+        to[0] = load_u8(items, count)
+
+
+cdef inline inlined put(const Wide* value, char* to, Py_ssize_t count) noexcept nogil:
+    """The first `count` items of a vector."""
+    if count * item_bytes(value) >= VECTOR_BYTES:
+        (<Wide*> to)[0] = value[0]
+    elif Wide is f32v:
+        store_f32(to, value[0], count)
+    elif Wide is f64v:
+        store_f64(to, value[0], count)
+    else:
+        store_u8(to, value[0], count)
+
+
+cdef inline void move(char* to, const char* items, Py_ssize_t count, Py_ssize_t ahead, const Wide* tag) noexcept nogil:
+    """A copy of neighbouring items; what lies `ahead` bytes behind them is asked for."""
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Wide value
+    while i + lanes <= count:
+        prefetch(items + i * size + ahead, 0, 3)
+        (<Wide*> (to + i * size))[0] = (<const Wide*> (items + i * size))[0]
+        i = i + lanes
+    if i < count:
+        prefetch(items + i * size + ahead, 0, 3)
+        take(items + i * size, count - i, &value)
+        put(&value, to + i * size, count - i)
+
+
+cdef inline void repeat(char* to, const Wide* value, Py_ssize_t count) noexcept nogil:
+    """The same vector again and again."""
+    cdef Py_ssize_t i = 0, size = item_bytes(value), lanes = VECTOR_BYTES // item_bytes(value)
+    while i < count:
+        put(value, to + i * size, lanes if i + lanes <= count else count - i)
+        i = i + lanes

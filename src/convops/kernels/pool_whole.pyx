@@ -1,0 +1,272 @@
+# cython: language_level=3
+"""Global pooling: one window that covers all of an image, in floating point.
+
+Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
+with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
+with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
+them; where channels lie side by side, vectors run over these and every part has a line of its own. Sums have the same
+bits either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
+"""
+from convops.kernels.abi cimport Args
+from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
+from convops.kernels.lanes cimport spread
+from convops.kernels.pool_lanes cimport item_bytes, join, put, take
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
+from convops.kernels.tile cimport ceil_div, maximum, minimum
+from convops.kernels.turn cimport turn
+from convops.kernels.window cimport Taps, counted, taps_of
+
+cdef extern from "<math.h>" nogil:
+    double INFINITY
+
+cdef enum:
+    PARTS = 16
+    PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
+    UNIT = 1 << 8              # channels that are folded together
+
+
+# The real taps of the one window.
+cdef struct Block:
+    Py_ssize_t origin          # bytes from the channel's first item to tap 0
+    Py_ssize_t deep
+    Py_ssize_t high
+    Py_ssize_t wide
+    Py_ssize_t size
+    bint together              # without gaps
+    double divisor
+
+
+cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
+    cdef Taps t
+    cdef Py_ssize_t extent[3]
+    cdef Block b
+    cdef int i
+    b.origin, b.size, b.together, b.divisor = 0, 1, True, a.divisor
+    for i in range(3):
+        t = taps_of(&a.axis[i], 0)
+        b.origin = b.origin + (t.origin + t.begin) * a.x.step[i]
+        extent[i] = t.end - t.begin if t.end > t.begin else 0
+    for i in range(2, -1, -1):
+        b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
+        b.size = b.size * extent[i]
+    b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
+    if b.divisor == 0:
+        b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
+    return b
+
+
+cdef inline inlined neutral(int kind, Vector* to) noexcept nogil:
+    spread(-INFINITY if kind == MAXIMUM else INFINITY if kind == MINIMUM else 0, to)
+
+
+cdef inline inlined take_few(const char* items, Py_ssize_t count, Vector* to) noexcept nogil:
+    """Up to a vector of items, zeros behind them."""
+    take(items, minimum(VECTOR_BYTES // item_bytes(to), maximum(0, count)), to)
+
+
+cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, char* parts,
+                               const Vector* tag) noexcept nogil:
+    """Neighbouring taps, the first of which belongs to the first part; extremes may meet some twice."""
+    cdef Vector best[8]
+    cdef Vector value
+    cdef char rest[VECTOR_BYTES]
+    cdef Py_ssize_t k = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef int v, vectors = PARTS * item_bytes(tag) // VECTOR_BYTES
+    for v in range(vectors):
+        best[v] = (<const Vector*> (parts + v * VECTOR_BYTES))[0]
+    while k + PARTS <= count:
+        for v in range(vectors):
+            value = (<const Vector*> (items + k * size + v * VECTOR_BYTES))[0]
+            join(kind, &best[v], &value)
+        k = k + PARTS
+    for v in range(vectors if k < count else 0):
+        if kind != MAXIMUM and kind != MINIMUM:
+            take_few(items + (k + v * lanes) * size, count - k - v * lanes, &value)
+        elif count >= PARTS:
+            value = (<const Vector*> (items + (count - PARTS + v * lanes) * size))[0]
+        else:
+            neutral(kind, &value)
+            (<Vector*> rest)[0] = value
+            take_few(items + v * VECTOR_BYTES, count - v * lanes, &value)
+            put(&value, rest, minimum(lanes, maximum(0, count - v * lanes)))
+            value = (<Vector*> rest)[0]
+        join(kind, &best[v], &value)
+    for v in range(vectors):
+        (<Vector*> (parts + v * VECTOR_BYTES))[0] = best[v]
+
+
+cdef inline const char* tap(const Args* a, const Block* b, const char* items, Py_ssize_t number) noexcept nogil:
+    return (items + number // (b.high * b.wide) * a.x.step[0] + number // b.wide % b.high * a.x.step[1]
+            + number % b.wide * a.x.step[2])
+
+
+cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const char* items, char* parts,
+                               const Vector* tag) noexcept nogil:
+    cdef char piece[PIECE * 8]
+    cdef Py_ssize_t i, k = 0, count
+    if b.together:
+        fold_parts(kind, items, b.size, parts, tag)
+        return
+    while k < b.size:
+        count = minimum(PIECE, b.size - k)
+        for i in range(count):
+            if Vector is f32v:
+                (<float*> piece)[i] = (<const float*> tap(a, b, items, k + i))[0]
+            else:
+                (<double*> piece)[i] = (<const double*> tap(a, b, items, k + i))[0]
+        fold_parts(kind, piece, count, parts, tag)
+        k = k + count
+
+
+cdef inline inlined join_parts(int kind, char* parts, Py_ssize_t pitch, const Vector* tag) noexcept nogil:
+    """The parts of a vector of channels, `pitch` bytes apart, into the first."""
+    cdef Vector best, value
+    cdef int i, half = PARTS // 2
+    while half:
+        for i in range(half):
+            best, value = (<Vector*> (parts + i * pitch))[0], (<Vector*> (parts + (i + half) * pitch))[0]
+            join(kind, &best, &value)
+            (<Vector*> (parts + i * pitch))[0] = best
+        half = half // 2
+
+
+cdef inline void find_zero(const Args* a, const Block* b, const char* items, char* result,
+                           const Vector* tag) noexcept nogil:
+    """Where zeros are the extreme of a channel, the first of them."""
+    cdef Py_ssize_t k = 0
+    if Vector is f32v:
+        if (<float*> result)[0] != 0:
+            return
+        while (<const float*> tap(a, b, items, k))[0] != 0:
+            k = k + 1
+        (<float*> result)[0] = (<const float*> tap(a, b, items, k))[0]
+    else:
+        if (<double*> result)[0] != 0:
+            return
+        while (<const double*> tap(a, b, items, k))[0] != 0:
+            k = k + 1
+        (<double*> result)[0] = (<const double*> tap(a, b, items, k))[0]
+
+
+cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* items, char* results,
+                           Py_ssize_t count, char* out, const Vector* tag) noexcept nogil:
+    """A vector of channels, or fewer, into the output."""
+    cdef Py_ssize_t i, size = item_bytes(tag)
+    cdef Vector divisor
+    if kind == MEAN:
+        spread(b.divisor, &divisor)
+        (<Vector*> results)[0] = (<Vector*> results)[0] / divisor
+    for i in range(count if b.size and (kind == MAXIMUM or kind == MINIMUM) else 0):
+        find_zero(a, b, items + i * a.x.channel, results + i * size, tag)
+    if a.out.channel == size:
+        take(results, count, &divisor)
+        put(&divisor, out, count)
+        return
+    for i in range(count):
+        if Vector is f32v:
+            (<float*> (out + i * a.out.channel))[0] = (<float*> results)[i]
+        else:
+            (<double*> (out + i * a.out.channel))[0] = (<double*> results)[i]
+
+
+cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
+                                char* out, const Vector* tag) noexcept nogil:
+    """As many channels as a vector has lanes, or fewer."""
+    cdef char parts[PARTS * VECTOR_BYTES]
+    cdef char turned[PARTS * VECTOR_BYTES]
+    cdef Vector rows[16]
+    cdef Py_ssize_t i, k, lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Py_ssize_t pitch = PARTS * item_bytes(tag)
+    neutral(kind, &rows[0])
+    for i in range(PARTS):
+        (<Vector*> (parts + i * VECTOR_BYTES))[0] = rows[0]
+    for i in range(count):
+        fold_plane(a, kind, b, items + i * a.x.channel, parts + i * pitch, tag)
+    for k in range(PARTS // lanes):
+        for i in range(lanes):
+            rows[i] = (<const Vector*> (parts + i * pitch + k * VECTOR_BYTES))[0]
+        turn(rows)
+        for i in range(lanes):
+            (<Vector*> (turned + (k * lanes + i) * VECTOR_BYTES))[0] = rows[i]
+    join_parts(kind, turned, VECTOR_BYTES, tag)
+    finish(a, kind, b, items, turned, count, out, tag)
+
+
+cdef inline inlined fold_pixel(int kind, const char* pixel, Py_ssize_t count, char* part,
+                               const Vector* tag) noexcept nogil:
+    cdef Vector best, value
+    cdef Py_ssize_t c = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    while c + lanes <= count:
+        best, value = (<Vector*> (part + c * size))[0], (<const Vector*> (pixel + c * size))[0]
+        join(kind, &best, &value)
+        (<Vector*> (part + c * size))[0] = best
+        c = c + lanes
+    if c < count:
+        best = (<Vector*> (part + c * size))[0]
+        take(pixel + c * size, count - c, &value)
+        join(kind, &best, &value)
+        (<Vector*> (part + c * size))[0] = best
+
+
+cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
+                                  char* out, char* parts, const Vector* tag) noexcept nogil:
+    """Up to UNIT channels side by side."""
+    cdef Vector best
+    cdef Py_ssize_t i, k, lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Py_ssize_t pitch = UNIT * item_bytes(tag)
+    cdef const char* pixel
+    neutral(kind, &best)
+    for i in range(PARTS * pitch // VECTOR_BYTES):
+        (<Vector*> (parts + i * VECTOR_BYTES))[0] = best
+    for i in range(b.deep * b.high):
+        pixel = items + i // b.high * a.x.step[0] + i % b.high * a.x.step[1]
+        for k in range(i * b.wide, (i + 1) * b.wide):
+            fold_pixel(kind, pixel, count, parts + k % PARTS * pitch, tag)
+            pixel = pixel + a.x.step[2]
+    for i in range(ceil_div(count, lanes)):
+        join_parts(kind, parts + i * VECTOR_BYTES, pitch, tag)
+        finish(a, kind, b, items + i * VECTOR_BYTES, parts + i * VECTOR_BYTES, minimum(lanes, count - i * lanes),
+               out + i * lanes * a.out.channel, tag)
+
+
+cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* scratch,
+                              const Vector* tag) noexcept nogil:
+    cdef Block b = block_of(a, item_bytes(tag))
+    cdef Py_ssize_t blocks = ceil_div(a.channels, a.tile_columns), size = item_bytes(tag)
+    cdef Py_ssize_t c = number % blocks * a.tile_columns, end = minimum(a.channels, c + a.tile_columns), count
+    cdef bint together = a.channels > 1 and a.x.channel == size and a.x.step[2] != size
+    cdef const char* items = a.x.data + number // blocks * a.x.batch + b.origin
+    cdef char* out = a.out.data + number // blocks * a.out.batch
+    while c < end:
+        count = minimum(end - c, UNIT if together else VECTOR_BYTES // size)
+        if together:
+            fold_channels(a, kind, &b, items + c * a.x.channel, count, out + c * a.out.channel, scratch, tag)
+        else:
+            fold_planes(a, kind, &b, items + c * a.x.channel, count, out + c * a.out.channel, tag)
+        c = c + count
+
+
+cdef void tile_w(const Args* a, Py_ssize_t number, char* scratch, const Vector* tag) noexcept nogil:
+    """Some channels of an image."""
+    if a.pooling == MAXIMUM:
+        tile_kind(a, MAXIMUM, number, scratch, tag)
+    elif a.pooling == MINIMUM:
+        tile_kind(a, MINIMUM, number, scratch, tag)
+    elif a.pooling == MEAN:
+        tile_kind(a, MEAN, number, scratch, tag)
+    else:
+        tile_kind(a, SUM, number, scratch, tag)
+
+
+cdef inline void run(const Args* a, const Vector* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in range(a.tile_begin, a.tile_end):
+        tile_w(a, number, a.scratch, tag)
+
+
+cdef api void whole_float32(const Args* a) noexcept nogil:
+    run(a, <const f32v*> NULL)
+
+
+cdef api void whole_float64(const Args* a) noexcept nogil:
+    run(a, <const f64v*> NULL)
