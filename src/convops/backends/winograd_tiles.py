@@ -18,8 +18,8 @@ from convops.problem.geometry import Axis
 
 # Channels summed in sequence. The bits depend on it, so it is no tuning knob; at least a vector of any level.
 CHANNEL_BLOCK = 16
-# Work items that should exist even for one small image.
-MIN_ITEMS = 4
+# Work items that should exist even for one small image, so that all workers end at nearly the same time.
+MIN_ITEMS = 12
 # Tiles of a block: three full runs of the micro-kernel, more where the weights come from main memory each time.
 TILES, MOST_TILES = 42, 84
 # Scratch memory of a worker at most, and the fewest tiles that are worth a block.

@@ -27,7 +27,7 @@ cdef extern from *:
     int convops_openmp() nogil
 
 cdef enum:
-    TILES_PER_WORKER = 2       # at least, so that a late worker finds less to do
+    TILES_PER_WORKER = 8       # at least, so that all end at nearly the same time
 
 
 def max_threads():
