@@ -47,7 +47,7 @@ cdef struct Job:
     char* divisors
     char* slots                # of windows that slide across lines, and along them
     char* strands
-    int scaled                 # whether the divisors were made reciprocals; negative: not asked yet
+    bint scaled                # the divisors were made reciprocals
     double outer               # what the divisors were made for: the taps counted across the lines
 
 

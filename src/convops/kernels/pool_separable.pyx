@@ -49,40 +49,44 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
                 (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
 
 
-cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, const Item* tag) noexcept nogil:
-    """What the sums of a line are divided by; kept for lines that have the same."""
-    cdef Py_ssize_t w, c, pixel = j.unit if j.together else 1, plane = 0 if j.together else j.out_span
+cdef inline double divisor_of(const Args* a, const Job* j, Py_ssize_t w, double outer) noexcept nogil:
+    return outer if a.divisor else outer * counted(a, &a.axis[2], j.w + w)
+
+
+cdef inline bint is_power_of_two(double value) noexcept nogil:
+    cdef int64_t whole
+    if not 1 <= value <= MOST_SCALED:
+        return False
+    whole = <int64_t> value
+    return whole & (whole - 1) == 0 and <double> whole == value
+
+
+cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, bint reciprocal, const Item* tag) noexcept nogil:
+    """What the sums of a line are divided by; kept for lines that have the same.
+
+    Where all are powers of two, their reciprocals if wanted: `j.scaled` says so.
+    """
+    cdef Py_ssize_t w, c, pixel = j.unit, plane = j.out_span
     cdef double outer = a.divisor if a.divisor else <double> counted(a, &a.axis[1], j.h + i)
     cdef Item* divisors = <Item*> j.divisors
     cdef Item divisor
-    if outer != j.outer:
-        j.outer, j.scaled = outer, -1
-        for c in range(j.out_pitch):
-            divisors[c] = 1
-        for w in range(j.wide):
-            divisor = <Item> (outer if a.divisor else outer * counted(a, &a.axis[2], j.w + w))
-            for c in range(j.unit if j.together else j.planes):
-                divisors[w * pixel + (c if j.together else c * plane)] = divisor
+    if outer == j.outer:
+        return divisors
+    j.outer, j.scaled = outer, reciprocal
+    for w in range(j.wide):
+        j.scaled = j.scaled and is_power_of_two(divisor_of(a, j, w, outer))
+    for c in range(j.out_pitch):
+        divisors[c] = 1
+    for w in range(j.wide):
+        divisor = <Item> divisor_of(a, j, w, outer)
+        divisor = 1 / divisor if j.scaled else divisor
+        if j.together:
+            for c in range(j.unit):
+                divisors[w * pixel + c] = divisor
+        else:
+            for c in range(j.planes):
+                divisors[w + c * plane] = divisor
     return divisors
-
-
-cdef inline bint scaled(Job* j, const Item* tag) noexcept nogil:
-    """Whether all divisors are powers of two; then they become their reciprocals."""
-    cdef Py_ssize_t i
-    cdef Item* divisors = <Item*> j.divisors
-    cdef int64_t whole
-    if j.scaled >= 0:
-        return j.scaled
-    j.scaled = True
-    for i in range(j.out_pitch):
-        if not 1 <= <double> divisors[i] <= MOST_SCALED:
-            j.scaled = False
-            break
-        whole = <int64_t> divisors[i]
-        j.scaled = j.scaled and whole & (whole - 1) == 0 and <double> whole == <double> divisors[i]
-    for i in range(j.out_pitch if j.scaled else 0):
-        divisors[i] = 1 / divisors[i]
-    return j.scaled
 
 
 cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
@@ -121,8 +125,7 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
     while i < j.high:
         run.times = alike(a, kind, j, i) if direct and j.planes == 1 else 1
         if kind == MEAN:
-            run.divisors = <const char*> divisors_of(a, j, i, tag)
-            run.scaled = scaled(j, tag)
+            run.divisors, run.scaled = <const char*> divisors_of(a, j, i, True, tag), j.scaled
         if direct:
             fold_rows_across(a, kind, j, i, &run, tag)
             i = i + (run.times if j.planes == 1 else 1)
@@ -143,7 +146,7 @@ cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py
         done = completes(s)
         to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
         if kind == MEAN and done:
-            divisors = divisors_of(a, j, output, tag)
+            divisors = divisors_of(a, j, output, False, tag)
         slide_items(kind, s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
                     not direct)
         if done and not direct:
