@@ -8,7 +8,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.packed import TILE_FLOPS, store_seconds
-from convops.backends.tiling import Tiling, block_channels, packed_rows
+from convops.backends.tiling import Tiling, block_channels, grown, packed_rows
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -158,7 +158,6 @@ def _grown(
     problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool, line: int
 ) -> tuple[int, ...]:
     """A box with lines of at most that length, grown outwards while halo and sums fit into half the L2 cache."""
-    shape = [1] * len(problem.axes)
     kept = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
 
     def fits(box: tuple[int, ...]) -> bool:
@@ -167,13 +166,4 @@ def _grown(
         items = halo + prod(box) * width * kept
         return flops <= TILE_FLOPS and items * np.dtype(problem.dtype).itemsize <= machine.l2 // 2
 
-    for i in range(len(shape) - 1, -1, -1):
-        out = line if i == len(shape) - 1 else problem.axes[i].out
-        low, high = 1, out
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if fits((*shape[:i], middle, *shape[i + 1 :])) else (low, middle - 1)
-        shape[i] = ceil(out / ceil(out / low))
-        if shape[i] < out:
-            break
-    return tuple(shape)
+    return grown([*(a.out for a in problem.axes[:-1]), line], fits)

@@ -9,6 +9,7 @@ from math import ceil, prod
 from convops.backends.base import Machine
 from convops.backends.integer_weights import Encoding, block_words
 from convops.backends.packed import TILE_FLOPS
+from convops.backends.tiling import grown
 from convops.kernels import isa
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -105,20 +106,10 @@ def _halo_words(problem: ConvProblem, shape: tuple[int, ...], words: int) -> int
 
 def _grown(problem: ConvProblem, machine: Machine, width: int, words: int) -> tuple[int, ...]:
     """A box grown from the last axis outwards."""
-    shape = [1] * len(problem.axes)
 
     def fits(box: tuple[int, ...]) -> bool:
         flops = 2 * prod(box) * problem.group_rows * problem.products
         items = _halo_words(problem, box, words) + prod(box) * width
         return flops <= TILE_FLOPS and items * WORD <= machine.l2 // 2
 
-    for i in range(len(shape) - 1, -1, -1):
-        out = problem.axes[i].out
-        low, high = 1, out
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if fits((*shape[:i], middle, *shape[i + 1 :])) else (low, middle - 1)
-        shape[i] = ceil(out / ceil(out / low))
-        if shape[i] < out:
-            break
-    return tuple(shape)
+    return grown([a.out for a in problem.axes], fits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -86,3 +87,18 @@ def skipped_axis(problem: ConvProblem) -> int:
             zeros = axis.boundary == ("constant",) * 2 and problem.fill == 0 and not problem.is_stuffed
             return i if zeros and (axis.inner[0] > 0 or axis.padded > axis.inner[1]) else -1
     return -1
+
+
+def grown(outs: Sequence[int], fits: Callable[[tuple[int, ...]], bool]) -> tuple[int, ...]:
+    """The box that fits, grown from the last axis outwards; an axis that is cut is cut evenly."""
+    shape = [1] * len(outs)
+    for i in range(len(shape) - 1, -1, -1):
+        out = outs[i]
+        low, high = 1, out
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if fits((*shape[:i], middle, *shape[i + 1 :])) else (low, middle - 1)
+        shape[i] = ceil(out / ceil(out / low))
+        if shape[i] < out:
+            break
+    return tuple(shape)
