@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from convops.backends import rounding
@@ -42,6 +45,17 @@ def _activated(problem: ConvProblem, v: Array) -> Array:
     if name == "clip":
         return np.where(exact < first, first, np.where(exact > second, second, exact)).astype(exact.dtype)
     return np.tanh(v) if name == "tanh" else 1 / (1 + np.exp(-v))
+
+
+def raise_first_misfit(
+    problem: ConvProblem, x: Array, add: Array | None, compute: Callable[[Array, Array, Array | None], Any]
+) -> None:
+    """Compute image by image what a kernel could not store, to say where it stands: `compute` fills sums uncast."""
+    sums = np.empty((1, problem.out_channels, *problem.out_spatial), problem.dtype)
+    for image in range(len(x)):
+        part = slice(image, image + 1)
+        compute(x[part], sums, None if add is None else add[part])
+        cast(problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
 
 
 def cast(problem: ConvProblem, values: Array, origin: Origin) -> Array:

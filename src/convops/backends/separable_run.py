@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.finish import cast
+from convops.backends.finish import raise_first_misfit
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.separable_factors import Factors
 from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
@@ -85,12 +85,10 @@ class SeparableRunner:
             self._memory.give_back(scratch)
 
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
-        """Compute image by image what the kernel could not store, to say where it stands."""
-        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
-        for image in range(len(x)):
-            part = slice(image, image + 1)
-            self._run(x[part], sums, workers, None if add is None else add[part], stores=False)
-            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+        def compute(part: Array, sums: Array, residual: Array | None) -> None:
+            self._run(part, sums, workers, residual, stores=False)
+
+        raise_first_misfit(self._problem, x, add, compute)
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ import numpy as np
 
 from convops.backends.base import Array
 from convops.backends.express import Count, express, weights_and_bias
-from convops.backends.finish import cast
+from convops.backends.finish import raise_first_misfit
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
@@ -161,9 +161,7 @@ class WinogradRunner:
             self._memory.give_back(scratch)
 
     def _raise_first_misfit(self, x: Array, workers: int, add: Array | None) -> None:
-        """Compute image by image what the kernel could not store, to say where it stands."""
-        sums = np.empty((1, self._problem.out_channels, *self._problem.out_spatial), self._problem.dtype)
-        for image in range(len(x)):
-            part = slice(image, image + 1)
-            self._run(x[part], sums, workers, None if add is None else add[part], {})
-            cast(self._problem, sums[0], (image,) + (0,) * (sums.ndim - 1))
+        def compute(part: Array, sums: Array, residual: Array | None) -> None:
+            self._run(part, sums, workers, residual, {})
+
+        raise_first_misfit(self._problem, x, add, compute)
