@@ -18,7 +18,7 @@ Planner = Callable[[int, int], Plan]
 MOST_SIZES = 16
 
 
-class Way(Protocol):
+class ByChunks(Protocol):
     """What an engine asks of a way; a way holds nothing of a signal, so that streams may share it."""
 
     @property
@@ -43,9 +43,6 @@ class Sliding:
         self._plans: dict[int, Plan] = {1: planner(extent, stride)}
         self.variant = self._plans[1].variant
 
-    def run(self, samples: Array, memo: Any) -> tuple[Array, Any]:
-        raise NotImplementedError("sums of a sliding way are asked for by their number")
-
     def counts(self, wanted: int) -> Iterator[int]:
         """`wanted` outputs in one piece if that size may have a plan, else in powers of two."""
         if wanted and (wanted in self._plans or len(self._plans) < MOST_SIZES):
@@ -65,6 +62,9 @@ class Sliding:
         if found is None:
             found = self._plans[count] = self._planner(self.span(count), self._stride)
         return found
+
+
+Way = ByChunks | Sliding
 
 
 class Tiles:
