@@ -46,7 +46,7 @@ class Candidate:
 
 
 def candidates(problem: Problem, w: Array | None, machine: Machine, wishes: Wishes) -> tuple[Candidate, ...]:
-    """Every backend of the problem's kind, with its answers."""
+    """Every backend of the problem's kind, with its answers. Bounds read all weights: `choose` asks for few of them."""
     return tuple(_ask(b, problem, w, machine, wishes) for b in backends_for(problem.kind))
 
 
@@ -84,28 +84,23 @@ def most_workers(backend: Backend, problem: Problem, machine: Machine, limit: in
     return MAX_WORKERS if two <= one else max(1, (limit - one) // (two - one) + 1)
 
 
-def choose(problem: Problem, answers: tuple[Candidate, ...], name: str) -> Backend:
+def choose(problem: Problem, w: Array | None, machine: Machine, wishes: Wishes) -> Backend:
     """The named backend, or for "auto" the cheapest that applies.
 
     A backend asked for by name may break the accuracy class, as it was asked for; it is held to its own refusals.
     """
-    if name == "auto":
-        return _cheapest(answers)
-    backend = by_name(problem.kind, name)
-    refusal = next(c.refusal for c in answers if c.backend is backend)
-    if refusal:
-        raise ValueError(f"backend={name!r} cannot solve this problem: {refusal}")
-    return backend
-
-
-def _cheapest(answers: tuple[Candidate, ...]) -> Backend:
-    """The argmin of the predicted time; the reference only where nothing else applies."""
-    able = [c for c in answers if c.reason is None]
-    if not able:
-        reasons = "; ".join(f"{c.backend.name}: {c.reason}" for c in answers)
+    name = wishes.backend
+    if name != "auto":
+        backend = by_name(problem.kind, name)
+        refusal = _ask(backend, problem, None, machine, wishes).refusal
+        if refusal:
+            raise ValueError(f"backend={name!r} cannot solve this problem: {refusal}")
+        return backend
+    chosen = best(order(problem, machine, wishes), problem, w, wishes)
+    if chosen is None:
+        reasons = "; ".join(f"{c.backend.name}: {c.reason}" for c in candidates(problem, w, machine, wishes))
         raise ValueError(f"no backend applies under accuracy and max_workspace: {reasons}")
-    fast = [c for c in able if c.backend.name != "reference"] or able
-    return min(fast, key=lambda c: c.seconds).backend
+    return chosen
 
 
 class Ranked(NamedTuple):
@@ -116,7 +111,7 @@ class Ranked(NamedTuple):
 
 
 def order(problem: Problem, machine: Machine, wishes: Wishes) -> tuple[Ranked, ...]:
-    """The backends that `choose` would take, best first, as far as that does not depend on weights."""
+    """The backends that may serve, best first, as far as that does not depend on weights; the reference is the last."""
     if wishes.backend != "auto":
         return (Ranked(by_name(problem.kind, wishes.backend), False),)
     able = []

@@ -28,8 +28,8 @@ class Plan(Prepared):
     def __init__(self, request: Request) -> None:
         problem, machine = request.problem, this_machine()
         self.wishes = request.wishes
-        self._answers = candidates(problem, request.w, machine, request.wishes)
-        chosen = choose(problem, self._answers, request.wishes.backend)
+        self._request = request
+        chosen = choose(problem, request.w, machine, request.wishes)
         super().__init__(request, chosen)
         self.backend = chosen.name
         self.variant = chosen.name if problem.is_empty else getattr(self._run, "variant", chosen.variant(problem))
@@ -39,8 +39,9 @@ class Plan(Prepared):
         return f"<Plan {self.operation} {self.problem.x_shape} -> {self.output_shape}, {self.variant}>"
 
     def explain(self) -> explain.Explanation:
-        """The answers of all backends, and which was chosen."""
+        """The answers of all backends, and which was chosen; error bounds are those of the weights as they are now."""
+        answers = candidates(self.problem, self._request.w, this_machine(), self.wishes)
         described = f"{self.problem.x_shape} {self.problem.x_dtype} -> {self.output_shape} {self.problem.out_dtype}"
         return explain.Explanation(
-            self.operation, described, self.backend, self.variant, explain.rows(self._answers, images(self.problem))
+            self.operation, described, self.backend, self.variant, explain.rows(answers, images(self.problem))
         )
