@@ -124,3 +124,20 @@ def run_python(script, *arguments):
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-3000:]
     return run.stdout
+
+
+def rng(seed):
+    return np.random.default_rng(seed)
+
+
+def reals(seed, shape, dtype="f4"):
+    return rng(seed).standard_normal(shape).astype(dtype)
+
+
+def integers(seed, shape, dtype="i1"):
+    info = np.iinfo(dtype)
+    return rng(seed).integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+def planned(name, arrays, options):
+    return convops.plan(name, *arrays, **options)(arrays[0])
