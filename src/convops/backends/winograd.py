@@ -12,7 +12,7 @@ import numpy as np
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK, border_bytes
-from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
+from convops.backends.winograd_matrices import EVEN_POINTS, ROUNDINGS, WINDOWS, Side, amplification
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import (
     CHANNEL_BLOCK,
@@ -21,6 +21,7 @@ from convops.backends.winograd_tiles import (
     cut_blocks,
     most_tiles,
     seconds_of,
+    sides_of,
     weight_bytes,
 )
 from convops.kernels.express import Express
@@ -38,10 +39,9 @@ def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
 
 
 @lru_cache(maxsize=256)
-def _amplifications(points: int, window: tuple[int, ...]) -> Array:
+def _amplifications(sides: tuple[Side, ...]) -> Array:
     """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
-    sides = (amplification(points, size) if size > 1 else np.ones((1, 1)) for size in window)
-    return reduce(np.kron, sides)
+    return reduce(np.kron, (amplification(side) if side.window > 1 else np.ones((1, 1)) for side in sides))
 
 
 @lru_cache(maxsize=256)
@@ -50,7 +50,7 @@ def _blank(backend: Winograd, problem: ConvProblem, machine: Machine) -> Winogra
 
 
 class Winograd(Backend):
-    """F(m, r) with m + r - 1 = `points` along every axis that has taps."""
+    """F(m, r) with m + r - 1 = `points` along every axis that has taps, and F(m, 3) at stride two."""
 
     kind = "conv"
     knows_worst = True
@@ -65,8 +65,11 @@ class Winograd(Backend):
             return f"transforms float32 and float64, not {problem.dtype}"
         if len(windows) > RANK or any(w > 1 for w in windows[:-2]):
             return f"a window along the last two of {RANK} spatial axes at most, not {windows}"
-        if any(a.stride > 1 or a.dilation > 1 for a in problem.axes):
-            return "stride or dilation above 1"
+        if any(a.dilation > 1 for a in problem.axes):
+            return "dilation above 1"
+        strided = [a for a in problem.axes if a.stride > 1 and a.window > 1]
+        if strided and (self.points not in EVEN_POINTS or any(a.stride > 2 or a.window != 3 for a in strided)):
+            return "a stride, which only F(3,3) and F(4,3) may have: of two"
         if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
             return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
         if problem.channels == 0:
@@ -92,13 +95,13 @@ class Winograd(Backend):
 
         Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
         """
-        sides = [a.window for a in problem.axes if a.window > 1]
+        sides = [side for side in sides_of(problem, self.points) if side.window > 1]
         unit = dtypes.unit_roundoff(problem.dtype)
         blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
         in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
         # G h G^T in float64: one rounding that shows in float32, all of them in float64.
-        weights = sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
-        passes = len(sides) * sum(ROUNDINGS[self.points])
+        weights = sum(side.window + 1 for side in sides) if unit == 2.0**-53 else 1 + 2**-20
+        passes = sum(sum(ROUNDINGS[side.points]) for side in sides)
         gamma = (weights + passes + in_sequence + problem.epilogue.terms) * unit
         return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
 
@@ -107,7 +110,7 @@ class Winograd(Backend):
 
     def _spread(self, problem: ConvProblem, w: Array | None) -> float:
         """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
-        spread = _amplifications(self.points, problem.window)
+        spread = _amplifications(sides_of(problem, self.points))
         worst = float(spread.max())
         if w is None or not w.size or not self.weighs(problem):
             return worst
@@ -121,8 +124,7 @@ class Winograd(Backend):
         return min(worst, largest * (1 + 2**-16))
 
     def variant(self, problem: Any) -> str:
-        sides = [(self.points - a.window + 1, a.window) for a in problem.axes if a.window > 1]
-        filters = "x".join(f"F({m},{r})" for m, r in sides)
+        filters = "x".join(side.name for side in sides_of(problem, self.points) if side.window > 1)
         return f"{self.name}[{filters} points={self.points} block={CHANNEL_BLOCK}]"
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:

@@ -11,6 +11,7 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
+from convops.backends.winograd_matrices import Side, side_of
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
@@ -37,13 +38,28 @@ CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 class Blocks:
     """One problem cut into work items: strips (rows of tiles) by columns of tiles by panels of output channels."""
 
-    points: tuple[int, ...]  # per axis
-    tile: tuple[int, ...]  # outputs per tile
+    sides: tuple[Side, ...]  # of a tile, per axis
     strips: int
     columns: int
     rows: int  # output channels of a panel
     tile_panels: int
     itemsize: int
+
+    @property
+    def tile(self) -> tuple[int, ...]:
+        """Outputs per axis."""
+        return tuple(side.outputs for side in self.sides)
+
+    @property
+    def plane(self) -> tuple[Side, Side]:
+        """The last two sides, the only ones with taps."""
+        lines, columns = (side_of(1, 1), *self.sides)[-2:]
+        return lines, columns
+
+    @property
+    def points(self) -> int:
+        """Products of a tile for each pair of channels."""
+        return prod(side.points for side in self.sides)
 
     def pitches(self, channels: int) -> tuple[int, int]:
         """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
@@ -52,24 +68,26 @@ class Blocks:
 
     def panel_bytes(self, channels: int) -> int:
         """Transformed weights of one panel."""
-        return prod(self.points) * odd_lines(channels * self.rows * self.itemsize)
+        return prod(side.weights for side in self.sides) * odd_lines(channels * self.rows * self.itemsize)
 
     def scratch(self, channels: int, streams: bool = False) -> dict[str, int]:
         """Where each part of the scratch memory begins, and its size; room for a panel's weights if it streams."""
         lanes = isa.micro_channels.lanes(self.itemsize)
         inputs, sums = self.pitches(channels)
-        line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
+        high, wide = self.plane
+        reach = (self.columns - 1) * wide.outputs * wide.stride + wide.points
+        line = _multiple(reach, lanes) * lanes * self.itemsize
         halo = 64 + line
         # Squares of a vector's lanes may end a line behind the last one.
-        columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
-        totals = columns + prod(self.points) * inputs
+        columns = halo + high.points * line + lanes * lanes * self.itemsize
+        totals = columns + self.points * inputs
         panel = self.panel_bytes(channels) if streams else 0
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
             "scratch_columns": columns,
             "scratch_sums": totals,
-            "scratch_stride": _multiple(totals + prod(self.points) * sums + panel, 4096) + 64,
+            "scratch_stride": _multiple(totals + self.points * sums + panel, 4096) + 64,
         }
 
 
@@ -84,26 +102,30 @@ def odd_lines(size: int) -> int:
 def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     """Blocks whose transformed inputs and sums mostly stay in the second-level cache."""
     item = np.dtype(problem.dtype).itemsize
-    sides = tuple(points if a.window > 1 else 1 for a in problem.axes)
-    tile = tuple(p - a.window + 1 for p, a in zip(sides, problem.axes, strict=True))
+    sides = sides_of(problem, points)
     rows = _panel_width(problem, isa.micro_channels.lanes(item))
-    weights = prod(sides) * problem.out_channels * problem.group_channels * item
+    weights = prod(side.weights for side in sides) * problem.out_channels * problem.group_channels * item
     most = min(MOST_TILES if weights > machine.l3 // 2 else TILES, most_tiles(problem, points) * 3 // 4)
-    lines, columns = _tile_counts(problem.axes, tile)
+    lines, columns = _tile_counts(problem.axes, sides)
     # Whole rows are read and written in longer runs, which is worth a third more tiles.
     width = ceil(columns / ceil(columns / (most + most // 3)))
     total = images(problem) * lines
     strips = ceil(total / ceil(total / max(1, most // width)))
     blocks = ceil(total / strips) * ceil(columns / width) * problem.groups
     panels = ceil(problem.group_rows / rows)
-    return Blocks(sides, tile, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
+    return Blocks(sides, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
 
 
 def most_tiles(problem: ConvProblem, points: int) -> int:
     """Tiles whose transforms fit into the scratch memory of a worker."""
     item = np.dtype(problem.dtype).itemsize
     lines = _multiple(problem.group_channels, CHANNEL_BLOCK) + 2 * isa.micro_channels.lanes(item)
-    return MOST_BYTES // (points ** sum(a.window > 1 for a in problem.axes) * lines * item)
+    return MOST_BYTES // (prod(side.points for side in sides_of(problem, points)) * lines * item)
+
+
+def sides_of(problem: ConvProblem, points: int) -> tuple[Side, ...]:
+    """The tile of a backend with so many points."""
+    return tuple(side_of(points, a.window, a.stride) for a in problem.axes)
 
 
 def _panel_width(problem: ConvProblem, lanes: int) -> int:
@@ -112,15 +134,15 @@ def _panel_width(problem: ConvProblem, lanes: int) -> int:
     return lanes if single < 0.9 * double else 2 * lanes
 
 
-def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, int]:
+def _tile_counts(axes: tuple[Axis, ...], sides: tuple[Side, ...]) -> tuple[int, int]:
     """Rows of tiles of one image, and tiles in a row."""
-    counts = [ceil(a.out / t) for a, t in zip(axes, tile, strict=True)]
+    counts = [ceil(a.out / side.outputs) for a, side in zip(axes, sides, strict=True)]
     return prod(counts[:-1]), counts[-1]
 
 
 def block_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     """Blocks of tiles of so many images."""
-    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    lines, columns = _tile_counts(problem.axes, blocks.sides)
     return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns)
 
 
@@ -137,12 +159,12 @@ def weight_bytes(problem: ConvProblem, blocks: Blocks) -> int:
 
 def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
     """One image on one core: passes, products while weights are fetched ahead, and the store."""
-    tiles = prod(_tile_counts(problem.axes, blocks.tile))
+    tiles = prod(_tile_counts(problem.axes, blocks.sides))
     lanes = isa.micro_channels.lanes(blocks.itemsize)
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
-    of_points = 2 * tiles * prod(blocks.points) * blocks.itemsize / 4 / machine.rates.multiply_add
-    if prod(blocks.points) > 36:
+    of_points = 2 * tiles * blocks.points * blocks.itemsize / 4 / machine.rates.multiply_add
+    if blocks.points > 36:
         of_points *= MANY_POINTS
     products = of_points * rows * problem.group_channels / EFFICIENCY
     passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)

@@ -28,11 +28,9 @@ def aligned(block: Array | bytearray) -> Array:
     return memory[-memory.ctypes.data % LINE :]
 
 
-def matrices(problem: ConvProblem, blocks: Blocks) -> Array:
+def matrices(blocks: Blocks) -> Array:
     """G for lines and for columns, one after the other."""
-    sides = [(p, a.window) for p, a in zip(blocks.points, problem.axes, strict=True)]
-    both = [weights_matrix(*side) if side[0] > 1 else np.ones((1, 1)) for side in [(1, 1), *sides][-2:]]
-    return np.concatenate([m.ravel() for m in both])
+    return np.concatenate([weights_matrix(s).ravel() if s.window > 1 else np.ones(1) for s in blocks.plane])
 
 
 class Transform:
@@ -47,7 +45,7 @@ class Transform:
             kernel_axes(problem.axes, blocks.tile),
             tiles=problem.groups,
             chunk=CHUNK_BYTES / self._bytes,
-            matrices=matrices(problem, blocks),
+            matrices=matrices(blocks),
             groups=problem.groups,
             channels=problem.group_channels,
             rows=problem.group_rows,

@@ -6,15 +6,15 @@ Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. A
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport panel_count
-from convops.kernels.winograd_blocks cimport pitch_weights, points_of
+from convops.kernels.winograd_blocks cimport pitch_weights, weights_of
 from convops.kernels.winograd_filters cimport transform_filters
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
     """Panel `number`."""
-    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), panels = panel_count(a)
+    cdef Py_ssize_t count = weights_of(&a.axis[1]) * weights_of(&a.axis[2]), panels = panel_count(a)
     transform_filters(a, number // panels, number % panels,
-                      <Real*> (a.out.data + number * points * pitch_weights(a, sizeof(Real))))
+                      <Real*> (a.out.data + number * count * pitch_weights(a, sizeof(Real))))
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
