@@ -69,7 +69,7 @@ class Winograd(Backend):
             return "dilation above 1"
         strided = [a for a in problem.axes if a.stride > 1 and a.window > 1]
         if strided and (self.points not in EVEN_POINTS or any(a.stride > 2 or a.window != 3 for a in strided)):
-            return "a stride, which only F(3,3) and F(4,3) may have: of two"
+            return "a stride other than two of three taps, or windows of many points"
         if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
             return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
         if problem.channels == 0:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +29,13 @@ POINTS = {
     8: (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), HALF, -HALF),
 }
 # Longest chain of roundings in one pass of `kernels/winograd_passes.pyx`: inputs, sums.
-ROUNDINGS = {4: (1, 2), 6: (3, 3), 7: (1, 2), 8: (3, 4), 9: (2, 3)}
+ROUNDINGS = {4: (1, 2), 6: (3, 3), 7: (1, 2), 8: (3, 4), 9: (2, 3), 11: (3, 3)}
 # Windows for which `kernels/winograd_passes.pyx` has sums: those that leave two outputs, and fewer multiplications.
 WINDOWS = {4: (2, 3), 6: (2, 3, 4, 5), 8: (2, 3, 4, 5)}
-# Points of the even samples where the stride is two, as larger tiles have too many in all.
-EVEN_POINTS = {4: 4, 6: 5}
+# Points of the even samples where the stride is two. Of several, those that fit the outputs of the axis best; more
+# must save so many products, as they take more memory and digits.
+EVEN_POINTS = {4: (4,), 6: (5, 6)}
+WORTH = 1.04
 
 Row = tuple[Fraction, ...]
 
@@ -60,14 +63,17 @@ class Side(NamedTuple):
         return f"F({self.outputs},{self.window}{f';{self.stride}' if self.stride > 1 else ''})"
 
 
-def side_of(points: int, window: int, stride: int = 1) -> Side:
-    """The tile of a backend with so many points."""
+NO_TAPS = Side(1, 1, 1, 1, 1)
+
+
+def side_of(points: int, window: int, stride: int, outputs: int) -> Side:
+    """The tile of a backend with so many points on an axis with so many outputs."""
     if window == 1:
-        return Side(1, stride, 1, 1, 1)
+        return NO_TAPS._replace(stride=stride)
     if stride == 1:
         return Side(window, 1, points - window + 1, points, points)
-    even = EVEN_POINTS[points]
-    return Side(window, 2, even - 1, 2 * even - 1, even + 1)
+    choices = [Side(window, 2, even - 1, 2 * even - 1, even + 1) for even in EVEN_POINTS[points]]
+    return min(choices, key=lambda side: ceil(outputs / side.outputs) * side.points * WORTH**side.outputs)
 
 
 @cache

@@ -11,7 +11,7 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
-from convops.backends.winograd_matrices import Side, side_of
+from convops.backends.winograd_matrices import NO_TAPS, Side, side_of
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
@@ -28,7 +28,7 @@ MOST_BYTES, FEWEST_TILES = 15 << 20, 14
 # What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
 INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
 EFFICIENCY = 0.85
-# Planes of 64 points fill the second-level cache with fewer tiles.
+# Planes of 64 points fill the second-level cache with fewer tiles; with a stride, many share their weights.
 MANY_POINTS = 1.18
 # Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
 CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
@@ -53,7 +53,7 @@ class Blocks:
     @property
     def plane(self) -> tuple[Side, Side]:
         """The last two sides, the only ones with taps."""
-        lines, columns = (side_of(1, 1), *self.sides)[-2:]
+        lines, columns = (NO_TAPS, *self.sides)[-2:]
         return lines, columns
 
     @property
@@ -125,7 +125,7 @@ def most_tiles(problem: ConvProblem, points: int) -> int:
 
 def sides_of(problem: ConvProblem, points: int) -> tuple[Side, ...]:
     """The tile of a backend with so many points."""
-    return tuple(side_of(points, a.window, a.stride) for a in problem.axes)
+    return tuple(side_of(points, a.window, a.stride, a.out) for a in problem.axes)
 
 
 def _panel_width(problem: ConvProblem, lanes: int) -> int:
@@ -164,7 +164,7 @@ def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
     of_points = 2 * tiles * blocks.points * blocks.itemsize / 4 / machine.rates.multiply_add
-    if blocks.points > 36:
+    if prod(side.weights for side in blocks.sides) > 49:
         of_points *= MANY_POINTS
     products = of_points * rows * problem.group_channels / EFFICIENCY
     passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)

@@ -12,7 +12,8 @@ from convops.kernels.abi cimport Pass
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
 cdef enum:
-    MOST_POINTS = 9
+    MOST_POINTS = 11
+    MOST_EVEN = 6
 
 
 cdef inline Vector scaled(double by, Vector values) noexcept nogil:
@@ -83,7 +84,7 @@ cdef inlined output_line(int points, int outputs, const Vector* s, Vector* y) no
 cdef inlined strided_input_line(int points, const Vector* d, Vector* r) noexcept nogil:
     """Steps of two: half of the points, and one more, from the even samples; the odd ones meet one tap as they are."""
     cdef int even = points // 2 + 1, i
-    cdef Vector e[5]
+    cdef Vector e[MOST_EVEN]
     for i in range(even):
         e[i] = d[2 * i]
     input_line(even, e, r)
@@ -159,6 +160,11 @@ cdef outlined input_9(int count, const Vector* x, Py_ssize_t step, Py_ssize_t ne
     input_lines(9, count, x, step, next_x, to, pitch, next_to)
 
 
+cdef outlined input_11(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
+                       Py_ssize_t next_to) noexcept nogil:
+    input_lines(11, count, x, step, next_x, to, pitch, next_to)
+
+
 cdef outlined output_4_2(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
                          Py_ssize_t next_to) noexcept nogil:
     output_lines(4, 2, count, x, step, next_x, to, pitch, next_to)
@@ -219,14 +225,20 @@ cdef outlined output_9_4(int count, const Vector* x, Py_ssize_t step, Py_ssize_t
     output_lines(9, 4, count, x, step, next_x, to, pitch, next_to)
 
 
+cdef outlined output_11_5(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
+                          Py_ssize_t next_to) noexcept nogil:
+    output_lines(11, 5, count, x, step, next_x, to, pitch, next_to)
+
+
 # [points - 4][float64], and [points - 4][outputs - 2][float64]. Odd numbers of points are those of a stride of two.
-cdef Pass INPUT[6][2]
-cdef Pass OUTPUT[6][6][2]
+cdef Pass INPUT[8][2]
+cdef Pass OUTPUT[8][6][2]
 INPUT[0][0], INPUT[0][1] = <Pass> input_4[f32v], <Pass> input_4[f64v]
 INPUT[2][0], INPUT[2][1] = <Pass> input_6[f32v], <Pass> input_6[f64v]
 INPUT[3][0], INPUT[3][1] = <Pass> input_7[f32v], <Pass> input_7[f64v]
 INPUT[4][0], INPUT[4][1] = <Pass> input_8[f32v], <Pass> input_8[f64v]
 INPUT[5][0], INPUT[5][1] = <Pass> input_9[f32v], <Pass> input_9[f64v]
+INPUT[7][0], INPUT[7][1] = <Pass> input_11[f32v], <Pass> input_11[f64v]
 OUTPUT[0][0][0], OUTPUT[0][0][1] = <Pass> output_4_2[f32v], <Pass> output_4_2[f64v]
 OUTPUT[0][1][0], OUTPUT[0][1][1] = <Pass> output_4_3[f32v], <Pass> output_4_3[f64v]
 OUTPUT[2][0][0], OUTPUT[2][0][1] = <Pass> output_6_2[f32v], <Pass> output_6_2[f64v]
@@ -239,6 +251,7 @@ OUTPUT[4][3][0], OUTPUT[4][3][1] = <Pass> output_8_5[f32v], <Pass> output_8_5[f6
 OUTPUT[4][4][0], OUTPUT[4][4][1] = <Pass> output_8_6[f32v], <Pass> output_8_6[f64v]
 OUTPUT[4][5][0], OUTPUT[4][5][1] = <Pass> output_8_7[f32v], <Pass> output_8_7[f64v]
 OUTPUT[5][2][0], OUTPUT[5][2][1] = <Pass> output_9_4[f32v], <Pass> output_9_4[f64v]
+OUTPUT[7][3][0], OUTPUT[7][3][1] = <Pass> output_11_5[f32v], <Pass> output_11_5[f64v]
 
 
 cdef Pass _pass(int points, int outputs, bint wide):
