@@ -29,12 +29,12 @@ cdef inline void multiply_point(const Args* a, const Block* b, const char* weigh
 
 cdef void multiply(const Args* a, const Block* b, const char* weights, char* scratch, const Real* tag) noexcept nogil:
     """A panel of output channels, weights by weights: [point][tile][output channel]."""
-    cdef Py_ssize_t high = weights_of(&a.axis[1]), wide = weights_of(&a.axis[2]), i, j, k, l, point
+    cdef Py_ssize_t high = weights_of(&a.axis[1]), wide = weights_of(&a.axis[2]), i, j, row, column, point
     for i in range(high):
         for j in range(wide):
-            for k in range(i, i + (last_share(&a.axis[1]) if i == high - 1 else 1)):
-                for l in range(j, j + (last_share(&a.axis[2]) if j == wide - 1 else 1)):
-                    point = k * points_of(&a.axis[2]) + l
+            for row in range(i, i + (last_share(&a.axis[1]) if i == high - 1 else 1)):
+                for column in range(j, j + (last_share(&a.axis[2]) if j == wide - 1 else 1)):
+                    point = row * points_of(&a.axis[2]) + column
                     multiply_point(a, b, weights, scratch + a.scratch_columns + point * a.pitch_inputs,
                                    scratch + a.scratch_sums + point * a.pitch_sums, tag)
             weights = weights + pitch_weights(a, sizeof(Real))

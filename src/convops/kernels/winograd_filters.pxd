@@ -46,9 +46,9 @@ cdef inline inlined point(const double* factors, int count, int stride, bint fir
         k = k + stride
 
 
-cdef inline inlined spread(const Args* a, int rows, int columns, int down, int along, const Real* taps, Py_ssize_t pitch,
-                           Real* to) noexcept nogil:
-    """G h G^T of one channel and as many output channels as a vector of reals has lanes; the strides of both axes."""
+cdef inline inlined spread(const Args* a, int rows, int columns, int down, int along, const Real* taps,
+                           Py_ssize_t pitch, Real* to) noexcept nogil:
+    """G h G^T of one channel, given the strides, and as many output channels as a vector of reals has lanes."""
     cdef Py_ssize_t high = weights_of(&a.axis[1]), wide = weights_of(&a.axis[2])
     cdef Py_ssize_t next = pitch_weights(a, sizeof(Real)) // <Py_ssize_t> sizeof(Real)
     cdef const double* of_lines = <const double*> a.weights
