@@ -10,6 +10,8 @@ from support import digest, run_conv, same_bits, same_values, to_first, to_last
 
 import convops
 from convops.backends.winograd_matrices import EVEN_POINTS, WINDOWS, matrices, side_of
+from convops.backends.winograd_tiles import sides_of
+from convops.backends.winograd_weights import Weighing, amplifications
 from convops.kernels import isa
 
 NAMES = {4: "winograd4", 6: "winograd", 8: "winograd8"}
@@ -218,6 +220,22 @@ def test_the_input_gradient_is_served_too():
     y = convops.conv(x, w, padding=1)
     plan = convops.plan("conv_transpose", y, w, padding=1)
     assert plan.backend == "winograd"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window", [(3,), (5, 5), (3, 4), (1, 2, 3)])
+def test_filters_are_weighed_wherever_they_lie(window, dtype):
+    w = np.random.default_rng(1).uniform(-1, 1, (11, 7, *window)).astype(dtype)
+    w[3] = 0
+    problem = convops.plan("conv", ((1, 7, *(20,) * len(window)), dtype), w).problem
+    sides = sides_of(problem, 6)
+    weigh, factors = Weighing(problem, sides), amplifications(sides)
+    loud = np.abs(w).sum(axis=1, dtype=np.float64).reshape(11, -1)
+    expected = max((factors @ row).max() / row.sum() for row in loud if row.any())
+    assert expected <= weigh(w) <= expected * (1 + 2**-15) < weigh.worst
+    assert weigh(np.asfortranarray(w)) == weigh(w[:, :, ::-1][:, :, ::-1]) == weigh(w)
+    for odd in (0.0, np.nan, np.inf):
+        assert weigh(np.full_like(w, odd)) == weigh.worst
 
 
 @pytest.mark.parametrize(("channels", "wanted"), [(2, "F(2,3)"), (64, "F(4,3)"), (512, "F(4,3)")])

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache
 from math import ceil, prod
 from typing import Any
-
-import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK, border_bytes
-from convops.backends.winograd_matrices import EVEN_POINTS, ROUNDINGS, WINDOWS, Side, amplification
+from convops.backends.winograd_matrices import EVEN_POINTS, ROUNDINGS, WINDOWS
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import (
     CHANNEL_BLOCK,
@@ -24,6 +22,7 @@ from convops.backends.winograd_tiles import (
     sides_of,
     weight_bytes,
 )
+from convops.backends.winograd_weights import Weighing
 from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -39,9 +38,21 @@ def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
 
 
 @lru_cache(maxsize=256)
-def _amplifications(sides: tuple[Side, ...]) -> Array:
-    """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
-    return reduce(np.kron, (amplification(side) if side.window > 1 else np.ones((1, 1)) for side in sides))
+def _weighing(problem: ConvProblem, points: int) -> Weighing:
+    return Weighing(problem, sides_of(problem, points))
+
+
+@lru_cache(maxsize=256)
+def _roundings(problem: ConvProblem, points: int) -> float:
+    """The longest chain, in units of roundoff."""
+    sides = [side for side in sides_of(problem, points) if side.window > 1]
+    blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
+    in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
+    # G h G^T in float64: one rounding that shows in float32, all of them in float64.
+    wide = dtypes.unit_roundoff(problem.dtype) == 2.0**-53
+    weights = sum(side.window + 1 for side in sides) if wide else 1 + 2**-20
+    passes = sum(sum(ROUNDINGS[side.points]) for side in sides)
+    return weights + passes + in_sequence + problem.epilogue.terms
 
 
 @lru_cache(maxsize=256)
@@ -95,33 +106,13 @@ class Winograd(Backend):
 
         Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
         """
-        sides = [side for side in sides_of(problem, self.points) if side.window > 1]
-        unit = dtypes.unit_roundoff(problem.dtype)
-        blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
-        in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
-        # G h G^T in float64: one rounding that shows in float32, all of them in float64.
-        weights = sum(side.window + 1 for side in sides) if unit == 2.0**-53 else 1 + 2**-20
-        passes = sum(sum(ROUNDINGS[side.points]) for side in sides)
-        gamma = (weights + passes + in_sequence + problem.epilogue.terms) * unit
-        return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
+        gamma = _roundings(problem, self.points) * dtypes.unit_roundoff(problem.dtype)
+        weighing = _weighing(problem, self.points)
+        spread = weighing(w) if w is not None and w.size and self.weighs(problem) else weighing.worst
+        return ErrorBound("tile", gamma / (1 - gamma) * spread, result_roundoff(problem))
 
     def weighs(self, problem: ConvProblem) -> bool:
         return problem.products <= LOOKED_AT[self.points, prod(problem.window) > 9]
-
-    def _spread(self, problem: ConvProblem, w: Array | None) -> float:
-        """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
-        spread = _amplifications(sides_of(problem, self.points))
-        worst = float(spread.max())
-        if w is None or not w.size or not self.weighs(problem):
-            return worst
-        sums = _channel_sum(np.abs(w.astype(problem.dtype, copy=False)))
-        loud = sums.astype(np.float64).reshape(len(sums), -1)
-        total = loud.sum(axis=1)
-        heard = total > 0
-        if not (np.isfinite(total).all() and heard.any()):
-            return worst
-        largest = float(((loud @ spread.T).max(axis=1)[heard] / total[heard]).max())
-        return min(worst, largest * (1 + 2**-16))
 
     def variant(self, problem: Any) -> str:
         filters = "x".join(side.name for side in sides_of(problem, self.points) if side.window > 1)
@@ -139,14 +130,3 @@ class Winograd(Backend):
     def _without_weights(self, problem: ConvProblem, machine: Machine) -> WinogradRunner:
         small = border_bytes(problem) <= MOST_TABLE_BYTES
         return (_blank if small else _blank.__wrapped__)(self, problem, machine)
-
-
-def _channel_sum(loud: Array) -> Array:
-    """The sum over axis 1 by halves, whose few roundings in any type the bound has room for."""
-    while loud.shape[1] > 1:
-        half = loud.shape[1] // 2
-        rest = loud[:, 2 * half :]
-        loud = loud[:, :half] + loud[:, half : 2 * half]
-        if rest.shape[1]:
-            loud[:, :1] += rest
-    return loud[:, 0]

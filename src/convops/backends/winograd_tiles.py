@@ -25,11 +25,12 @@ MIN_ITEMS = 12
 TILES, MOST_TILES = 42, 84
 # Scratch memory of a worker at most, and the fewest tiles that are worth a block.
 MOST_BYTES, FEWEST_TILES = 15 << 20, 14
-# What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
-INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
-EFFICIENCY = 0.85
+# What the passes take per channel, in multiply-adds of the micro-kernel, and the speed that its runs reach: inputs for
+# each point and axis and each item that is read, outputs for each point and each sum.
+INPUT_POINT, INPUT_READ, OUTPUT_POINT, OUTPUT_SUM = 4.5, 15.0, 4.7, 5.0
+EFFICIENCY = 0.88
 # Planes of 64 points fill the second-level cache with fewer tiles; with a stride, many share their weights.
-MANY_POINTS = 1.18
+MANY_POINTS = 1.08
 # Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
 CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 
@@ -60,6 +61,13 @@ class Blocks:
     def points(self) -> int:
         """Products of a tile for each pair of channels."""
         return prod(side.points for side in self.sides)
+
+    def passes(self, channels: int, rows: int) -> tuple[float, float]:
+        """Multiply-adds that the transforms of a tile are worth: inputs and outputs."""
+        passes = sum(side.window > 1 for side in self.sides)
+        read = prod(side.outputs * side.stride for side in self.sides)
+        inputs = INPUT_POINT * passes * self.points + INPUT_READ * read
+        return inputs * channels, (OUTPUT_POINT * self.points + OUTPUT_SUM * prod(self.tile)) * rows
 
     def pitches(self, channels: int) -> tuple[int, int]:
         """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
@@ -163,11 +171,11 @@ def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
     lanes = isa.micro_channels.lanes(blocks.itemsize)
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
-    of_points = 2 * tiles * blocks.points * blocks.itemsize / 4 / machine.rates.multiply_add
+    of_tiles = 2 * tiles * blocks.itemsize / 4 / machine.rates.multiply_add
+    products = of_tiles * blocks.points * rows * problem.group_channels / EFFICIENCY
     if prod(side.weights for side in blocks.sides) > 49:
-        of_points *= MANY_POINTS
-    products = of_points * rows * problem.group_channels / EFFICIENCY
-    passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
+        products *= MANY_POINTS
+    passes = of_tiles * sum(blocks.passes(channels, rows))
     weights = weight_bytes(problem, blocks)
     speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
     fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0
