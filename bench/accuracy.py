@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -40,6 +42,12 @@ class Method(NamedTuple):
     backend: str
     title: str
     window: int
+    stride: int = 1
+
+    @property
+    def shape(self) -> str:
+        """Window and stride."""
+        return f"{self.window}x{self.window}" + (f" / {self.stride}" if self.stride > 1 else "")
 
 
 class Point(NamedTuple):
@@ -62,16 +70,17 @@ METHODS = (
     Method("winograd8", "F(4,5)", 5),
     Method("fft", "FFT", 5),
     Method(TORCH, TORCH, 5),
+    Method("direct", "direct", 3, 2),
+    Method("winograd4", "F(3,3;2)", 3, 2),
+    Method("winograd", "F(4,3;2)", 3, 2),
+    Method(TORCH, TORCH, 3, 2),
 )
 
 
-def methods(window: int | None = None) -> list[Method]:
-    """Return those that can be run here, of one window or of all."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return [m for m in METHODS if m.backend != TORCH and window in (None, m.window)]
-    return [m for m in METHODS if window in (None, m.window)]
+def methods(shape: str = "") -> list[Method]:
+    """Return those that can be run here, of one shape or of all."""
+    torch = find_spec("torch") is not None
+    return [m for m in METHODS if shape in ("", m.shape) and (torch or m.backend != TORCH)]
 
 
 def draw_operands(seed: int, low: float, channels: int, window: int, size: int = MAP) -> tuple[Any, Any]:
@@ -84,19 +93,20 @@ def draw_operands(seed: int, low: float, channels: int, window: int, size: int =
 
 def call_of(method: Method, x: Any, w: Any) -> Callable[[], Any]:
     """Return a call that computes the convolution on one core, everything prepared."""
+    options = {"stride": method.stride, "padding": method.window // 2}
     if method.backend != TORCH:
-        plan = convops.plan("conv", x, w, padding="same", backend=method.backend, workers=1)
-        return lambda: plan(x)
+        return partial(convops.plan("conv", x, w, backend=method.backend, workers=1, **options), x)
     import torch
 
     torch.set_num_threads(1)
     image, filters = torch.from_numpy(x), torch.from_numpy(w)
-    return lambda: torch.nn.functional.conv2d(image, filters, padding=method.window // 2).numpy()
+    return lambda: torch.nn.functional.conv2d(image, filters, **options).numpy()
 
 
-def exact(x: Any, w: Any) -> Any:
+def exact(x: Any, w: Any, stride: int) -> Any:
     """Return the sums in float64, whose own error is a billionth of those looked at."""
-    return convops.conv(x.astype(np.float64), w.astype(np.float64), padding="same", backend="direct")
+    wide = (a.astype(np.float64) for a in (x, w))
+    return convops.conv(*wide, stride=stride, padding=w.shape[-1] // 2, backend="direct")
 
 
 def relative_error(got: Any, truth: Any) -> float:
@@ -104,29 +114,24 @@ def relative_error(got: Any, truth: Any) -> float:
     return float(np.linalg.norm((got - truth).ravel()) / np.linalg.norm(truth.ravel()))
 
 
-def errors(window: int, low: float, channels: int, seeds: int, size: int = MAP) -> dict[Method, float]:
-    """Return each method's relative L2 error, the median over the seeds."""
-    found: dict[Method, list[float]] = {method: [] for method in methods(window)}
-    for seed in range(seeds):
-        x, w = draw_operands(seed, low, channels, window, size)
-        truth = exact(x, w)
-        for method, values in found.items():
-            values.append(relative_error(call_of(method, x, w)(), truth))
-    return {method: median(values) for method, values in found.items()}
+def error(method: Method, low: float, channels: int, seeds: int, size: int = MAP) -> float:
+    """Return a method's relative L2 error, the median over the seeds."""
+    draws = [draw_operands(seed, low, channels, method.window, size) for seed in range(seeds)]
+    return median(relative_error(call_of(method, *pair)(), exact(*pair, method.stride)) for pair in draws)
 
 
 def all_errors(seeds: int, size: int = MAP) -> dict[tuple[str, int], dict[Method, float]]:
     """Return the errors of every method for every span and number of channels."""
     return {
-        (span, channels): {m: e for window in (3, 5) for m, e in errors(window, low, channels, seeds, size).items()}
+        (span, channels): {method: error(method, low, channels, seeds, size) for method in methods()}
         for span, low in SPANS.items()
         for channels in CHANNELS
     }
 
 
 def multiple(column: dict[Method, float], method: Method) -> float:
-    """Return the error as a multiple of direct summation's with the same window."""
-    return column[method] / next(e for m, e in column.items() if (m.backend, m.window) == ("direct", method.window))
+    """Return the error as a multiple of direct summation's of the same shape."""
+    return column[method] / next(e for m, e in column.items() if (m.backend, m.shape) == ("direct", method.shape))
 
 
 def table(columns: dict[tuple[str, int], dict[Method, float]]) -> str:
@@ -136,7 +141,7 @@ def table(columns: dict[tuple[str, int], dict[Method, float]]) -> str:
     for method in next(iter(columns.values())):
         cells = [_cell(column, method) for column in columns.values()]
         backend = "" if method.backend == TORCH else f"`{method.backend}`"
-        lines.append(f"| {method.window}x{method.window} | {method.title} | {backend} | {' | '.join(cells)} |")
+        lines.append(f"| {method.shape} | {method.title} | {backend} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -149,7 +154,7 @@ def _cell(column: dict[Method, float], method: Method) -> str:
 def points(column: dict[Method, float], rounds: int, channels: int = 64) -> list[Point]:
     """Return speed and error of each method with a 3x3 window, timed in alternation."""
     x, w = draw_operands(0, -1.0, channels, 3)
-    shown = methods(3)
+    shown = methods("3x3")
     calls = [call_of(method, x, w) for method in shown]
     estimates = [min(once(call)[0] for _ in range(2)) for call in calls]
     samples = alternate(calls, estimates, rounds, SAMPLE_SECONDS, SETTLE_SECONDS)
@@ -167,17 +172,9 @@ def draw(path: Path, shown: list[Point]) -> None:
         axes.scatter(point.error, point.speed, s=110, color=colour, edgecolors="white", zorder=3, clip_on=False)
         label = f"{point.method.title}\n{point.error:.2g}x error, {point.speed:.0f} GFLOP/s"
         below = point.method.backend == TORCH
-        axes.annotate(
-            label,
-            (point.error, point.speed),
-            (0, -10 if below else 9),
-            textcoords="offset points",
-            ha="center",
-            va="top" if below else "bottom",
-            fontsize=9,
-            color=colour,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )
+        place = {"textcoords": "offset points", "ha": "center", "va": "top" if below else "bottom"}
+        looks = {"fontsize": 9, "color": colour, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
+        axes.annotate(label, (point.error, point.speed), (0, -10 if below else 9), **place, **looks)
     _decorate(axes, shown)
     figure.savefig(path, dpi=140)
     plt.close(figure)

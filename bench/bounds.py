@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 import convops
-from convops.backends.winograd_matrices import WINDOWS as SERVED
+from convops.backends.winograd_tiles import sides_of
 from convops.dispatch.registry import by_name
 
 POINTS = {"winograd4": 4, "winograd": 6, "winograd8": 8}
@@ -35,11 +36,17 @@ class Drawn:
     kind: str
     x: Any
     w: Any
+    stride: int = 1
 
     @property
     def label(self) -> str:
         """The shapes and the kind of data."""
-        return f"{self.x.shape[1:]} by {self.w.shape}, {self.kind}"
+        return f"{self.x.shape[1:]} by {self.w.shape}, stride {self.stride}, {self.kind}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keywords of the call."""
+        return {"stride": self.stride, "padding": tuple(side // 2 for side in self.w.shape[2:]), "workers": 1}
 
 
 @dataclass
@@ -77,7 +84,7 @@ def draw(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Drawn:
     spatial = tuple(size(rng, 3, LARGEST["map"]) for _ in window)
     x = values(rng, kind, (channels, *spatial)) if kind != "image" else patches(rng, channels, spatial)
     w = values(rng, "uniform(-1, 1)" if kind == "image" else kind, (rows, channels, *window))
-    return Drawn(str(kind), x[None], w)
+    return Drawn(str(kind), x[None], w, int(rng.integers(1, 3)) if window[0] == 3 else 1)
 
 
 def size(rng: np.random.Generator, least: int, most: int) -> int:
@@ -102,7 +109,13 @@ def patches(rng: np.random.Generator, channels: int, spatial: tuple[int, ...]) -
     return np.stack(cuts).reshape(channels, *spatial)
 
 
-def loudest(x: Any, window: tuple[int, ...], tile: tuple[int, ...]) -> Any:
+def exact(problem: Drawn) -> Any:
+    """Return the result in float64, whose own error is a billionth of those looked at."""
+    wide = (a.astype(np.float64) for a in (problem.x, problem.w))
+    return convops.conv(*wide, backend="direct", **problem.options)[0]
+
+
+def loudest(x: Any, window: tuple[int, ...], tile: Sequence[int]) -> Any:
     """Return for each output the largest |x| of all tiles that hold its window; `x` is padded by half a window."""
     loud = np.abs(x[0]).max(axis=0).astype(np.float64)
     for axis, (side, length) in enumerate(zip(window, tile, strict=True)):
@@ -117,15 +130,15 @@ def ratio(backend: str, problem: Drawn, truth: Any) -> float | None:
     """Return the largest error as a fraction of its bound, or None where the backend does not serve the problem."""
     x, w = problem.x, problem.w
     window = w.shape[2:]
-    if backend != "fft" and max(window) > SERVED[POINTS[backend]][-1]:
+    asked = convops.plan("conv", x, w, backend="direct", **problem.options).problem
+    if by_name("conv", backend).supports(asked) is not None:
         return None
-    plan = convops.plan("conv", x, w, padding="same", backend=backend, workers=1)
     # Transforms are at most four windows long.
-    tile = tuple(4 * side if backend == "fft" else POINTS[backend] for side in window)
-    bound = by_name("conv", backend).error_bound(plan.problem, w)
+    tile = [4 * side for side in window] if backend == "fft" else [s.points for s in sides_of(asked, POINTS[backend])]
+    bound = by_name("conv", backend).error_bound(asked, w)
     sums = np.abs(w).reshape(len(w), -1).sum(axis=1, dtype=np.float64).reshape(-1, *(1,) * len(window))
-    measure = sums * loudest(x, window, tile)
-    error = np.abs(plan(x)[0] - truth)
+    measure = sums * loudest(x, window, tile)[(slice(None, None, problem.stride),) * len(window)]
+    error = np.abs(convops.conv(x, w, backend=backend, **problem.options)[0] - truth)
     with np.errstate(invalid="ignore"):
         return float(np.max(np.where(error == 0, 0, error / (bound.factor * measure))))
 
@@ -136,8 +149,7 @@ def survey(count: int, seed: int, kinds: tuple[str, ...] = KINDS) -> dict[str, T
     tallies = {backend: Tally() for backend in BACKENDS}
     for _ in range(count):
         problem = draw(rng, kinds)
-        wide = (a.astype(np.float64) for a in (problem.x, problem.w))
-        truth = convops.conv(*wide, padding="same", backend="direct", workers=1)[0]
+        truth = exact(problem)
         for backend, tally in tallies.items():
             found = ratio(backend, problem, truth)
             if found is not None:

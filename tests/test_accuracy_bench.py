@@ -25,8 +25,10 @@ def test_every_method_is_a_rounding_away_from_the_truth(columns):
 
 def test_a_larger_tile_of_one_channel_errs_more(columns):
     column = columns["uniform(-1, 1)", 1]
-    errors = {m.backend: accuracy.multiple(column, m) for m in accuracy.methods(3)}
+    errors = {m.backend: accuracy.multiple(column, m) for m in accuracy.methods("3x3")}
     assert errors["direct"] == 1 < errors["winograd4"] < errors["winograd"] < errors["winograd8"]
+    errors = {m.backend: accuracy.multiple(column, m) for m in accuracy.methods("3x3 / 2")}
+    assert errors["direct"] == 1 < errors["winograd4"] < errors["winograd"]
 
 
 def test_the_table_has_a_row_for_each_method(columns):
@@ -38,7 +40,7 @@ def test_the_table_has_a_row_for_each_method(columns):
 
 def test_the_picture_is_drawn(tmp_path):
     pytest.importorskip("matplotlib")
-    shown = [accuracy.Point(m, 0.5 + i, 100.0 + i) for i, m in enumerate(accuracy.methods(3))]
+    shown = [accuracy.Point(m, 0.5 + i, 100.0 + i) for i, m in enumerate(accuracy.methods("3x3"))]
     accuracy.draw(tmp_path / "points.png", shown)
     assert (tmp_path / "points.png").stat().st_size > 1000
 
@@ -71,6 +73,13 @@ def test_a_wrong_result_exceeds_its_bound():
     assert tally.worst > 1
 
 
-def test_four_points_do_not_serve_five_taps():
-    wide = bounds.Drawn("", np.ones((1, 1, 9), np.float32), np.ones((1, 1, 5), np.float32))
-    assert bounds.ratio("winograd4", wide, 0) is None
+@pytest.mark.parametrize(("backend", "window", "stride"), [("winograd4", 5, 1), ("winograd8", 3, 2)])
+def test_a_backend_without_such_tiles_is_left_out(backend, window, stride):
+    wide = bounds.Drawn("", np.ones((1, 1, 9), np.float32), np.ones((1, 1, window), np.float32), stride)
+    assert bounds.ratio(backend, wide, 0) is None
+
+
+def test_strided_outputs_meet_their_own_windows():
+    problem = bounds.Drawn("", np.eye(1, 19, 9, dtype=np.float32)[None], np.ones((1, 1, 3), np.float32), 2)
+    assert np.flatnonzero(bounds.exact(problem)).tolist() == [4, 5]
+    assert 0 <= bounds.ratio("winograd4", problem, bounds.exact(problem)) <= 1

@@ -9,11 +9,14 @@ from cases import ConvCase
 from support import digest, run_conv, same_bits, same_values, to_first, to_last
 
 import convops
-from convops.backends.winograd_matrices import POINTS, WINDOWS, matrices
+from convops.backends.winograd_matrices import EVEN_POINTS, WINDOWS, matrices, side_of
+from convops.backends.winograd_tiles import sides_of
+from convops.backends.winograd_weights import Weighing, amplifications
 from convops.kernels import isa
 
 NAMES = {4: "winograd4", 6: "winograd", 8: "winograd8"}
-FILTERS = [(points, window) for points, windows in WINDOWS.items() for window in windows]
+SIDES = [side_of(points, window, 1, 50) for points, windows in WINDOWS.items() for window in windows]
+SIDES += sorted({side_of(points, 3, 2, outputs) for points in EVEN_POINTS for outputs in range(1, 30)})
 # Every window a plane can have, odd sizes, tails of tiles, channels over a block, several panels.
 PLANES = {
     "3x3": ConvCase((23, 29), (3, 3), 35, 37, padding="same"),
@@ -28,12 +31,24 @@ PLANES = {
     "tiny": ConvCase((2, 1), (3, 3), 2, 3, batch=(5,), padding=2),
     "seven": ConvCase((7, 7), (3, 3), 33, 40, batch=(9,), padding=1),
     "wide": ConvCase((6, 401), (3, 3), 3, 18, batch=(), padding=1),
+    "step": ConvCase((31, 29), (3, 3), 35, 37, stride=2, padding=1),
+    "step, tiles of five": ConvCase((27, 20), (3, 3), 17, 33, stride=2, padding=((1, 1), (0, 1))),
+    "step down": ConvCase((23, 26), (3, 4), 18, 19, stride=(2, 1), padding=((0, 2), (3, 1)), boundary="reflect"),
+    "step along": ConvCase((19, 37), (2, 3), 5, 20, groups=3, stride=(1, 2), padding="same", fill=3),
+    "step of a line": ConvCase((203,), (3,), 18, 5, stride=2, padding="same", boundary="wrap"),
+    "steps of windows without taps": ConvCase((7, 23, 31), (1, 3, 1), 9, 7, stride=(3, 2, 4), padding="same_symmetric"),
+    "steps between lines": ConvCase((17, 33), (1, 4), 6, 7, stride=(3, 1), padding="same"),
+    "step of many": ConvCase((9, 8), (3, 3), 20, 5, batch=(7,), stride=2, padding=((2, 0), (0, 3)), boundary="edge"),
+    "step, cropped": ConvCase((33, 21), (3, 3), 6, 18, batch=(), stride=2, padding=((-3, -1), (4, -2))),
+    "step, tiny": ConvCase((1, 2), (3, 3), 2, 3, batch=(5,), stride=2, padding=2),
 }
 
 
 def cases(points):
     """The planes that a number of points serves."""
-    return {n: c for n, c in PLANES.items() if max(c.window) <= WINDOWS[points][-1]}
+    steps = {n: max(np.multiply(c.stride, [w > 1 for w in c.window])) for n, c in PLANES.items()}
+    fits = {n: c for n, c in PLANES.items() if steps[n] == 1 or points in EVEN_POINTS}
+    return {n: c for n, c in fits.items() if max(c.window) <= WINDOWS[points][-1]}
 
 
 EACH = [(points, name) for points in NAMES for name in cases(points)]
@@ -50,30 +65,32 @@ def exact_inputs(rng, case, kind):
     return x, w, bias
 
 
-@pytest.mark.parametrize(("points", "window"), FILTERS)
-def test_the_matrices_are_an_identity(points, window):
-    a, g, b = matrices(points, window)
+@pytest.mark.parametrize("side", SIDES, ids=lambda side: f"{side.name}-{side.points}")
+def test_the_matrices_are_an_identity(side):
+    a, g, b = matrices(side)
+    assert (len(a), len(g), len(b)) == (side.outputs, side.points, side.points)
+    assert g[side.weights :] == g[side.weights - 1 : -1]
     for i, row in enumerate(a):
-        for j in range(window):
-            for n in range(points):
-                term = sum(row[k] * g[k][j] * b[k][n] for k in range(points))
-                assert term == (n == i + j)
+        for j in range(side.window):
+            for n in range(side.points):
+                term = sum(row[k] * g[k][j] * b[k][n] for k in range(side.points))
+                assert term == (n == i * side.stride + j)
 
 
-@pytest.mark.parametrize("points", POINTS)
-def test_the_input_pass_is_its_matrix(points):
-    rows = matrices(points, 3).inputs
-    for n in range(points):
-        got = isa.winograd_passes.transform(points, 0, [float(i == n) for i in range(points)])
-        assert [Fraction(v) for v in got] == [row[n] for row in rows]
+@pytest.mark.parametrize("side", SIDES, ids=lambda side: f"{side.name}-{side.points}")
+def test_the_passes_are_their_matrices(side):
+    a, _, b = matrices(side)
+    for n in range(side.points):
+        unit = [float(i == n) for i in range(side.points)]
+        for outputs, rows in ((0, b), (side.outputs, a)):
+            got = isa.winograd_passes.transform(side.points, outputs, unit)
+            assert [Fraction(v) for v in got] == [row[n] for row in rows]
 
 
-@pytest.mark.parametrize(("points", "window"), FILTERS)
-def test_the_output_pass_is_its_matrix(points, window):
-    rows = matrices(points, window).outputs
-    for n in range(points):
-        got = isa.winograd_passes.transform(points, len(rows), [float(i == n) for i in range(points)])
-        assert [Fraction(v) for v in got] == [row[n] for row in rows]
+def test_a_strided_tile_suits_the_outputs_of_its_axis():
+    names = [side_of(6, 3, 2, outputs).name for outputs in (7, 14, 28, 56)]
+    assert names == ["F(4,3;2)", "F(5,3;2)", "F(4,3;2)", "F(4,3;2)"]
+    assert side_of(4, 3, 2, 14).name == "F(3,3;2)"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -205,6 +222,22 @@ def test_the_input_gradient_is_served_too():
     assert plan.backend == "winograd"
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("window", [(3,), (5, 5), (3, 4), (1, 2, 3)])
+def test_filters_are_weighed_wherever_they_lie(window, dtype):
+    w = np.random.default_rng(1).uniform(-1, 1, (11, 7, *window)).astype(dtype)
+    w[3] = 0
+    problem = convops.plan("conv", ((1, 7, *(20,) * len(window)), dtype), w).problem
+    sides = sides_of(problem, 6)
+    weigh, factors = Weighing(problem, sides), amplifications(sides)
+    loud = np.abs(w).sum(axis=1, dtype=np.float64).reshape(11, -1)
+    expected = max((factors @ row).max() / row.sum() for row in loud if row.any())
+    assert expected <= weigh(w) <= expected * (1 + 2**-15) < weigh.worst
+    assert weigh(np.asfortranarray(w)) == weigh(w[:, :, ::-1][:, :, ::-1]) == weigh(w)
+    for odd in (0.0, np.nan, np.inf):
+        assert weigh(np.full_like(w, odd)) == weigh.worst
+
+
 @pytest.mark.parametrize(("channels", "wanted"), [(2, "F(2,3)"), (64, "F(4,3)"), (512, "F(4,3)")])
 def test_accuracy_standard_takes_what_its_bound_admits(channels, wanted):
     x = (1, channels, 56, 56), np.float32
@@ -224,15 +257,29 @@ def test_accuracy_standard_takes_what_its_bound_admits(channels, wanted):
     )
 
 
+@pytest.mark.parametrize(("channels", "fits"), [(4, False), (16, True), (128, True)])
+def test_accuracy_standard_admits_strided_tiles_alike(channels, fits):
+    x, w = ((1, channels, 56, 56), np.float32), np.random.default_rng(3).uniform(-1, 1, (64, channels, 3, 3))
+    explained = convops.explain("conv", x, w.astype(np.float32), stride=2, padding=1)
+    rows = {r["backend"]: r["refusal"] for r in explained.rows}
+    assert rows["winograd4"] is None
+    assert (rows["winograd"] is None) == fits
+    assert "stride" in rows["winograd8"]
+
+
 def test_the_variant_names_what_the_bits_depend_on():
     plan = convops.plan("conv", ((1, 64, 56, 57), np.float32), np.ones((8, 64, 3, 5), np.float32), backend="winograd")
     assert plan.variant == "winograd[F(4,3)xF(2,5) points=6 block=16]"
+    x, w = ((1, 64, 56, 57), np.float32), np.ones((8, 64, 3, 3), np.float32)
+    plan = convops.plan("conv", x, w, backend="winograd", stride=(2, 1))
+    assert plan.variant == "winograd[F(4,3;2)xF(4,3) points=6 block=16]"
 
 
 @pytest.mark.parametrize(
     ("window", "options", "reason"),
     [
-        ((3, 3), {"stride": 2}, "stride"),
+        ((3, 3), {"stride": 3}, "stride"),
+        ((3, 4), {"stride": 2}, "stride"),
         ((3, 3), {"dilation": 2}, "dilation"),
         ((7, 3), {}, "taps"),
         ((1, 1), {}, "taps"),

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache
 from math import ceil, prod
 from typing import Any
-
-import numpy as np
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK, border_bytes
-from convops.backends.winograd_matrices import ROUNDINGS, WINDOWS, amplification
+from convops.backends.winograd_matrices import EVEN_POINTS, ROUNDINGS, WINDOWS
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import (
     CHANNEL_BLOCK,
@@ -21,8 +19,10 @@ from convops.backends.winograd_tiles import (
     cut_blocks,
     most_tiles,
     seconds_of,
+    sides_of,
     weight_bytes,
 )
+from convops.backends.winograd_weights import Weighing
 from convops.kernels.express import Express
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -38,10 +38,21 @@ def _blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
 
 
 @lru_cache(maxsize=256)
-def _amplifications(points: int, window: tuple[int, ...]) -> Array:
-    """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
-    sides = (amplification(points, size) if size > 1 else np.ones((1, 1)) for size in window)
-    return reduce(np.kron, sides)
+def _weighing(problem: ConvProblem, points: int) -> Weighing:
+    return Weighing(problem, sides_of(problem, points))
+
+
+@lru_cache(maxsize=256)
+def _roundings(problem: ConvProblem, points: int) -> float:
+    """The longest chain, in units of roundoff."""
+    sides = [side for side in sides_of(problem, points) if side.window > 1]
+    blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
+    in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
+    # G h G^T in float64: one rounding that shows in float32, all of them in float64.
+    wide = dtypes.unit_roundoff(problem.dtype) == 2.0**-53
+    weights = sum(side.window + 1 for side in sides) if wide else 1 + 2**-20
+    passes = sum(sum(ROUNDINGS[side.points]) for side in sides)
+    return weights + passes + in_sequence + problem.epilogue.terms
 
 
 @lru_cache(maxsize=256)
@@ -50,7 +61,7 @@ def _blank(backend: Winograd, problem: ConvProblem, machine: Machine) -> Winogra
 
 
 class Winograd(Backend):
-    """F(m, r) with m + r - 1 = `points` along every axis that has taps."""
+    """F(m, r) with m + r - 1 = `points` along every axis that has taps, and F(m, 3) at stride two."""
 
     kind = "conv"
     knows_worst = True
@@ -65,8 +76,11 @@ class Winograd(Backend):
             return f"transforms float32 and float64, not {problem.dtype}"
         if len(windows) > RANK or any(w > 1 for w in windows[:-2]):
             return f"a window along the last two of {RANK} spatial axes at most, not {windows}"
-        if any(a.stride > 1 or a.dilation > 1 for a in problem.axes):
-            return "stride or dilation above 1"
+        if any(a.dilation > 1 for a in problem.axes):
+            return "dilation above 1"
+        strided = [a for a in problem.axes if a.stride > 1 and a.window > 1]
+        if strided and (self.points not in EVEN_POINTS or any(a.stride > 2 or a.window != 3 for a in strided)):
+            return "a stride other than two of three taps, or windows of many points"
         if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
             return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
         if problem.channels == 0:
@@ -92,37 +106,16 @@ class Winograd(Backend):
 
         Here with the longest chain of roundings for gamma, max|x| in place of |x|, and relative to max|x| sum|w|.
         """
-        sides = [a.window for a in problem.axes if a.window > 1]
-        unit = dtypes.unit_roundoff(problem.dtype)
-        blocks = ceil(problem.group_channels / CHANNEL_BLOCK)
-        in_sequence = min(problem.group_channels, CHANNEL_BLOCK) + blocks - 1
-        # G h G^T in float64: one rounding that shows in float32, all of them in float64.
-        weights = sum(window + 1 for window in sides) if unit == 2.0**-53 else 1 + 2**-20
-        passes = len(sides) * sum(ROUNDINGS[self.points])
-        gamma = (weights + passes + in_sequence + problem.epilogue.terms) * unit
-        return ErrorBound("tile", gamma / (1 - gamma) * self._spread(problem, w), result_roundoff(problem))
+        gamma = _roundings(problem, self.points) * dtypes.unit_roundoff(problem.dtype)
+        weighing = _weighing(problem, self.points)
+        spread = weighing(w) if w is not None and w.size and self.weighs(problem) else weighing.worst
+        return ErrorBound("tile", gamma / (1 - gamma) * spread, result_roundoff(problem))
 
     def weighs(self, problem: ConvProblem) -> bool:
         return problem.products <= LOOKED_AT[self.points, prod(problem.window) > 9]
 
-    def _spread(self, problem: ConvProblem, w: Array | None) -> float:
-        """How much |A^T||G||B^T| raises max|x| sum|w|: for these weights, or for the worst."""
-        spread = _amplifications(self.points, problem.window)
-        worst = float(spread.max())
-        if w is None or not w.size or not self.weighs(problem):
-            return worst
-        sums = _channel_sum(np.abs(w.astype(problem.dtype, copy=False)))
-        loud = sums.astype(np.float64).reshape(len(sums), -1)
-        total = loud.sum(axis=1)
-        heard = total > 0
-        if not (np.isfinite(total).all() and heard.any()):
-            return worst
-        largest = float(((loud @ spread.T).max(axis=1)[heard] / total[heard]).max())
-        return min(worst, largest * (1 + 2**-16))
-
     def variant(self, problem: Any) -> str:
-        sides = [(self.points - a.window + 1, a.window) for a in problem.axes if a.window > 1]
-        filters = "x".join(f"F({m},{r})" for m, r in sides)
+        filters = "x".join(side.name for side in sides_of(problem, self.points) if side.window > 1)
         return f"{self.name}[{filters} points={self.points} block={CHANNEL_BLOCK}]"
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
@@ -137,14 +130,3 @@ class Winograd(Backend):
     def _without_weights(self, problem: ConvProblem, machine: Machine) -> WinogradRunner:
         small = border_bytes(problem) <= MOST_TABLE_BYTES
         return (_blank if small else _blank.__wrapped__)(self, problem, machine)
-
-
-def _channel_sum(loud: Array) -> Array:
-    """The sum over axis 1 by halves, whose few roundings in any type the bound has room for."""
-    while loud.shape[1] > 1:
-        half = loud.shape[1] // 2
-        rest = loud[:, 2 * half :]
-        loud = loud[:, :half] + loud[:, half : 2 * half]
-        if rest.shape[1]:
-            loud[:, :1] += rest
-    return loud[:, 0]

@@ -39,7 +39,6 @@ class WinogradRunner:
         self._problem = problem
         self._blocks = blocks
         self._seconds = seconds
-        self._points = max(blocks.points)
         self._scratch = blocks.scratch(problem.group_channels)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, blocks.itemsize)
@@ -100,7 +99,7 @@ class WinogradRunner:
                 blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize
             ),
             passes=self._passes(),
-            matrices=matrices(problem, blocks),
+            matrices=matrices(blocks),
             fill=np.array(problem.fill, problem.dtype).tobytes(),
             activation=ACTIVATIONS.index(problem.epilogue.activation),
             constants=problem.epilogue.constants,
@@ -119,11 +118,11 @@ class WinogradRunner:
             **fields,
         )
 
-    def _passes(self) -> tuple[int, int, int]:
-        tile = (1, *self._blocks.tile)[-2:]
-        item, points = self._blocks.itemsize, self._points
-        back = (isa.winograd_passes.address(points, m, item) if m > 1 else 0 for m in tile)
-        return isa.winograd_passes.address(points, 0, item), *back
+    def _passes(self) -> tuple[int, ...]:
+        """Inputs' of lines and columns, outputs' of lines and columns; an axis without taps has none."""
+        plane, item = self._blocks.plane, self._blocks.itemsize
+        ways = [(s.points, 0) for s in plane] + [(s.points, s.outputs) for s in plane]
+        return tuple(isa.winograd_passes.address(*way, item) if way[0] > 1 else 0 for way in ways)
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:

@@ -11,6 +11,7 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
+from convops.backends.winograd_matrices import NO_TAPS, Side, side_of
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
@@ -24,11 +25,12 @@ MIN_ITEMS = 12
 TILES, MOST_TILES = 42, 84
 # Scratch memory of a worker at most, and the fewest tiles that are worth a block.
 MOST_BYTES, FEWEST_TILES = 15 << 20, 14
-# What the passes take per point and channel, in multiply-adds of the micro-kernel, and the speed that its runs reach.
-INPUT_PASS, OUTPUT_PASS = 19.0, 11.0
-EFFICIENCY = 0.85
-# Planes of 64 points fill the second-level cache with fewer tiles.
-MANY_POINTS = 1.18
+# What the passes take per channel, in multiply-adds of the micro-kernel, and the speed that its runs reach: inputs for
+# each point and axis and each item that is read, outputs for each point and each sum.
+INPUT_POINT, INPUT_READ, OUTPUT_POINT, OUTPUT_SUM = 4.5, 15.0, 4.7, 5.0
+EFFICIENCY = 0.88
+# Planes of 64 points fill the second-level cache with fewer tiles; with a stride, many share their weights.
+MANY_POINTS = 1.08
 # Weights stream faster from a cache than `Rates.copy` says, which reads and writes.
 CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 
@@ -37,13 +39,35 @@ CACHE_STREAM, MEMORY_STREAM = 4.0, 1.2
 class Blocks:
     """One problem cut into work items: strips (rows of tiles) by columns of tiles by panels of output channels."""
 
-    points: tuple[int, ...]  # per axis
-    tile: tuple[int, ...]  # outputs per tile
+    sides: tuple[Side, ...]  # of a tile, per axis
     strips: int
     columns: int
     rows: int  # output channels of a panel
     tile_panels: int
     itemsize: int
+
+    @property
+    def tile(self) -> tuple[int, ...]:
+        """Outputs per axis."""
+        return tuple(side.outputs for side in self.sides)
+
+    @property
+    def plane(self) -> tuple[Side, Side]:
+        """The last two sides, the only ones with taps."""
+        lines, columns = (NO_TAPS, *self.sides)[-2:]
+        return lines, columns
+
+    @property
+    def points(self) -> int:
+        """Products of a tile for each pair of channels."""
+        return prod(side.points for side in self.sides)
+
+    def passes(self, channels: int, rows: int) -> tuple[float, float]:
+        """Multiply-adds that the transforms of a tile are worth: inputs and outputs."""
+        passes = sum(side.window > 1 for side in self.sides)
+        read = prod(side.outputs * side.stride for side in self.sides)
+        inputs = INPUT_POINT * passes * self.points + INPUT_READ * read
+        return inputs * channels, (OUTPUT_POINT * self.points + OUTPUT_SUM * prod(self.tile)) * rows
 
     def pitches(self, channels: int) -> tuple[int, int]:
         """Bytes from one point to the next: inputs, sums. An odd number of lines, so that cache sets do not crowd."""
@@ -52,24 +76,26 @@ class Blocks:
 
     def panel_bytes(self, channels: int) -> int:
         """Transformed weights of one panel."""
-        return prod(self.points) * odd_lines(channels * self.rows * self.itemsize)
+        return prod(side.weights for side in self.sides) * odd_lines(channels * self.rows * self.itemsize)
 
     def scratch(self, channels: int, streams: bool = False) -> dict[str, int]:
         """Where each part of the scratch memory begins, and its size; room for a panel's weights if it streams."""
         lanes = isa.micro_channels.lanes(self.itemsize)
         inputs, sums = self.pitches(channels)
-        line = _multiple((self.columns - 1) * self.tile[-1] + self.points[-1], lanes) * lanes * self.itemsize
+        high, wide = self.plane
+        reach = (self.columns - 1) * wide.outputs * wide.stride + wide.points
+        line = _multiple(reach, lanes) * lanes * self.itemsize
         halo = 64 + line
         # Squares of a vector's lanes may end a line behind the last one.
-        columns = halo + (1, *self.points)[-2] * line + lanes * lanes * self.itemsize
-        totals = columns + prod(self.points) * inputs
+        columns = halo + high.points * line + lanes * lanes * self.itemsize
+        totals = columns + self.points * inputs
         panel = self.panel_bytes(channels) if streams else 0
         return {
             "scratch_line": 64,
             "scratch_halo": halo,
             "scratch_columns": columns,
             "scratch_sums": totals,
-            "scratch_stride": _multiple(totals + prod(self.points) * sums + panel, 4096) + 64,
+            "scratch_stride": _multiple(totals + self.points * sums + panel, 4096) + 64,
         }
 
 
@@ -84,26 +110,30 @@ def odd_lines(size: int) -> int:
 def cut_blocks(problem: ConvProblem, machine: Machine, points: int) -> Blocks:
     """Blocks whose transformed inputs and sums mostly stay in the second-level cache."""
     item = np.dtype(problem.dtype).itemsize
-    sides = tuple(points if a.window > 1 else 1 for a in problem.axes)
-    tile = tuple(p - a.window + 1 for p, a in zip(sides, problem.axes, strict=True))
+    sides = sides_of(problem, points)
     rows = _panel_width(problem, isa.micro_channels.lanes(item))
-    weights = prod(sides) * problem.out_channels * problem.group_channels * item
+    weights = prod(side.weights for side in sides) * problem.out_channels * problem.group_channels * item
     most = min(MOST_TILES if weights > machine.l3 // 2 else TILES, most_tiles(problem, points) * 3 // 4)
-    lines, columns = _tile_counts(problem.axes, tile)
+    lines, columns = _tile_counts(problem.axes, sides)
     # Whole rows are read and written in longer runs, which is worth a third more tiles.
     width = ceil(columns / ceil(columns / (most + most // 3)))
     total = images(problem) * lines
     strips = ceil(total / ceil(total / max(1, most // width)))
     blocks = ceil(total / strips) * ceil(columns / width) * problem.groups
     panels = ceil(problem.group_rows / rows)
-    return Blocks(sides, tile, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
+    return Blocks(sides, strips, width, rows, ceil(panels / min(panels, ceil(MIN_ITEMS / blocks))), item)
 
 
 def most_tiles(problem: ConvProblem, points: int) -> int:
     """Tiles whose transforms fit into the scratch memory of a worker."""
     item = np.dtype(problem.dtype).itemsize
     lines = _multiple(problem.group_channels, CHANNEL_BLOCK) + 2 * isa.micro_channels.lanes(item)
-    return MOST_BYTES // (points ** sum(a.window > 1 for a in problem.axes) * lines * item)
+    return MOST_BYTES // (prod(side.points for side in sides_of(problem, points)) * lines * item)
+
+
+def sides_of(problem: ConvProblem, points: int) -> tuple[Side, ...]:
+    """The tile of a backend with so many points."""
+    return tuple(side_of(points, a.window, a.stride, a.out) for a in problem.axes)
 
 
 def _panel_width(problem: ConvProblem, lanes: int) -> int:
@@ -112,15 +142,15 @@ def _panel_width(problem: ConvProblem, lanes: int) -> int:
     return lanes if single < 0.9 * double else 2 * lanes
 
 
-def _tile_counts(axes: tuple[Axis, ...], tile: tuple[int, ...]) -> tuple[int, int]:
+def _tile_counts(axes: tuple[Axis, ...], sides: tuple[Side, ...]) -> tuple[int, int]:
     """Rows of tiles of one image, and tiles in a row."""
-    counts = [ceil(a.out / t) for a, t in zip(axes, tile, strict=True)]
+    counts = [ceil(a.out / side.outputs) for a, side in zip(axes, sides, strict=True)]
     return prod(counts[:-1]), counts[-1]
 
 
 def block_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     """Blocks of tiles of so many images."""
-    lines, columns = _tile_counts(problem.axes, blocks.tile)
+    lines, columns = _tile_counts(problem.axes, blocks.sides)
     return ceil(batch * lines / blocks.strips) * ceil(columns / blocks.columns)
 
 
@@ -137,15 +167,15 @@ def weight_bytes(problem: ConvProblem, blocks: Blocks) -> int:
 
 def seconds_of(problem: ConvProblem, machine: Machine, blocks: Blocks) -> float:
     """One image on one core: passes, products while weights are fetched ahead, and the store."""
-    tiles = prod(_tile_counts(problem.axes, blocks.tile))
+    tiles = prod(_tile_counts(problem.axes, blocks.sides))
     lanes = isa.micro_channels.lanes(blocks.itemsize)
     rows = problem.groups * _multiple(problem.group_rows, blocks.rows)
     channels = problem.groups * _multiple(problem.group_channels, lanes)
-    of_points = 2 * tiles * prod(blocks.points) * blocks.itemsize / 4 / machine.rates.multiply_add
-    if prod(blocks.points) > 36:
-        of_points *= MANY_POINTS
-    products = of_points * rows * problem.group_channels / EFFICIENCY
-    passes = of_points * (INPUT_PASS * channels + OUTPUT_PASS * rows)
+    of_tiles = 2 * tiles * blocks.itemsize / 4 / machine.rates.multiply_add
+    products = of_tiles * blocks.points * rows * problem.group_channels / EFFICIENCY
+    if prod(side.weights for side in blocks.sides) > 49:
+        products *= MANY_POINTS
+    passes = of_tiles * sum(blocks.passes(channels, rows))
     weights = weight_bytes(problem, blocks)
     speed = (MEMORY_STREAM if weights > machine.l3 // 2 else CACHE_STREAM) * machine.rates.copy
     fetched = weights * ceil(tiles / (blocks.strips * blocks.columns)) / speed if weights > machine.l2 // 2 else 0.0

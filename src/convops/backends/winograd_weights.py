@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import ceil
 
 import numpy as np
@@ -10,12 +11,13 @@ from convops.backends.base import Array
 from convops.backends.express import weights_and_bias
 from convops.backends.lowering import kernel_axes
 from convops.backends.tiling import suffix
-from convops.backends.winograd_matrices import weights_matrix
+from convops.backends.winograd_matrices import Side, amplification, weights_matrix
 from convops.backends.winograd_tiles import Blocks, weight_bytes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
 from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
 
 LINE = 64
 # Transformed between two looks at signals.
@@ -28,11 +30,9 @@ def aligned(block: Array | bytearray) -> Array:
     return memory[-memory.ctypes.data % LINE :]
 
 
-def matrices(problem: ConvProblem, blocks: Blocks) -> Array:
+def matrices(blocks: Blocks) -> Array:
     """G for lines and for columns, one after the other."""
-    sides = [(p, a.window) for p, a in zip(blocks.points, problem.axes, strict=True)]
-    both = [weights_matrix(*side) if side[0] > 1 else np.ones((1, 1)) for side in [(1, 1), *sides][-2:]]
-    return np.concatenate([m.ravel() for m in both])
+    return np.concatenate([weights_matrix(s).ravel() if s.window > 1 else np.ones(1) for s in blocks.plane])
 
 
 class Transform:
@@ -47,7 +47,7 @@ class Transform:
             kernel_axes(problem.axes, blocks.tile),
             tiles=problem.groups,
             chunk=CHUNK_BYTES / self._bytes,
-            matrices=matrices(problem, blocks),
+            matrices=matrices(blocks),
             groups=problem.groups,
             channels=problem.group_channels,
             rows=problem.group_rows,
@@ -63,6 +63,37 @@ class Transform:
     def added_to(self, way: Express) -> Express:
         """The short way of a plain call, which transforms its filters first."""
         return way.taking(*weights_and_bias(self._problem), self._launch, self._bytes)
+
+
+def amplifications(sides: tuple[Side, ...]) -> Array:
+    """How much each tap counts in the error of each output of a tile: (outputs, taps)."""
+    return reduce(np.kron, (amplification(side) if side.window > 1 else np.ones((1, 1)) for side in sides))
+
+
+class Weighing:
+    """How much transforms raise max|x| sum|w|: for the worst filters, or for given ones."""
+
+    def __init__(self, problem: ConvProblem, sides: tuple[Side, ...]) -> None:
+        factors = amplifications(sides)
+        self.worst = float(factors.max())
+        self._dtype = problem.dtype
+        windows = tuple(Axis(side.window, side.window, 1, 1, (0, 0), 1) for side in sides)
+        self._launch = Launch(
+            isa.winograd_weights,
+            f"weigh_filters_{suffix(problem)}",
+            kernel_axes(windows, tuple(side.outputs for side in sides)),
+            tiles=problem.out_channels,
+            chunk=1.0,
+            matrices=np.ascontiguousarray(factors.T),
+            channels=problem.group_channels,
+        )
+
+    def __call__(self, w: Array) -> float:
+        """Their loudest output; zeros, and what is no number, count as the worst."""
+        found = np.empty((1, len(w)))
+        self._launch(w.astype(self._dtype, copy=False), found)
+        # The few roundings that looking takes itself.
+        return min(self.worst, float(found.max()) * (1 + 2**-16)) or self.worst
 
 
 def plain_weights(problem: ConvProblem, w: Array) -> Array:

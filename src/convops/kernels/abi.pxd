@@ -134,8 +134,8 @@ cdef struct Args:
     const char* plain_weights
     int* nonfinite
     const Product* products    # for runs of 1, 2, ... tiles
-    Pass input_pass
-    Pass output_pass[2]        # of lines and of columns
+    Pass input_pass[2]         # of lines and of columns
+    Pass output_pass[2]
     # Integers: channels per word of four bytes; limbs of the weights and the ratio of one to the next, 0 where sums of
     # 32 bits are wide enough; what stores these, NULL to store them as they are or through the epilogue.
     Py_ssize_t word_items

@@ -52,16 +52,16 @@ cdef class Launch:
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1,
                  zeros=None, matrices=None, size_t micro=0, size_t turned=0, bytes fill=bytes(16),
                  double divisor=0, bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0,
-                 int policy=0, size_t products=0, passes=(0, 0, 0), **sizes):
+                 int policy=0, size_t products=0, passes=(0, 0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
         capsule = module.__pyx_capi__[name]
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
         self.args.turned = <const Turned*> turned
         self.args.products = <const Product*> products
-        self.args.input_pass = <Pass> <void*> <size_t> passes[0]
-        self.args.output_pass[0] = <Pass> <void*> <size_t> passes[1]
-        self.args.output_pass[1] = <Pass> <void*> <size_t> passes[2]
+        for i in range(2):
+            self.args.input_pass[i] = <Pass> <void*> <size_t> passes[i]
+            self.args.output_pass[i] = <Pass> <void*> <size_t> passes[2 + i]
         self.args.divisor = divisor
         self.args.count_padding = count_padding
         self.args.epilogue.cast = <Cast> <void*> cast

@@ -9,36 +9,45 @@ row of tiles; work is cut into blocks of strips times panels of output channels.
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport ceil_div, panel_count
-from convops.kernels.winograd_blocks cimport Block, locate, pitch_weights, points_of
+from convops.kernels.winograd_blocks cimport Block, last_share, locate, pitch_weights, points_of, weights_of
 from convops.kernels.winograd_filters cimport transform_filters
 from convops.kernels.winograd_inputs cimport transform_inputs
 from convops.kernels.winograd_outputs cimport store_panel
 
 
-cdef void multiply(const Args* a, const Block* b, const char* weights, char* scratch, const Real* tag) noexcept nogil:
-    """A panel of output channels, point by point: [point][tile][output channel]."""
-    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), _, run, begin, end
-    cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns)
+cdef inline void multiply_point(const Args* a, const Block* b, const char* weights, const char* x, char* sums,
+                                const Real* tag) noexcept nogil:
+    """All tiles of a block, in runs."""
+    cdef Py_ssize_t runs = ceil_div(b.tiles, a.panel_columns), begin = 0, run, end
     cdef Py_ssize_t step = a.block_channels * sizeof(Real), row = a.panel_rows * sizeof(Real)
-    cdef const char* x = scratch + a.scratch_columns
-    cdef char* sums = scratch + a.scratch_sums
-    for _ in range(points):
-        begin = 0
-        for run in range(runs):
-            end = b.tiles * (run + 1) // runs
-            a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step, weights,
-                                        sums + begin * row)
-            begin = end
-        weights, x, sums = weights + pitch_weights(a, sizeof(Real)), x + a.pitch_inputs, sums + a.pitch_sums
+    for run in range(runs):
+        end = b.tiles * (run + 1) // runs
+        a.products[end - begin - 1](a.channels, a.block_channels, x + begin * step, step, b.tiles * step, weights,
+                                    sums + begin * row)
+        begin = end
+
+
+cdef void multiply(const Args* a, const Block* b, const char* weights, char* scratch, const Real* tag) noexcept nogil:
+    """A panel of output channels, weights by weights: [point][tile][output channel]."""
+    cdef Py_ssize_t high = weights_of(&a.axis[1]), wide = weights_of(&a.axis[2]), i, j, row, column, point
+    for i in range(high):
+        for j in range(wide):
+            for row in range(i, i + (last_share(&a.axis[1]) if i == high - 1 else 1)):
+                for column in range(j, j + (last_share(&a.axis[2]) if j == wide - 1 else 1)):
+                    point = row * points_of(&a.axis[2]) + column
+                    multiply_point(a, b, weights, scratch + a.scratch_columns + point * a.pitch_inputs,
+                                   scratch + a.scratch_sums + point * a.pitch_sums, tag)
+            weights = weights + pitch_weights(a, sizeof(Real))
 
 
 cdef const char* panel_weights(const Args* a, const Block* b, Py_ssize_t panel, char* scratch,
                                const Real* tag) noexcept nogil:
     """Packed for all calls, or made from the filters behind the sums."""
     cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2])
+    cdef Py_ssize_t size = weights_of(&a.axis[1]) * weights_of(&a.axis[2]) * pitch_weights(a, sizeof(Real))
     cdef Args of_filters
     if a.filters.data == NULL:
-        return a.weights + (b.group * panel_count(a) + panel) * points * pitch_weights(a, sizeof(Real))
+        return a.weights + (b.group * panel_count(a) + panel) * size
     of_filters = a[0]
     of_filters.x = a.filters
     scratch = scratch + a.scratch_sums + points * a.pitch_sums

@@ -23,7 +23,18 @@ cdef struct Strip:
 
 
 cdef inline Py_ssize_t points_of(const Axis* axis) noexcept nogil:
-    return axis.tile + axis.window - 1
+    """As many as a tile reads inputs."""
+    return (axis.tile - 1) * axis.stride + axis.window
+
+
+cdef inline Py_ssize_t last_share(const Axis* axis) noexcept nogil:
+    """Points that are multiplied by the last weights: all of one tap where the stride leaves its samples to it."""
+    return axis.tile if axis.stride > 1 and axis.window > 1 else 1
+
+
+cdef inline Py_ssize_t weights_of(const Axis* axis) noexcept nogil:
+    """Different weights of the points."""
+    return points_of(axis) - last_share(axis) + 1
 
 
 cdef inline Py_ssize_t pitch_weights(const Args* a, Py_ssize_t size) noexcept nogil:

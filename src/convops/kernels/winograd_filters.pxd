@@ -5,7 +5,7 @@ from convops.kernels.pack cimport pack_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f64v, inlined, outlined
 from convops.kernels.tile cimport minimum
 from convops.kernels.turn cimport LANES
-from convops.kernels.winograd_blocks cimport pitch_weights, points_of
+from convops.kernels.winograd_blocks cimport pitch_weights, weights_of
 
 cdef extern from *:
     """
@@ -30,23 +30,29 @@ cdef enum:
     PANEL = 2 * LANES              # rows of a panel, at most
 
 
-cdef inline inlined point(const double* factors, int count, bint first, bint last, const f64v* terms, int pitch,
-                          f64v* to) noexcept nogil:
-    """One row of G times some terms: the point 0 takes only the first, infinity only the last."""
-    cdef int k
+cdef inline inlined point(const double* factors, int count, int stride, bint first, bint last, const f64v* terms,
+                          int pitch, f64v* to) noexcept nogil:
+    """One row of G times some terms, those of even samples. The point 0 takes only the first.
+
+    The last row takes a single one, as it is: that of infinity, or the one of the odd samples.
+    """
+    cdef int k = stride
     if last:
-        to[0] = terms[(count - 1) * pitch]
+        to[0] = terms[(count - stride) * pitch]
         return
     to[0] = factors[0] * terms[0]
-    if not first:
-        for k in range(1, count):
-            to[0] = to[0] + factors[k] * terms[k * pitch]
+    while k < count and not first:
+        to[0] = to[0] + factors[k] * terms[k * pitch]
+        k = k + stride
 
 
-cdef inline inlined spread(int rows, int columns, const double* of_lines, const double* of_columns, Py_ssize_t high,
-                           Py_ssize_t wide, const Real* taps, Py_ssize_t pitch, Real* to,
-                           Py_ssize_t next) noexcept nogil:
-    """G h G^T of one channel and as many output channels as a vector of reals has lanes."""
+cdef inline inlined spread(const Args* a, int rows, int columns, int down, int along, const Real* taps,
+                           Py_ssize_t pitch, Real* to) noexcept nogil:
+    """G h G^T of one channel, given the strides, and as many output channels as a vector of reals has lanes."""
+    cdef Py_ssize_t high = weights_of(&a.axis[1]), wide = weights_of(&a.axis[2])
+    cdef Py_ssize_t next = pitch_weights(a, sizeof(Real)) // <Py_ssize_t> sizeof(Real)
+    cdef const double* of_lines = <const double*> a.weights
+    cdef const double* of_columns = of_lines + high * rows
     cdef f64v h[2][MOST_TAPS]
     cdef f64v half[2][5]
     cdef f64v total
@@ -61,12 +67,12 @@ cdef inline inlined spread(int rows, int columns, const double* of_lines, const 
     for i in range(high):
         for v in range(vectors):
             for k in range(columns):
-                point(of_lines + i * rows, rows, i == 0 and high > 1, i == high - 1 and high > 1, &h[v][k], columns,
-                      &half[v][k])
+                point(of_lines + i * rows, rows, down, i == 0 and high > 1, i == high - 1 and high > 1, &h[v][k],
+                      columns, &half[v][k])
         for j in range(wide):
             for v in range(vectors):
-                point(of_columns + j * columns, columns, j == 0 and wide > 1, j == wide - 1 and wide > 1, half[v], 1,
-                      &total)
+                point(of_columns + j * columns, columns, along, j == 0 and wide > 1, j == wide - 1 and wide > 1,
+                      half[v], 1, &total)
                 if Real is float:
                     narrow(to + v * lanes, total)
                 else:
@@ -76,18 +82,18 @@ cdef inline inlined spread(int rows, int columns, const double* of_lines, const 
 
 cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pitch, Real* to) noexcept nogil:
     """All rows of a panel. Points lie far apart and crowd the cache: each is written once, in whole lines."""
-    cdef const double* matrices = <const double*> a.weights
-    cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), r = 0
-    cdef Py_ssize_t next = pitch_weights(a, sizeof(Real)) // <Py_ssize_t> sizeof(Real)
+    cdef Py_ssize_t r = 0
     cdef int rows = <int> a.axis[1].window, columns = <int> a.axis[2].window
-    cdef const double* of_columns = matrices + high * rows
+    cdef int down = <int> a.axis[1].stride, along = <int> a.axis[2].stride
     while r < a.panel_rows:
-        if rows == 3 and columns == 3:
-            spread(3, 3, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+        if rows == 3 and columns == 3 and down == 1 and along == 1:
+            spread(a, 3, 3, 1, 1, taps + r, pitch, to + r)
+        elif rows == 3 and columns == 3 and down == 2 and along == 2:
+            spread(a, 3, 3, 2, 2, taps + r, pitch, to + r)
         elif rows == 5 and columns == 5:
-            spread(5, 5, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+            spread(a, 5, 5, 1, 1, taps + r, pitch, to + r)
         else:
-            spread(rows, columns, matrices, of_columns, high, wide, taps + r, pitch, to + r, next)
+            spread(a, rows, columns, down, along, taps + r, pitch, to + r)
         r = r + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
 
 

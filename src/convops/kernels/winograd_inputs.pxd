@@ -113,20 +113,21 @@ cdef inline void copy_halo(const Args* a, const Block* b, const Strip* s, Real* 
                            Py_ssize_t channels, Py_ssize_t width, const char* end) noexcept nogil:
     """What a strip reads of some channels, at most a vector of them: pixel by pixel."""
     cdef const char* image = a.x.data + s.batch * a.x.batch + (b.group * a.channels + channel) * a.x.channel
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), d = source(&a.axis[0], s.d), h, i
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), d = source(&a.axis[0], s.d * a.axis[0].stride), h, i
+    cdef Py_ssize_t first = s.h * a.axis[1].stride, position = s.w * a.axis[2].stride
     cdef Py_ssize_t pitch = ceil_div(width, lanes) * lanes * lanes
     cdef const char* line
     for i in range(points_of(&a.axis[1])):
-        h = source(&a.axis[1], s.h + i)
+        h = source(&a.axis[1], first + i)
         line = image + d * a.x.step[0] + h * a.x.step[1]
         if a.load == NULL and a.x.channel == sizeof(Real) and channels == lanes:
-            copy_vectors(a, to + i * pitch, line, d, h, s.w, width)
+            copy_vectors(a, to + i * pitch, line, d, h, position, width)
         elif d < 0 or h < 0 or a.x.channel == sizeof(Real) or (a.load != NULL and a.pixels_first):
-            copy_pixels(a, to + i * pitch, line, d, h, s.w, channels, width)
-        elif is_straight(a, line, s.w, channels, width, end, to):
-            transpose_line(a, to + i * pitch, line, d, h, s.w, width)
+            copy_pixels(a, to + i * pitch, line, d, h, position, channels, width)
+        elif is_straight(a, line, position, channels, width, end, to):
+            transpose_line(a, to + i * pitch, line, d, h, position, width)
         else:
-            copy_lines(a, to + i * pitch, rows, line, s.w, channels, width)
+            copy_lines(a, to + i * pitch, rows, line, position, channels, width)
 
 
 cdef inline void transform_strip(const Args* a, const Block* b, const Real* halo, Py_ssize_t width,
@@ -134,21 +135,22 @@ cdef inline void transform_strip(const Args* a, const Block* b, const Real* halo
     """From the pixels of some channels to the points of each tile."""
     cdef Py_ssize_t high = points_of(&a.axis[1]), wide = points_of(&a.axis[2]), t
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), line = ceil_div(width, lanes) * lanes * VECTOR_BYTES
+    cdef Py_ssize_t next_tile = a.axis[2].tile * a.axis[2].stride * VECTOR_BYTES
     cdef char* x = <char*> halo
     if a.axis[2].window == 1:
-        a.input_pass(b.columns, x, line, VECTOR_BYTES, to, a.pitch_inputs, tile_step)
+        a.input_pass[0](b.columns, x, line, a.axis[2].stride * VECTOR_BYTES, to, a.pitch_inputs, tile_step)
         return
     if a.axis[1].window > 1:
-        a.input_pass(width, x, line, VECTOR_BYTES, x, line, VECTOR_BYTES)
+        a.input_pass[0](width, x, line, VECTOR_BYTES, x, line, VECTOR_BYTES)
     for t in range(b.columns):
-        a.input_pass(high, x + t * a.axis[2].tile * VECTOR_BYTES, VECTOR_BYTES, line, to + t * tile_step,
-                     a.pitch_inputs, wide * a.pitch_inputs)
+        a.input_pass[1](high, x + t * next_tile, VECTOR_BYTES, line, to + t * tile_step,
+                        a.pitch_inputs, wide * a.pitch_inputs)
 
 
 cdef inline void transform_inputs(const Args* a, const Block* b, char* scratch, const Real* tag) noexcept nogil:
     """All channels of a block: [point][channel block][tile][channel]."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), c = 0, i, channels, place
-    cdef Py_ssize_t width = (b.columns - 1) * a.axis[2].tile + points_of(&a.axis[2])
+    cdef Py_ssize_t width = (b.columns - 1) * a.axis[2].tile * a.axis[2].stride + points_of(&a.axis[2])
     cdef Py_ssize_t tile_step = a.block_channels * sizeof(Real)
     cdef Real* halo = <Real*> (scratch + a.scratch_halo)
     cdef char* inputs = scratch + a.scratch_columns

@@ -62,7 +62,8 @@ cdef inline void plain_sums(const Args* a, const Block* b, const Strip* s, Py_ss
     for c in range(a.channels):
         for i in range(a.axis[1].window):
             for j in range(a.axis[2].window):
-                item = item_of(a, channel + c * a.x.channel, s.d, h + i, w + j, sums)
+                item = item_of(a, channel + c * a.x.channel, s.d * a.axis[0].stride, h * a.axis[1].stride + i,
+                               w * a.axis[2].stride + j, sums)
                 for k in range(lanes):
                     sums[k] = sums[k] + item * weights[k]
                 weights = weights + lanes

@@ -1,31 +1,85 @@
 # cython: language_level=3
-"""Winograd's transform of the weights, once per plan.
+"""Winograd's transform of the weights, once per plan, and how loud they make its roundings.
 
-Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. A tile is a panel of output channels.
+Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. A tile is a panel of output channels, or
+one filter where filters are weighed.
 """
+from libc.math cimport INFINITY, fabs
+
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport panel_count
-from convops.kernels.winograd_blocks cimport pitch_weights, points_of
-from convops.kernels.winograd_filters cimport transform_filters
+from convops.kernels.winograd_blocks cimport pitch_weights, weights_of
+from convops.kernels.winograd_filters cimport MOST_TAPS, transform_filters
+
+cdef enum:
+    MOST_OUTPUTS = 49
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
     """Panel `number`."""
-    cdef Py_ssize_t points = points_of(&a.axis[1]) * points_of(&a.axis[2]), panels = panel_count(a)
+    cdef Py_ssize_t count = weights_of(&a.axis[1]) * weights_of(&a.axis[2]), panels = panel_count(a)
     transform_filters(a, number // panels, number % panels,
-                      <Real*> (a.out.data + number * points * pitch_weights(a, sizeof(Real))))
+                      <Real*> (a.out.data + number * count * pitch_weights(a, sizeof(Real))))
 
 
-cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+cdef inline void add_magnitudes(const Args* a, const Real* channel, double* loud) noexcept nogil:
+    """The taps of one input channel."""
+    cdef Py_ssize_t rows = a.axis[1].window, columns = a.axis[2].window, i, j
+    cdef bint together = a.x.step[2] == sizeof(Real) and (rows == 1 or a.x.step[1] == columns * a.x.step[2])
+    for i in range(rows * columns if together else 0):
+        loud[i] = loud[i] + fabs(<double> channel[i])
+    for i in range(0 if together else rows):
+        for j in range(columns):
+            loud[i * columns + j] = loud[i * columns + j] + fabs(
+                <double> (<const Real*> (<const char*> channel + i * a.x.step[1] + j * a.x.step[2]))[0])
+
+
+cdef void weigh_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
+    """Filter `number`: the loudest of a tile's outputs, by the amplifications of its taps in `weights`, over sum|w|."""
+    cdef const double* factors = <const double*> a.weights
+    cdef Py_ssize_t taps = a.axis[1].window * a.axis[2].window, outputs = a.axis[1].tile * a.axis[2].tile, i, j
+    cdef double[MOST_TAPS] loud
+    cdef double[MOST_OUTPUTS] heard
+    cdef double total = 0, most = 0
+    for j in range(taps):
+        loud[j] = 0
+    for i in range(a.channels):
+        add_magnitudes(a, <const Real*> (a.x.data + number * a.x.batch + i * a.x.channel), loud)
+    for i in range(outputs):
+        heard[i] = 0
+    for j in range(taps):
+        total = total + loud[j]
+        for i in range(outputs):
+            heard[i] = heard[i] + factors[i] * loud[j]
+        factors = factors + outputs
+    for i in range(outputs):
+        most = heard[i] if heard[i] > most else most
+    if not total < INFINITY:
+        most, total = INFINITY, 1
+    (<double*> a.out.data)[number] = most / total if total > 0 else 0
+
+
+cdef inline void run(const Args* a, bint weighs, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
-        tile_f(a, number, tag)
+        if weighs:
+            weigh_f(a, number, tag)
+        else:
+            tile_f(a, number, tag)
 
 
 cdef api void transform_weights_f32(const Args* a) noexcept nogil:
-    run(a, <const float*> NULL)
+    run(a, False, <const float*> NULL)
 
 
 cdef api void transform_weights_f64(const Args* a) noexcept nogil:
-    run(a, <const double*> NULL)
+    run(a, False, <const double*> NULL)
+
+
+cdef api void weigh_filters_f32(const Args* a) noexcept nogil:
+    run(a, True, <const float*> NULL)
+
+
+cdef api void weigh_filters_f64(const Args* a) noexcept nogil:
+    run(a, True, <const double*> NULL)
