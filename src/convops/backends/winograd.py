@@ -80,7 +80,7 @@ class Winograd(Backend):
         plain, strided = WINDOWS[self.points], STRIDED[self.points]
         taps = [a for a in problem.axes if a.window > 1]
         if any(a.stride > 2 or a.window not in strided for a in taps if a.stride > 1):
-            return f"a stride that is not two, or not of {list(strided)} taps"
+            return f"a stride that is not two, or not of {list(strided)} taps" if strided else "a stride above 1"
         if not taps or any(a.window not in plain for a in taps if a.stride == 1):
             return f"windows of {plain[0]} to {plain[-1]} taps, not {windows}"
         if problem.channels == 0:
