@@ -75,16 +75,16 @@ cdef inline inlined output_line(int points, int outputs, const Vector* s, Vector
 
 
 cdef inline inlined strided_input_line(int even, int odd, const Vector* d, Vector* r) noexcept nogil:
-    """Points of the even samples, then of the odd ones: 0 if a single tap meets these as they are."""
+    """Points of the even samples, then of the odd ones; `odd` is 1 if a single tap meets these as they are."""
     cdef Vector e[MOST_PHASE]
     cdef Vector o[MOST_PHASE]
-    cdef int i, count = odd if odd else even - 1
+    cdef int i, count = odd if odd > 1 else even - 1
     for i in range(even):
         e[i] = d[2 * i]
     for i in range(count):
         o[i] = d[2 * i + 1]
     input_line(even, e, r)
-    if odd:
+    if odd > 1:
         input_line(odd, o, r + even)
     else:
         for i in range(count):
@@ -95,7 +95,7 @@ cdef inline inlined strided_output_line(int even, int odd, int outputs, Vector* 
     """The sums of both; a single tap's join those that pass through fewest roundings."""
     cdef Vector o[MOST_PHASE]
     cdef int i
-    if odd:
+    if odd > 1:
         output_line(odd, outputs, s + even, o)
         output_line(even, outputs, s, y)
         for i in range(outputs):

@@ -66,17 +66,17 @@ cdef outlined input_8(int count, const Vector* x, Py_ssize_t step, Py_ssize_t ne
 
 cdef outlined input_4_alone(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
                             Py_ssize_t next_to) noexcept nogil:
-    input_lines(7, 4, 0, count, x, step, next_x, to, pitch, next_to)
+    input_lines(7, 4, 1, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined input_5_alone(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
                             Py_ssize_t next_to) noexcept nogil:
-    input_lines(9, 5, 0, count, x, step, next_x, to, pitch, next_to)
+    input_lines(9, 5, 1, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined input_6_alone(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
                             Py_ssize_t next_to) noexcept nogil:
-    input_lines(11, 6, 0, count, x, step, next_x, to, pitch, next_to)
+    input_lines(11, 6, 1, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined input_4_4(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
@@ -141,17 +141,17 @@ cdef outlined output_8_7(int count, const Vector* x, Py_ssize_t step, Py_ssize_t
 
 cdef outlined output_4_alone_3(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to,
                                Py_ssize_t pitch, Py_ssize_t next_to) noexcept nogil:
-    output_lines(7, 4, 0, 3, count, x, step, next_x, to, pitch, next_to)
+    output_lines(7, 4, 1, 3, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined output_5_alone_4(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to,
                                Py_ssize_t pitch, Py_ssize_t next_to) noexcept nogil:
-    output_lines(9, 5, 0, 4, count, x, step, next_x, to, pitch, next_to)
+    output_lines(9, 5, 1, 4, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined output_6_alone_5(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to,
                                Py_ssize_t pitch, Py_ssize_t next_to) noexcept nogil:
-    output_lines(11, 6, 0, 5, count, x, step, next_x, to, pitch, next_to)
+    output_lines(11, 6, 1, 5, count, x, step, next_x, to, pitch, next_to)
 
 
 cdef outlined output_4_4_3(int count, const Vector* x, Py_ssize_t step, Py_ssize_t next_x, char* to, Py_ssize_t pitch,
