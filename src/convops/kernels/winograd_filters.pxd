@@ -47,20 +47,30 @@ cdef inline int row_kind(const Axis* axis, Py_ssize_t row) noexcept nogil:
     return ODD if axis.stride == 2 and row >= axis.tile + (axis.window - 1) // 2 else PLAIN
 
 
+cdef inline inlined terms_from(int start, const double* factors, int count, int stride, const f64v* terms, int pitch,
+                               f64v* to) noexcept nogil:
+    cdef int k = start + stride
+    to[0] = factors[start] * terms[start * pitch]
+    while k < count:
+        to[0] = to[0] + factors[k] * terms[k * pitch]
+        k = k + stride
+
+
 cdef inline inlined point(const double* factors, int count, int stride, int kind, const f64v* terms, int pitch,
                           f64v* to) noexcept nogil:
     """One row of G times some terms, with a stride only those of its samples.
 
     The point 0 takes only the first; the last, of infinity or of a single odd tap, one as it is.
     """
-    cdef int start = 1 if stride == 2 and kind == ODD else 0, k = start + stride
+    # Constants in each case, so that terms stay in registers.
     if kind == LAST:
         to[0] = terms[(count - 1 if stride == 1 else count - 1 - count % 2) * pitch]
-        return
-    to[0] = factors[start] * terms[start * pitch]
-    while k < count and kind != FIRST:
-        to[0] = to[0] + factors[k] * terms[k * pitch]
-        k = k + stride
+    elif kind == FIRST:
+        to[0] = factors[0] * terms[0]
+    elif stride == 2 and count > 3 and kind == ODD:
+        terms_from(1, factors, count, stride, terms, pitch, to)
+    else:
+        terms_from(0, factors, count, stride, terms, pitch, to)
 
 
 cdef inline inlined spread(const Args* a, int rows, int columns, int down, int along, const Real* taps,
@@ -109,6 +119,10 @@ cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pit
             spread(a, 3, 3, 2, 2, taps + r, pitch, to + r)
         elif rows == 5 and columns == 5 and down == 1 and along == 1:
             spread(a, 5, 5, 1, 1, taps + r, pitch, to + r)
+        elif rows == 5 and columns == 5 and down == 2 and along == 2:
+            spread(a, 5, 5, 2, 2, taps + r, pitch, to + r)
+        elif rows == 4 and columns == 4 and down == 2 and along == 2:
+            spread(a, 4, 4, 2, 2, taps + r, pitch, to + r)
         else:
             spread(a, rows, columns, down, along, taps + r, pitch, to + r)
         r = r + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
