@@ -154,6 +154,19 @@ def test_bits_depend_on_neither_layout_nor_batch_nor_workers(points, name):
 
 
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize(("points", "name"), [pair for pair in EACH if pair[1].startswith("step")])
+def test_plain_calls_have_the_bits_of_plans_at_any_stride(points, name, layout):
+    case, n = PLANES[name], len(PLANES[name].spatial)
+    x, w, bias = case.reals()
+    options = {**case.geometry(), "backend": NAMES[points], "layout": layout}
+    if layout == "channels_last":
+        x = to_last(x, n)
+    expected = convops.plan("conv", x, w, bias, **options)(x)
+    for _ in range(3):
+        same_bits(convops.conv(x, w, bias, **options), expected)
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("points", "name"), EACH)
 def test_special_values_keep_their_footprint(points, name, special, layout):
