@@ -74,6 +74,9 @@ METHODS = (
     Method("winograd4", "F(3,3;2)", 3, 2),
     Method("winograd", "F(4,3;2)", 3, 2),
     Method(TORCH, TORCH, 3, 2),
+    Method("direct", "direct", 5, 2),
+    Method("winograd", "F(3,5;2)", 5, 2),
+    Method(TORCH, TORCH, 5, 2),
 )
 
 

@@ -84,7 +84,7 @@ def draw(rng: np.random.Generator, kinds: tuple[str, ...] = KINDS) -> Drawn:
     spatial = tuple(size(rng, 3, LARGEST["map"]) for _ in window)
     x = values(rng, kind, (channels, *spatial)) if kind != "image" else patches(rng, channels, spatial)
     w = values(rng, "uniform(-1, 1)" if kind == "image" else kind, (rows, channels, *window))
-    return Drawn(str(kind), x[None], w, int(rng.integers(1, 3)) if window[0] == 3 else 1)
+    return Drawn(str(kind), x[None], w, int(rng.integers(1, 3)))
 
 
 def size(rng: np.random.Generator, least: int, most: int) -> int:

@@ -9,14 +9,14 @@ from cases import ConvCase
 from support import digest, run_conv, same_bits, same_values, to_first, to_last
 
 import convops
-from convops.backends.winograd_matrices import EVEN_POINTS, WINDOWS, matrices, side_of
+from convops.backends.winograd_matrices import STRIDED, WINDOWS, matrices, side_of
 from convops.backends.winograd_tiles import sides_of
 from convops.backends.winograd_weights import Weighing, amplifications
 from convops.kernels import isa
 
 NAMES = {4: "winograd4", 6: "winograd", 8: "winograd8"}
 SIDES = [side_of(points, window, 1, 50) for points, windows in WINDOWS.items() for window in windows]
-SIDES += sorted({side_of(points, 3, 2, outputs) for points in EVEN_POINTS for outputs in range(1, 30)})
+SIDES += sorted({side_of(p, r, 2, outputs) for p, windows in STRIDED.items() for r in windows for outputs in range(30)})
 # Every window a plane can have, odd sizes, tails of tiles, channels over a block, several panels.
 PLANES = {
     "3x3": ConvCase((23, 29), (3, 3), 35, 37, padding="same"),
@@ -33,6 +33,11 @@ PLANES = {
     "wide": ConvCase((6, 401), (3, 3), 3, 18, batch=(), padding=1),
     "step": ConvCase((31, 29), (3, 3), 35, 37, stride=2, padding=1),
     "step, tiles of five": ConvCase((27, 20), (3, 3), 17, 33, stride=2, padding=((1, 1), (0, 1))),
+    "step of four taps": ConvCase((23, 30), (4, 4), 17, 19, stride=2, padding=((1, 2), (2, 1)), boundary="symmetric"),
+    "step of five taps": ConvCase((30, 25), (5, 5), 20, 18, stride=2, padding="same"),
+    "steps of four and five": ConvCase((16, 21), (4, 5), 3, 33, batch=(3,), stride=2, padding=2, fill=-1),
+    "step of a line of five": ConvCase((99,), (5,), 20, 5, stride=2, groups=2, padding=3),
+    "step of a line of four": ConvCase((2, 61), (1, 4), 33, 4, stride=(1, 2), padding=(0, 1)),
     "step down": ConvCase((23, 26), (3, 4), 18, 19, stride=(2, 1), padding=((0, 2), (3, 1)), boundary="reflect"),
     "step along": ConvCase((19, 37), (2, 3), 5, 20, groups=3, stride=(1, 2), padding="same", fill=3),
     "step of a line": ConvCase((203,), (3,), 18, 5, stride=2, padding="same", boundary="wrap"),
@@ -46,9 +51,17 @@ PLANES = {
 
 def cases(points):
     """The planes that a number of points serves."""
-    steps = {n: max(np.multiply(c.stride, [w > 1 for w in c.window])) for n, c in PLANES.items()}
-    fits = {n: c for n, c in PLANES.items() if steps[n] == 1 or points in EVEN_POINTS}
-    return {n: c for n, c in fits.items() if max(c.window) <= WINDOWS[points][-1]}
+    return {n: c for n, c in PLANES.items() if all(map(served(points).__contains__, steps_of(c)))}
+
+
+def served(points):
+    """Windows of axes and their strides."""
+    steps = [(w, s) for s, windows in ((1, WINDOWS), (2, STRIDED)) for w in windows[points]]
+    return {*steps, *((1, s) for s in range(1, 5))}
+
+
+def steps_of(case):
+    return zip(case.window, np.broadcast_to(case.stride, len(case.window)).tolist(), strict=True)
 
 
 EACH = [(points, name) for points in NAMES for name in cases(points)]
@@ -83,7 +96,7 @@ def test_the_passes_are_their_matrices(side):
     for n in range(side.points):
         unit = [float(i == n) for i in range(side.points)]
         for outputs, rows in ((0, b), (side.outputs, a)):
-            got = isa.winograd_passes.transform(side.points, outputs, unit)
+            got = isa.winograd_passes.transform(side.phases, outputs, unit)
             assert [Fraction(v) for v in got] == [row[n] for row in rows]
 
 
@@ -138,6 +151,19 @@ def test_bits_depend_on_neither_layout_nor_batch_nor_workers(points, name):
     if case.batch:
         same_bits(run_conv(case, backend, (x[1:2], w, bias)), expected[1:2])
         same_bits(run_conv(case, backend, (x[::-1], w, bias)), expected[::-1])
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize(("points", "name"), [pair for pair in EACH if pair[1].startswith("step")])
+def test_plain_calls_have_the_bits_of_plans_at_any_stride(points, name, layout):
+    case, n = PLANES[name], len(PLANES[name].spatial)
+    x, w, bias = case.reals()
+    options = {**case.geometry(), "backend": NAMES[points], "layout": layout}
+    if layout == "channels_last":
+        x = to_last(x, n)
+    expected = convops.plan("conv", x, w, bias, **options)(x)
+    for _ in range(3):
+        same_bits(convops.conv(x, w, bias, **options), expected)
 
 
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
@@ -279,7 +305,7 @@ def test_the_variant_names_what_the_bits_depend_on():
     ("window", "options", "reason"),
     [
         ((3, 3), {"stride": 3}, "stride"),
-        ((3, 4), {"stride": 2}, "stride"),
+        ((3, 2), {"stride": 2}, "stride"),
         ((3, 3), {"dilation": 2}, "dilation"),
         ((7, 3), {}, "taps"),
         ((1, 1), {}, "taps"),

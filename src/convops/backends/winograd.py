@@ -10,7 +10,7 @@ from typing import Any
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK, border_bytes
-from convops.backends.winograd_matrices import EVEN_POINTS, ROUNDINGS, WINDOWS
+from convops.backends.winograd_matrices import STRIDED, WINDOWS
 from convops.backends.winograd_run import WinogradRunner
 from convops.backends.winograd_tiles import (
     CHANNEL_BLOCK,
@@ -29,7 +29,7 @@ from convops.problem.conv import ConvProblem
 
 # Up to so many products per output, by points and whether windows pass 3x3, the actual weights decide about accuracy
 # "standard". Beyond, the bound stands on one side of it whatever they are, and a look at them would only cost time.
-LOOKED_AT = {(4, False): 0, (6, False): 900, (6, True): 900, (8, False): 0, (8, True): 5500}
+LOOKED_AT = {(4, False): 0, (4, True): 0, (6, False): 900, (6, True): 900, (8, False): 0, (8, True): 5500}
 
 
 @lru_cache(maxsize=256)
@@ -51,8 +51,7 @@ def _roundings(problem: ConvProblem, points: int) -> float:
     # G h G^T in float64: one rounding that shows in float32, all of them in float64.
     wide = dtypes.unit_roundoff(problem.dtype) == 2.0**-53
     weights = sum(side.window + 1 for side in sides) if wide else 1 + 2**-20
-    passes = sum(sum(ROUNDINGS[side.points]) for side in sides)
-    return weights + passes + in_sequence + problem.epilogue.terms
+    return weights + sum(side.roundings for side in sides) + in_sequence + problem.epilogue.terms
 
 
 @lru_cache(maxsize=256)
@@ -61,7 +60,7 @@ def _blank(backend: Winograd, problem: ConvProblem, machine: Machine) -> Winogra
 
 
 class Winograd(Backend):
-    """F(m, r) with m + r - 1 = `points` along every axis that has taps, and F(m, 3) at stride two."""
+    """F(m, r) with m + r - 1 = `points` along every axis that has taps, and fewer outputs at stride two."""
 
     kind = "conv"
     knows_worst = True
@@ -78,11 +77,12 @@ class Winograd(Backend):
             return f"a window along the last two of {RANK} spatial axes at most, not {windows}"
         if any(a.dilation > 1 for a in problem.axes):
             return "dilation above 1"
-        strided = [a for a in problem.axes if a.stride > 1 and a.window > 1]
-        if strided and (self.points not in EVEN_POINTS or any(a.stride > 2 or a.window != 3 for a in strided)):
-            return "a stride other than two of three taps, or windows of many points"
-        if max(windows) == 1 or any(w not in (1, *WINDOWS[self.points]) for w in windows):
-            return f"windows of {WINDOWS[self.points][0]} to {WINDOWS[self.points][-1]} taps, not {windows}"
+        plain, strided = WINDOWS[self.points], STRIDED[self.points]
+        taps = [a for a in problem.axes if a.window > 1]
+        if any(a.stride > 2 or a.window not in strided for a in taps if a.stride > 1):
+            return f"a stride that is not two, or not of {list(strided)} taps" if strided else "a stride above 1"
+        if not taps or any(a.window not in plain for a in taps if a.stride == 1):
+            return f"windows of {plain[0]} to {plain[-1]} taps, not {windows}"
         if problem.channels == 0:
             return "no input channels"
         if most_tiles(problem, self.points) < FEWEST_TILES * 4 // 3:

@@ -4,8 +4,8 @@ With points p_1 .. p_{t-1} and infinity, m outputs of a correlation with r taps 
 t = m + r - 1 inputs x: the Toom-Cook construction (Winograd 1980; Lavin and Gray 2016), here with all divisions in G,
 which is applied to weights only, once and in float64.
 
-With a stride of two, three taps meet the samples in two ways that have nothing in common: the outer ones the even
-samples, a correlation with two taps; the middle one the odd samples, which it is multiplied by as they are.
+With a stride of two, even taps meet even samples only, and odd taps odd ones: two correlations with half as many taps,
+whose sums are added. A single odd tap needs no transform.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ POINTS = {
     8: (Fraction(0), Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), HALF, -HALF),
 }
 # Longest chain of roundings in one pass of `kernels/winograd_passes.pyx`: inputs, sums.
-ROUNDINGS = {4: (1, 2), 6: (3, 3), 7: (1, 2), 8: (3, 4), 9: (2, 3), 11: (3, 3)}
+ROUNDINGS = {4: (1, 2), 5: (2, 3), 6: (3, 3), 8: (3, 4)}
 # Windows for which `kernels/winograd_passes.pyx` has sums: those that leave two outputs, and fewer multiplications.
 WINDOWS = {4: (2, 3), 6: (2, 3, 4, 5), 8: (2, 3, 4, 5)}
-# Points of the even samples where the stride is two. Of several, those that fit the outputs of the axis best; more
+# Outputs of a tile where the stride is two, by window. Of several, those that fit the outputs of the axis best; more
 # must save so many products, as they take more memory and digits.
-EVEN_POINTS = {4: (4,), 6: (5, 6)}
+STRIDED: dict[int, dict[int, tuple[int, ...]]] = {4: {3: (3,), 4: (3,)}, 6: {3: (4, 5), 4: (3,), 5: (3,)}, 8: {}}
 WORTH = 1.04
 
 Row = tuple[Fraction, ...]
@@ -49,13 +49,35 @@ class Matrices(NamedTuple):
 
 
 class Side(NamedTuple):
-    """A tile along one axis. It reads as many inputs as it has points; the last ones may share their weights."""
+    """A tile along one axis. It reads as many inputs as it has points."""
 
     window: int
     stride: int
     outputs: int
-    points: int
-    weights: int
+
+    @property
+    def points(self) -> int:
+        """Products of a tile for each pair of channels."""
+        return (self.outputs - 1) * self.stride + self.window if self.window > 1 else 1
+
+    @property
+    def phases(self) -> tuple[int, int]:
+        """Points of the even samples and of the odd ones; 1 where these meet a single tap, 0 without a stride."""
+        if self.stride == 1:
+            return self.points, 0
+        odd = self.window // 2
+        return self.outputs + self.window - odd - 1, self.outputs + odd - 1 if odd > 1 else 1
+
+    @property
+    def weights(self) -> int:
+        """Different weights of the points: a single tap's are all the same."""
+        return self.points - (self.outputs - 1 if self.phases[1] == 1 else 0)
+
+    @property
+    def roundings(self) -> int:
+        """The longest chain in the passes there and back; single taps join where it is shorter."""
+        even, odd = self.phases
+        return sum(ROUNDINGS[even]) + (odd > 1)
 
     @property
     def name(self) -> str:
@@ -63,16 +85,13 @@ class Side(NamedTuple):
         return f"F({self.outputs},{self.window}{f';{self.stride}' if self.stride > 1 else ''})"
 
 
-NO_TAPS = Side(1, 1, 1, 1, 1)
-
-
 def side_of(points: int, window: int, stride: int, outputs: int) -> Side:
     """The tile of a backend with so many points on an axis with so many outputs."""
     if window == 1:
-        return NO_TAPS._replace(stride=stride)
+        return Side(1, stride, 1)
     if stride == 1:
-        return Side(window, 1, points - window + 1, points, points)
-    choices = [Side(window, 2, even - 1, 2 * even - 1, even + 1) for even in EVEN_POINTS[points]]
+        return Side(window, 1, points - window + 1)
+    choices = [Side(window, 2, most) for most in STRIDED[points][window]]
     return min(choices, key=lambda side: ceil(outputs / side.outputs) * side.points * WORTH**side.outputs)
 
 
@@ -81,18 +100,27 @@ def matrices(side: Side) -> Matrices:
     """Those of one axis."""
     if side.stride == 1:
         return _plain(side.points, side.window)
-    even, zero = _plain(side.outputs + 1, 2), Fraction(0)
-    odd = [tuple(Fraction(i == j) for j in range(side.outputs)) for i in range(side.outputs)]
-    spaces = (zero,) * side.outputs
+    points, count = side.phases[0], side.window // 2
+    even = _plain(points, side.window - count)
+    odd = _single(side.outputs) if count == 1 else _plain(side.phases[1], count)
     return Matrices(
-        tuple(row + unit for row, unit in zip(even.outputs, odd, strict=True)),
-        (*((first, zero, last) for first, last in even.weights), *[(zero, Fraction(1), zero)] * side.outputs),
-        (*(_alternate(row, spaces) for row in even.inputs), *(_alternate((zero, *spaces), unit) for unit in odd)),
+        tuple(row + more for row, more in zip(even.outputs, odd.outputs, strict=True)),
+        _interleaved(even.weights, odd.weights),
+        _interleaved(even.inputs, odd.inputs),
     )
 
 
-def _alternate(even: Row, odd: Row) -> Row:
-    return (even[0], *(v for pair in zip(odd, even[1:], strict=True) for v in pair))
+def _single(outputs: int) -> Matrices:
+    """Those of one tap, which multiplies every input as it is."""
+    units = tuple(tuple(Fraction(i == j) for j in range(outputs)) for i in range(outputs))
+    return Matrices(units, ((Fraction(1),),) * outputs, units)
+
+
+def _interleaved(even: tuple[Row, ...], odd: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows on even columns, then rows on odd ones."""
+    columns = range(len(even[0]) + len(odd[0]))
+    rows = [tuple(Fraction(0) if j % 2 else row[j // 2] for j in columns) for row in even]
+    return (*rows, *(tuple(row[j // 2] if j % 2 else Fraction(0) for j in columns) for row in odd))
 
 
 def _plain(points: int, window: int) -> Matrices:

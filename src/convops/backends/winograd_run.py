@@ -121,8 +121,8 @@ class WinogradRunner:
     def _passes(self) -> tuple[int, ...]:
         """Inputs' of lines and columns, outputs' of lines and columns; an axis without taps has none."""
         plane, item = self._blocks.plane, self._blocks.itemsize
-        ways = [(s.points, 0) for s in plane] + [(s.points, s.outputs) for s in plane]
-        return tuple(isa.winograd_passes.address(*way, item) if way[0] > 1 else 0 for way in ways)
+        ways = [(side, 0) for side in plane] + [(side, side.outputs) for side in plane]
+        return tuple(isa.winograd_passes.address(s.phases, n, item) if s.window > 1 else 0 for s, n in ways)
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:

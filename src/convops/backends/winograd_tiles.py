@@ -11,7 +11,7 @@ from math import ceil, prod
 import numpy as np
 
 from convops.backends.base import Machine
-from convops.backends.winograd_matrices import NO_TAPS, Side, side_of
+from convops.backends.winograd_matrices import Side, side_of
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
@@ -54,7 +54,7 @@ class Blocks:
     @property
     def plane(self) -> tuple[Side, Side]:
         """The last two sides, the only ones with taps."""
-        lines, columns = (NO_TAPS, *self.sides)[-2:]
+        lines, columns = (Side(1, 1, 1), *self.sides)[-2:]
         return lines, columns
 
     @property

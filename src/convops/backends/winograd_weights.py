@@ -77,6 +77,8 @@ class Weighing:
         factors = amplifications(sides)
         self.worst = float(factors.max())
         self._dtype = problem.dtype
+        # For the roundings that looking takes itself: a sum over channels, and a few in float64.
+        self._margin = 1 + (problem.group_channels + 1) * 2**-23
         windows = tuple(Axis(side.window, side.window, 1, 1, (0, 0), 1) for side in sides)
         self._launch = Launch(
             isa.winograd_weights,
@@ -92,8 +94,7 @@ class Weighing:
         """Their loudest output; zeros, and what is no number, count as the worst."""
         found = np.empty((1, len(w)))
         self._launch(w.astype(self._dtype, copy=False), found)
-        # The few roundings that looking takes itself.
-        return min(self.worst, float(found.max()) * (1 + 2**-16)) or self.worst
+        return min(self.worst, float(found.max()) * self._margin) or self.worst
 
 
 def plain_weights(problem: ConvProblem, w: Array) -> Array:

@@ -29,7 +29,7 @@ cdef inline Py_ssize_t points_of(const Axis* axis) noexcept nogil:
 
 cdef inline Py_ssize_t last_share(const Axis* axis) noexcept nogil:
     """Points that are multiplied by the last weights: all of one tap where the stride leaves its samples to it."""
-    return axis.tile if axis.stride > 1 and axis.window > 1 else 1
+    return axis.tile if axis.stride > 1 and axis.window == 3 else 1
 
 
 cdef inline Py_ssize_t weights_of(const Axis* axis) noexcept nogil:

@@ -1,6 +1,6 @@
 # From filters, wherever they lie in memory, to the weights of Winograd's points: G h G^T in float64, so that it costs
 # a single rounding. Vectors run over output channels. Start reading at `transform_filters`.
-from convops.kernels.abi cimport Args
+from convops.kernels.abi cimport Args, Axis
 from convops.kernels.pack cimport pack_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f64v, inlined, outlined
 from convops.kernels.tile cimport minimum
@@ -29,21 +29,48 @@ cdef enum:
     MOST_TAPS = 25
     PANEL = 2 * LANES              # rows of a panel, at most
 
+# Rows of G.
+cdef enum:
+    PLAIN = 0
+    FIRST = 1
+    LAST = 2
+    ODD = 3                        # of odd samples
 
-cdef inline inlined point(const double* factors, int count, int stride, bint first, bint last, const f64v* terms,
-                          int pitch, f64v* to) noexcept nogil:
-    """One row of G times some terms, those of even samples. The point 0 takes only the first.
 
-    The last row takes a single one, as it is: that of infinity, or the one of the odd samples.
-    """
-    cdef int k = stride
-    if last:
-        to[0] = terms[(count - stride) * pitch]
-        return
-    to[0] = factors[0] * terms[0]
-    while k < count and not first:
+cdef inline int row_kind(const Axis* axis, Py_ssize_t row) noexcept nogil:
+    if axis.window == 1:
+        return PLAIN
+    if row == 0:
+        return FIRST
+    if row == weights_of(axis) - 1:
+        return LAST
+    return ODD if axis.stride == 2 and row >= axis.tile + (axis.window - 1) // 2 else PLAIN
+
+
+cdef inline inlined terms_from(int start, const double* factors, int count, int stride, const f64v* terms, int pitch,
+                               f64v* to) noexcept nogil:
+    cdef int k = start + stride
+    to[0] = factors[start] * terms[start * pitch]
+    while k < count:
         to[0] = to[0] + factors[k] * terms[k * pitch]
         k = k + stride
+
+
+cdef inline inlined point(const double* factors, int count, int stride, int kind, const f64v* terms, int pitch,
+                          f64v* to) noexcept nogil:
+    """One row of G times some terms, with a stride only those of its samples.
+
+    The point 0 takes only the first; the last, of infinity or of a single odd tap, one as it is.
+    """
+    # Constants in each case, so that terms stay in registers.
+    if kind == LAST:
+        to[0] = terms[(count - 1 if stride == 1 else count - 1 - count % 2) * pitch]
+    elif kind == FIRST:
+        to[0] = factors[0] * terms[0]
+    elif stride == 2 and count > 3 and kind == ODD:
+        terms_from(1, factors, count, stride, terms, pitch, to)
+    else:
+        terms_from(0, factors, count, stride, terms, pitch, to)
 
 
 cdef inline inlined spread(const Args* a, int rows, int columns, int down, int along, const Real* taps,
@@ -57,7 +84,7 @@ cdef inline inlined spread(const Args* a, int rows, int columns, int down, int a
     cdef f64v half[2][5]
     cdef f64v total
     cdef Py_ssize_t i, j, lanes = VECTOR_BYTES // 8
-    cdef int k, v, vectors = 2 if Real is float else 1
+    cdef int k, v, kind, vectors = 2 if Real is float else 1
     for v in range(vectors):
         for k in range(rows * columns):
             if Real is float:
@@ -65,14 +92,14 @@ cdef inline inlined spread(const Args* a, int rows, int columns, int down, int a
             else:
                 h[v][k] = (<const f64v*> (taps + k * pitch))[0]
     for i in range(high):
+        kind = row_kind(&a.axis[1], i)
         for v in range(vectors):
             for k in range(columns):
-                point(of_lines + i * rows, rows, down, i == 0 and high > 1, i == high - 1 and high > 1, &h[v][k],
-                      columns, &half[v][k])
+                point(of_lines + i * rows, rows, down, kind, &h[v][k], columns, &half[v][k])
         for j in range(wide):
+            kind = row_kind(&a.axis[2], j)
             for v in range(vectors):
-                point(of_columns + j * columns, columns, along, j == 0 and wide > 1, j == wide - 1 and wide > 1,
-                      half[v], 1, &total)
+                point(of_columns + j * columns, columns, along, kind, half[v], 1, &total)
                 if Real is float:
                     narrow(to + v * lanes, total)
                 else:
@@ -90,8 +117,12 @@ cdef inline outlined spread_rows(const Args* a, const Real* taps, Py_ssize_t pit
             spread(a, 3, 3, 1, 1, taps + r, pitch, to + r)
         elif rows == 3 and columns == 3 and down == 2 and along == 2:
             spread(a, 3, 3, 2, 2, taps + r, pitch, to + r)
-        elif rows == 5 and columns == 5:
+        elif rows == 5 and columns == 5 and down == 1 and along == 1:
             spread(a, 5, 5, 1, 1, taps + r, pitch, to + r)
+        elif rows == 5 and columns == 5 and down == 2 and along == 2:
+            spread(a, 5, 5, 2, 2, taps + r, pitch, to + r)
+        elif rows == 4 and columns == 4 and down == 2 and along == 2:
+            spread(a, 4, 4, 2, 2, taps + r, pitch, to + r)
         else:
             spread(a, rows, columns, down, along, taps + r, pitch, to + r)
         r = r + VECTOR_BYTES // <Py_ssize_t> sizeof(Real)

@@ -4,10 +4,10 @@
 Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. A tile is a panel of output channels, or
 one filter where filters are weighed.
 """
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY
 
 from convops.kernels.abi cimport Args
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport Real, inlined
 from convops.kernels.tile cimport panel_count
 from convops.kernels.winograd_blocks cimport pitch_weights, weights_of
 from convops.kernels.winograd_filters cimport MOST_TAPS, transform_filters
@@ -23,29 +23,43 @@ cdef void tile_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nog
                       <Real*> (a.out.data + number * count * pitch_weights(a, sizeof(Real))))
 
 
-cdef inline void add_magnitudes(const Args* a, const Real* channel, double* loud) noexcept nogil:
-    """The taps of one input channel."""
-    cdef Py_ssize_t rows = a.axis[1].window, columns = a.axis[2].window, i, j
+cdef inline inlined add_neighbours(const Args* a, int taps, const char* channel, Real* loud) noexcept nogil:
+    """The magnitudes of all input channels, where the taps of each lie side by side."""
+    cdef Py_ssize_t _
+    cdef int i
+    for _ in range(a.channels):
+        for i in range(taps):
+            loud[i] = loud[i] + abs((<const Real*> channel)[i])
+        channel = channel + a.x.channel
+
+
+cdef inline void add_magnitudes(const Args* a, const char* channel, Real* loud) noexcept nogil:
+    cdef Py_ssize_t rows = a.axis[1].window, columns = a.axis[2].window, i, j, _
     cdef bint together = a.x.step[2] == sizeof(Real) and (rows == 1 or a.x.step[1] == columns * a.x.step[2])
-    for i in range(rows * columns if together else 0):
-        loud[i] = loud[i] + fabs(<double> channel[i])
-    for i in range(0 if together else rows):
-        for j in range(columns):
-            loud[i * columns + j] = loud[i * columns + j] + fabs(
-                <double> (<const Real*> (<const char*> channel + i * a.x.step[1] + j * a.x.step[2]))[0])
+    if together and rows * columns == 9:
+        add_neighbours(a, 9, channel, loud)
+        return
+    if together and rows * columns == 25:
+        add_neighbours(a, 25, channel, loud)
+        return
+    for _ in range(a.channels):
+        for i in range(rows):
+            for j in range(columns):
+                loud[i * columns + j] = loud[i * columns + j] + abs(
+                    (<const Real*> (channel + i * a.x.step[1] + j * a.x.step[2]))[0])
+        channel = channel + a.x.channel
 
 
 cdef void weigh_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil:
     """Filter `number`: the loudest of a tile's outputs, by the amplifications of its taps in `weights`, over sum|w|."""
     cdef const double* factors = <const double*> a.weights
     cdef Py_ssize_t taps = a.axis[1].window * a.axis[2].window, outputs = a.axis[1].tile * a.axis[2].tile, i, j
-    cdef double[MOST_TAPS] loud
+    cdef Real[MOST_TAPS] loud
     cdef double[MOST_OUTPUTS] heard
     cdef double total = 0, most = 0
     for j in range(taps):
         loud[j] = 0
-    for i in range(a.channels):
-        add_magnitudes(a, <const Real*> (a.x.data + number * a.x.batch + i * a.x.channel), loud)
+    add_magnitudes(a, a.x.data + number * a.x.batch, loud)
     for i in range(outputs):
         heard[i] = 0
     for j in range(taps):
