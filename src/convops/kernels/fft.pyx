@@ -9,6 +9,7 @@ backend. Start reading at `group_f`.
 from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
+from convops.kernels.fft_lanes cimport Header, note, reals_of
 from convops.kernels.fft_passes cimport backward, forward
 from convops.kernels.lanes cimport fetch_to_write, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
@@ -20,18 +21,6 @@ cdef enum:
     LANES = VECTOR_BYTES // 4      # of float32
     CHUNK = 128                    # samples of a lane moved at once, and on which line of the copy the next one lies
     PITCH = CHUNK + 16
-
-# The weights: these numbers, positions of pairs of frequencies, then reals: twiddles of lines and of columns, a and b
-# of each pair.
-cdef struct Header:
-    Py_ssize_t size                # complex items of a line of a tile
-    Py_ssize_t radix               # of the last pass
-    Py_ssize_t lines
-    Py_ssize_t line_radix
-    Py_ssize_t pairs
-    Py_ssize_t twiddles
-    Py_ssize_t line_twiddles
-    double scale                   # of the results, a power of two
 
 # One line of one tile: its image, and the padded positions where it begins.
 cdef struct Line:
@@ -63,10 +52,6 @@ def scratch_layout(Py_ssize_t items, int itemsize):
     """Bytes before the copied samples of a tile of so many items, and in all."""
     cdef Py_ssize_t copies = 64 + items * VECTOR_BYTES
     return copies, copies + VECTOR_BYTES * PITCH
-
-
-cdef inline const char* reals_of(const Header* h) noexcept nogil:
-    return <const char*> (<const Py_ssize_t*> (h + 1) + 2 * h.pairs)
 
 
 cdef inline outlined filter_pairs(Vector* z, Py_ssize_t pairs, const Py_ssize_t* at, const char* factors,
@@ -257,7 +242,7 @@ cdef void group_f(const Args* a, const Group* g, char* scratch, const Real* tag)
         store_line(a, g, i, z + 2 * i * h.size * VECTOR_BYTES, copies, strange)
     for i in range(g.count):
         if strange[i] != 0:
-            a.nonfinite[g.first + i] = 1
+            note(a, g.first + i)
 
 
 cdef inline Py_ssize_t tiles_along(const Axis* axis) noexcept nogil:

@@ -6,17 +6,20 @@ Called by `backends/fft_line.py` through `bind.pyx`; serves kernels too long, or
 in lane l of item a. Lanes are transformed side by side; then, block by block, they meet in transforms of length L,
 are filtered, and part again. Start reading at `convolve`.
 """
+from libc.math cimport ldexp
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
+from convops.kernels.fft_lanes cimport exponent_of, note, tap_of
 from convops.kernels.fft_passes cimport backward, forward
-from convops.kernels.lanes cimport load_weight
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
+from convops.kernels.lanes cimport fetch_to_write, load_weight
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
 from convops.kernels.tile cimport ceil_div, finish, gather_run, maximum, minimum
 from convops.kernels.turn cimport LANES, turn
 
 cdef enum:
     CHUNK = 1024                   # samples moved at once
+    CACHE_LINE = 64
 
 # The weights: these numbers, then reals: twiddles of n and of L, those between them (a vector for each item), and the
 # spectrum in the order of the blocks.
@@ -30,6 +33,12 @@ cdef struct Header:
     Py_ssize_t spectrum
     double scale                   # of the results
     double weight_scale            # of the taps
+
+# What is asked for while the spectrum is filtered: samples of the next pair, and where this one's results go.
+cdef struct Ahead:
+    const char* samples
+    char* results
+    Py_ssize_t lines               # of the caches, with each block
 
 
 def scratch_bytes(Py_ssize_t samples, int itemsize):
@@ -94,15 +103,19 @@ cdef inline void filter_block(Vector* block, const Vector* w) noexcept nogil:
         block[2 * i + 1] = re * w[2 * i + 1] + im * w[2 * i]
 
 
-cdef inline void convolve(const Header* h, Vector* z) noexcept nogil:
+cdef inline void convolve(const Header* h, Vector* z, Ahead ahead) noexcept nogil:
     """Samples -> results, not yet scaled."""
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _i
     cdef int lanes = LANES if Vector is f32v else LANES // 2
     cdef Vector* block = z
     cdef const char* turns = <const char*> h + h.turns
     cdef const char* w = <const char*> h + h.spectrum
     forward(z, h.items, 1, <int> h.radix, twiddles_of(h))
     for _b in range(h.items // lanes):
+        for _i in range(ahead.lines):
+            prefetch(ahead.samples, 0, 2)
+            fetch_to_write(ahead.results)
+            ahead.samples, ahead.results = ahead.samples + CACHE_LINE, ahead.results + CACHE_LINE
         to_lanes(h, block, turns)
         filter_block(block, <const Vector*> w)
         from_lanes(h, block, turns)
@@ -199,6 +212,20 @@ cdef inline bint store_part(const Args* a, Py_ssize_t batch, Py_ssize_t first, c
     return True
 
 
+cdef inline Ahead ahead_of(const Args* a, Py_ssize_t batch, Py_ssize_t first, const Real* tag) noexcept nogil:
+    """Nothing at the signal's end, and nothing of memory that is not what is read and written."""
+    cdef const Header* h = <const Header*> a.weights
+    cdef Py_ssize_t step = 2 * a.axis[2].tile, size = sizeof(Real), lanes = VECTOR_BYTES // size
+    cdef Ahead ahead
+    ahead.lines = 0
+    ahead.samples = ahead.results = <char*> a.weights
+    if first + 2 * step <= a.axis[2].out and a.axis[2].stride == 1 and a.load == NULL and a.epilogue.cast == NULL:
+        ahead.samples = a.x.data + batch * a.x.batch + (first + step - a.axis[2].shift) * size
+        ahead.results = a.out.data + batch * a.out.batch + first * size
+        ahead.lines = ceil_div(step * size, CACHE_LINE * (h.items // lanes))
+    return ahead
+
+
 cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     """Two neighbouring tiles of one signal."""
     cdef const Header* h = <const Header*> a.weights
@@ -212,13 +239,13 @@ cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const
     load_part(a, batch, first, h.items * lanes, z, run)
     load_part(a, batch, first + a.axis[2].tile, h.items * lanes, z + lanes, run)
     if Real is float:
-        convolve(h, <f32v*> z)
+        convolve(h, <f32v*> z, ahead_of(a, batch, first, z))
     else:
-        convolve(h, <f64v*> z)
+        convolve(h, <f64v*> z, ahead_of(a, batch, first, z))
     if not store_part(a, batch, first, z, run):
-        a.nonfinite[number] = 1
+        note(a, number)
     if not store_part(a, batch, first + a.axis[2].tile, z + lanes, run):
-        a.nonfinite[number] = 1
+        note(a, number)
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
@@ -228,16 +255,19 @@ cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
 
 
 cdef inline void transform_taps(const Args* a, const Real* tag) noexcept nogil:
-    """Taps backwards, as for a correlation, in the real parts; `out` is the spectrum."""
-    cdef const Header* h = <const Header*> a.weights
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), size = h.items * lanes, i, at
-    cdef Real* z = <Real*> a.out.data
-    cdef const Real* taps = <const Real*> a.x.data
-    cdef Real scale = <Real> h.weight_scale
+    """Taps backwards, as for a correlation, in the real parts; `out` is `weights` with scales, then the spectrum."""
+    cdef Header* h = <Header*> a.out.data
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), size, i, at
+    cdef int exponent = exponent_of(a, tag)
+    cdef Real* z
+    memcpy(h, a.weights, (<const Header*> a.weights).spectrum)
+    size = h.items * lanes
+    h.scale, h.weight_scale = ldexp(1, exponent) / size, ldexp(1, -exponent)
+    z = <Real*> (a.out.data + h.spectrum)
     memset(z, 0, 2 * size * sizeof(Real))
     for i in range(a.axis[2].window):
         at = (size - i * a.axis[2].dilation) % size
-        z[at // lanes * 2 * lanes + at % lanes] = taps[i] * scale
+        z[at // lanes * 2 * lanes + at % lanes] = tap_of(a, 0, i, z) * <Real> h.weight_scale
     if Real is float:
         to_spectrum(h, <f32v*> z)
     else:
