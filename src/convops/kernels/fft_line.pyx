@@ -12,14 +12,13 @@ from libc.string cimport memcpy, memset
 from convops.kernels.abi cimport Args
 from convops.kernels.fft_lanes cimport exponent_of, note, tap_of
 from convops.kernels.fft_passes cimport backward, forward
-from convops.kernels.lanes cimport fetch_to_write, load_weight
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
+from convops.kernels.lanes cimport load_weight
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
 from convops.kernels.tile cimport ceil_div, finish, gather_run, maximum, minimum
 from convops.kernels.turn cimport LANES, turn
 
 cdef enum:
     CHUNK = 1024                   # samples moved at once
-    CACHE_LINE = 64
 
 # The weights: these numbers, then reals: twiddles of n and of L, those between them (a vector for each item), and the
 # spectrum in the order of the blocks.
@@ -33,13 +32,6 @@ cdef struct Header:
     Py_ssize_t spectrum
     double scale                   # of the results
     double weight_scale            # of the taps
-
-# What is asked for while the spectrum is filtered: samples of the next pair, and where this one's results go.
-cdef struct Ahead:
-    const char* samples
-    char* results
-    Py_ssize_t lines               # of the caches, with each block
-
 
 def scratch_bytes(Py_ssize_t samples, int itemsize):
     """Bytes that a transform of so many samples takes, and where in them the chunk begins."""
@@ -103,19 +95,15 @@ cdef inline void filter_block(Vector* block, const Vector* w) noexcept nogil:
         block[2 * i + 1] = re * w[2 * i + 1] + im * w[2 * i]
 
 
-cdef inline void convolve(const Header* h, Vector* z, Ahead ahead) noexcept nogil:
+cdef inline void convolve(const Header* h, Vector* z) noexcept nogil:
     """Samples -> results, not yet scaled."""
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b, _i
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, _b
     cdef int lanes = LANES if Vector is f32v else LANES // 2
     cdef Vector* block = z
     cdef const char* turns = <const char*> h + h.turns
     cdef const char* w = <const char*> h + h.spectrum
     forward(z, h.items, 1, <int> h.radix, twiddles_of(h))
     for _b in range(h.items // lanes):
-        for _i in range(ahead.lines):
-            prefetch(ahead.samples, 0, 2)
-            fetch_to_write(ahead.results)
-            ahead.samples, ahead.results = ahead.samples + CACHE_LINE, ahead.results + CACHE_LINE
         to_lanes(h, block, turns)
         filter_block(block, <const Vector*> w)
         from_lanes(h, block, turns)
@@ -212,20 +200,6 @@ cdef inline bint store_part(const Args* a, Py_ssize_t batch, Py_ssize_t first, c
     return True
 
 
-cdef inline Ahead ahead_of(const Args* a, Py_ssize_t batch, Py_ssize_t first, const Real* tag) noexcept nogil:
-    """Nothing at the signal's end, and nothing of memory that is not what is read and written."""
-    cdef const Header* h = <const Header*> a.weights
-    cdef Py_ssize_t step = 2 * a.axis[2].tile, size = sizeof(Real), lanes = VECTOR_BYTES // size
-    cdef Ahead ahead
-    ahead.lines = 0
-    ahead.samples = ahead.results = <char*> a.weights
-    if first + 2 * step <= a.axis[2].out and a.axis[2].stride == 1 and a.load == NULL and a.epilogue.cast == NULL:
-        ahead.samples = a.x.data + batch * a.x.batch + (first + step - a.axis[2].shift) * size
-        ahead.results = a.out.data + batch * a.out.batch + first * size
-        ahead.lines = ceil_div(step * size, CACHE_LINE * (h.items // lanes))
-    return ahead
-
-
 cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     """Two neighbouring tiles of one signal."""
     cdef const Header* h = <const Header*> a.weights
@@ -239,9 +213,9 @@ cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const
     load_part(a, batch, first, h.items * lanes, z, run)
     load_part(a, batch, first + a.axis[2].tile, h.items * lanes, z + lanes, run)
     if Real is float:
-        convolve(h, <f32v*> z, ahead_of(a, batch, first, z))
+        convolve(h, <f32v*> z)
     else:
-        convolve(h, <f64v*> z, ahead_of(a, batch, first, z))
+        convolve(h, <f64v*> z)
     if not store_part(a, batch, first, z, run):
         note(a, number)
     if not store_part(a, batch, first + a.axis[2].tile, z + lanes, run):
