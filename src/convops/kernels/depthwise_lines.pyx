@@ -2,14 +2,15 @@
 """Direct convolution along long lines, with stride 1: every lane of a vector takes a segment of its own.
 
 Called by `backends/direct.py` through `bind.pyx`. The segments of a tile are transposed, so that neighbours along the
-line are vectors one behind the other, and no tap is a load across cache lines. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
+line are vectors one behind the other, and no tap is a load across cache lines; few taps shift samples in registers
+instead. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
 """
 from libc.string cimport memset
 
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.along cimport RUN, SHIFTS, shifted_taps
 from convops.kernels.lanes cimport begin_chain, end_vector, fetch, fetch_to_write, load_weight
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
 from convops.kernels.tile cimport Tile, blank_run, finish, gather_run, line_of, locate_box, minimum, source
 from convops.kernels.transpose cimport transpose
 from convops.kernels.turn cimport LANES, turn

@@ -33,6 +33,7 @@ cdef struct Header:
     double scale                   # of the results
     double weight_scale            # of the taps
 
+
 def scratch_bytes(Py_ssize_t samples, int itemsize):
     """Bytes that a transform of so many samples takes, and where in them the chunk begins."""
     cdef Py_ssize_t chunk = 64 + 2 * samples * itemsize

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.stream.tape import Tape
 from convops.api.stream.ways import Sliding, Way
 from convops.backends.base import Array
 from convops.dispatch.plan import Plan
+from convops.kernels.tape import Tape
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
@@ -55,7 +55,7 @@ class Engine:
             return np.empty(self.frame.shape, self.frame.result)
         tape.append(block, count)
         try:
-            result = plan(tape.view(*self._span))
+            result = plan(tape.view(*self._span), np.empty(plan.output_shape, self.frame.result))
         except BaseException:
             tape.shorten(count)
             raise

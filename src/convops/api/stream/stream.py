@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
+from convops.api.stream.blocks import cut
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
-from convops.api.stream.tape import cut
 from convops.backends.base import Array
 from convops.problem import dtypes
 
