@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -5,6 +6,8 @@ import numpy as np
 _Array = np.ndarray[Any, Any]
 
 class Tape:
+    samples: int
+
     def __init__(self, shape: tuple[int, ...], axis: int, dtype: np.dtype[Any], capacity: int) -> None: ...
     def __len__(self) -> int: ...
     def view(self, first: int, last: int) -> _Array: ...
@@ -13,3 +16,17 @@ class Tape:
     def shorten(self, count: int) -> None: ...
     def content(self) -> _Array: ...
     def refill(self, samples: _Array) -> None: ...
+
+class Repeat:
+    def __init__(
+        self,
+        tape: Tape,
+        block: tuple[int, ...],
+        most: int,
+        plan: Callable[[_Array, _Array], object] | None,
+        first: int,
+        last: int,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+    ) -> None: ...
+    def __call__(self, block: _Array) -> _Array | None: ...

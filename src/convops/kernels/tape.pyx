@@ -9,6 +9,7 @@ from libc.string cimport memcpy, memmove
 import numpy
 
 cdef object Array = numpy.ndarray
+cdef object empty = numpy.empty
 
 
 cdef class Tape:
@@ -17,13 +18,15 @@ cdef class Tape:
     cdef tuple before
     cdef int axis
     cdef Py_ssize_t capacity, begin, end, item
-    cdef char* line                # of the buffer, if it is one
+    cdef char* line                    # of the buffer, if it is one
+    cdef public Py_ssize_t samples     # of the signal up to now, for its user to count
 
     def __init__(self, shape, int axis, dtype, Py_ssize_t capacity):
         cdef Py_buffer view
         self.buffer = numpy.zeros((*shape[:axis], capacity, *shape[axis + 1:]), dtype)
         self.dtype, self.before, self.axis = self.buffer.dtype, (slice(None),) * axis, axis
         self.capacity, self.begin, self.end, self.item = capacity, 0, 0, self.dtype.itemsize
+        self.samples = 0
         self.line = NULL
         if len(shape) == 1:
             PyObject_GetBuffer(self.buffer, &view, PyBUF_STRIDES)
@@ -40,16 +43,20 @@ cdef class Tape:
 
     def append(self, samples, Py_ssize_t count):
         """An array of so many samples, or one number for all; at most as many as fit behind what is there."""
-        cdef Py_ssize_t length = self.end - self.begin
-        if self.end + count > self.capacity:
-            if self.line != NULL:
-                memmove(self.line, self.line + self.begin * self.item, length * self.item)
-            else:
-                self.buffer[(*self.before, slice(0, length))] = self.view(0, length).copy()
-            self.begin, self.end = 0, length
+        self._make_room(count)
         if not self._copied(samples, count):
             self.buffer[(*self.before, slice(self.end, self.end + count))] = samples
         self.end = self.end + count
+
+    cdef _make_room(self, Py_ssize_t count):
+        cdef Py_ssize_t length = self.end - self.begin
+        if self.end + count <= self.capacity:
+            return
+        if self.line != NULL:
+            memmove(self.line, self.line + self.begin * self.item, length * self.item)
+        else:
+            self.buffer[(*self.before, slice(0, length))] = self.view(0, length).copy()
+        self.begin, self.end = 0, length
 
     cdef bint _copied(self, samples, Py_ssize_t count) except -1:
         """Whether they lay side by side, in the dtype of the buffer."""
@@ -83,3 +90,48 @@ cdef class Tape:
         """Hold these and no others."""
         self.begin = self.end = 0
         self.append(samples, samples.shape[self.axis])
+
+
+cdef class Repeat:
+    """The next block of a signal in the state that the last one met: it goes the same way, if it is alike.
+
+    Without a `plan`, blocks only wait, until the tape would hold `most` samples. With one, its samples `first` to
+    `last` make results of the shape and dtype, and as many as came are dropped.
+    """
+    cdef Tape tape
+    cdef object plan, dtype
+    cdef tuple block, shape
+    cdef Py_ssize_t count, most, first, last
+
+    def __init__(self, Tape tape, tuple block, Py_ssize_t most, plan, Py_ssize_t first, Py_ssize_t last, tuple shape,
+                 dtype):
+        self.tape, self.block, self.count, self.most = tape, block, block[tape.axis], most
+        self.plan, self.first, self.last, self.shape, self.dtype = plan, first, last, shape, dtype
+
+    def __call__(self, block):
+        """The results; None where the long way must see the block, which was not taken then."""
+        cdef Tape tape = self.tape
+        if self.plan is None and tape.end - tape.begin + self.count >= self.most:
+            return None
+        if not self._taken(block):
+            return None
+        result = empty(self.shape, self.dtype)
+        if self.plan is not None:
+            try:
+                self.plan(tape.view(self.first, self.last), result)
+            except BaseException:
+                tape.end = tape.end - self.count
+                raise
+            tape.begin = tape.begin + self.count
+        tape.samples = tape.samples + self.count
+        return result
+
+    cdef bint _taken(self, block) except -1:
+        cdef Tape tape = self.tape
+        tape._make_room(self.count)
+        if not tape._copied(block, self.count):
+            if type(block) is not Array or block.dtype is not tape.dtype or block.shape != self.block:
+                return False
+            tape.buffer[(*tape.before, slice(tape.end, tape.end + self.count))] = block
+        tape.end = tape.end + self.count
+        return True

@@ -120,11 +120,11 @@ class Stream:
         """
         with self._lock:
             engine = self._engine
-            if engine is None or type(block) is not np.ndarray:
-                block, engine = self._checked(block)
-            elif block.shape == engine.alike and block.dtype is engine.frame.dtype:
-                return engine.push_alike(block)
-            elif not engine.takes(block.shape, block.dtype):
+            if engine is not None and engine.repeat is not None:
+                result = engine.repeat(block)
+                if result is not None:
+                    return result
+            if engine is None or type(block) is not np.ndarray or not engine.takes(block.shape, block.dtype):
                 block, engine = self._checked(block)
             return engine.push(block)
 
