@@ -108,6 +108,10 @@ def deconvolve(
     >>> seen = convops.convolve(stars, [0.25, 0.5, 0.25], "same")
     >>> convops.deconvolve(seen, [0.25, 0.5, 0.25], method="richardson_lucy", iterations=200)[[5, 20]].round(2)
     array([3., 1.])
+    >>> restore = convops.plan("deconvolve", seen, [0.25, 0.5, 0.25], noise=1e-3)
+    >>> same = convops.deconvolve(seen, [0.25, 0.5, 0.25], noise=1e-3)
+    >>> bool((restore(seen) == same).all())
+    True
     """
     parameters = {name: value for name, value in locals().items() if name in PARAMETERS}
     asked = parse(y, k, method, mode, axes, boundary)
