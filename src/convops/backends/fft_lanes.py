@@ -30,7 +30,7 @@ LINE = 3000.0
 # the size of this machine's cache must not count.
 CACHED_BYTES, SPILL = 1 << 19, 1.3
 # Plain calls prepare their weights each time, plans once: a part of what that takes.
-PREPARING_CALLS = 4
+PREPARING_CALLS = 1
 
 
 def lane_tile(problem: ConvProblem) -> Tile | None:

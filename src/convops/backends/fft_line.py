@@ -70,7 +70,7 @@ def _operations(line: Line, item: int) -> float:
 def line_seconds(problem: ConvProblem, line: Line, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
     each = _operations(line, np.dtype(problem.dtype).itemsize) / machine.rates.lane_fft
-    calls = machine.rates.call + 4 * machine.rates.numpy_call
+    calls = machine.rates.call + machine.rates.numpy_call
     return problem.out_channels * ((line.pairs(problem) + PREPARING) * each + calls)
 
 
