@@ -50,7 +50,7 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
     else:
         computed = problem.out_channels * prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes) * lanes
     if tiling.kernel == "depthwise_lines":
-        computed /= LINES_RATE
+        computed /= LINES_RATE[machine.level]
     flops = 2.0 * computed * problem.products
     moved = item * (prod(a.size for a in axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels)
     return flops * item / 4 / machine.rates.multiply_add + moved / machine.rates.copy

@@ -17,15 +17,17 @@ LONGEST, MOST_BYTES = 384, 1 << 17
 LEAST_SEGMENT = 16
 # Taps' worth of time that transposing a vector takes, and beginning a tile.
 TRANSPOSED, BEGUN = 4, 400
-# How many times as fast as other depthwise sums these are.
-LINES_RATE = 2.0
+# How many times as fast as other depthwise sums these are at least.
+LINES_RATE = {"base": 1.0, "v3": 1.3, "v4": 2.0}
 
 
 def cut_lines(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling | None:
-    """None where the window has a second axis, or lines are short or have a stride."""
+    """None where the window has a second axis or few taps, or lines are short or have a stride."""
     item, line = np.dtype(problem.dtype).itemsize, axes[2]
     lanes = isa.micro_channels.lanes(item)
-    if axes[0].window > 1 or axes[1].window > 1 or line.stride > 1 or line.out < LEAST_SEGMENT * lanes:
+    if axes[0].window > 1 or axes[1].window > 1 or line.stride > 1:
+        return None
+    if line.out < LEAST_SEGMENT * lanes or line.window < isa.depthwise_lines.least_taps():
         return None
     segment = _segment(line, lanes)
     samples = segment + line.extent - 1 + lanes

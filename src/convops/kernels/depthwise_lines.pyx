@@ -17,14 +17,17 @@ from convops.kernels.turn cimport LANES, turn
 
 cdef extern from *:
     """
-    #if defined(__AVX512F__) || defined(__aarch64__)
-    enum { convops_line_sums = 16 };
+    #if defined(__AVX512F__)
+    enum { convops_line_sums = 16, convops_line_taps = 1 };
+    #elif defined(__AVX2__)
+    enum { convops_line_sums = 8, convops_line_taps = 32 };
     #else
-    enum { convops_line_sums = 8 };
+    enum { convops_line_sums = 8, convops_line_taps = 1 << 30 };
     #endif
     """
     enum:
-        SUMS "convops_line_sums"       # neighbours whose sums stay in registers: full squares of vectors
+        LEAST_TAPS "convops_line_taps"     # from which on transposing is faster than loads that lie anywhere
+        SUMS "convops_line_sums"           # neighbours whose sums stay in registers: full squares of vectors
 
 cdef enum:
     SHIFTED = 96               # bytes of taps up to which shifting is faster than transposing
@@ -45,6 +48,11 @@ cdef struct Segments:
     Py_ssize_t count           # outputs of all segments
     const char* next_samples   # of the tile that follows
     char* next_out
+
+
+def least_taps():
+    """Fewer are left to others."""
+    return LEAST_TAPS
 
 
 def spare():
