@@ -23,6 +23,7 @@ import convops
 CLIFF = 1.5  # time over that of the neighbour, beyond the growth of the problem itself
 SAMPLE_SECONDS = 0.002
 SLOW_SECONDS = 0.02  # a backend that takes longer is left out of the rest of its curve
+WINDOWS = (3, 5, 7, 11, 15, 21, 31, 45, 63)
 COLOURS = {"direct": "#4477aa", "im2col": "#66ccee", "fft": "#ee6677", "winograd": "#228833", "oaconvolve": "#999999"}
 
 Factory = Callable[[str], "Planned"]
@@ -204,10 +205,18 @@ def _panel(axes: Any, curve: Curve) -> None:
             f"{after} from {size:,}", (size, axes.get_ylim()[1]), fontsize=7, rotation=90, ha="right", va="top"
         )
     axes.set(xscale="log", yscale="log", xlabel=curve.axis, ylabel="milliseconds", title=curve.label)
-    axes.xaxis.set_minor_formatter(lambda size, _: f"{size:g}" if size in (3, 5, 7, 20, 30, 50) else "")
-    axes.xaxis.set_major_formatter(lambda size, _: f"{size:,.0f}")
+    _label(axes.xaxis, curve.points[0].size, curve.points[-1].size)
     axes.legend(fontsize=7)
     axes.grid(alpha=0.25)
+
+
+def _label(axis: Any, first: int, last: int) -> None:
+    """Numbers far enough apart to be read: windows that people use, or powers of ten."""
+    if last <= WINDOWS[-1]:
+        axis.set_ticks([n for n in WINDOWS if first <= n <= last])
+        axis.set_ticks([], minor=True)
+    axis.set_major_formatter(lambda size, _: f"{size:,.0f}")
+    axis.set_minor_formatter(lambda size, _: "")
 
 
 def main() -> None:

@@ -269,3 +269,38 @@ def test_errors_and_borders_against_scikit_image(rng):
     theirs = restoration.richardson_lucy(y, k, num_iter=30), restoration.wiener(y, k, 0.01)
     errors = [[np.sqrt(np.mean((image - x) ** 2)) for image in pair] for pair in zip(ours, theirs, strict=True)]
     assert all(mine < 0.6 * other for mine, other in errors), errors
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("mode", ["same", "full"])
+def test_a_plan_answers_as_the_call(rng, method, mode):
+    y, k = rng.random((3, 29, 23)) + 1, sharp(rng, (3, 4))
+    options = {"method": method, "mode": mode, "axes": (1, 2)}
+    expected = convops.deconvolve(y, k, **options)
+    plan = convops.plan("deconvolve", (y.shape, y.dtype), k, **options)
+    k[...] = 0
+    out = np.empty(plan.output_shape)
+    assert plan.output_shape == expected.shape
+    same_bits(plan(y), expected)
+    assert plan(y, out) is out
+    same_bits(out, expected)
+
+
+def test_a_plan_calls_back_only_when_it_is_called(rng):
+    heard = []
+    y, k = rng.random(29) + 1, sharp(rng, (3,))
+    options = {"method": "richardson_lucy", "iterations": 3, "callback": lambda number, _: heard.append(number)}
+    plan = convops.plan("deconvolve", y, k, **options)
+    assert not heard
+    plan(y)
+    assert len(heard) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("method", {"method": "magic"}), ("noise", {"noise": -1.0}),
+     ("callback", {"method": "richardson_lucy", "callback": 3})],
+)  # fmt: skip
+def test_plans_refuse_what_calls_refuse(rng, name, change):
+    with argument_error(name):
+        convops.plan("deconvolve", rng.random(29), sharp(rng, (3,)), **change)

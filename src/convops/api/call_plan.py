@@ -16,6 +16,8 @@ from convops.problem import dtypes
 class CallPlan:
     """Callable as ``plan(x, out=None)`` like a `Plan`; arguments were checked by one call on zeros.
 
+    `trial` are the options of that call, where they differ.
+
     Attributes
     ----------
     backend, variant : str
@@ -28,12 +30,14 @@ class CallPlan:
     backend = variant = "numpy"
     workspace_bytes = 0
 
-    def __init__(self, operation: str, function: Callable[..., Any], x: Any, operands: Any, options: Any) -> None:
+    def __init__(
+        self, operation: str, function: Callable[..., Any], x: Any, operands: Any, options: Any, trial: Any = None
+    ) -> None:
         self.operation = operation
         self._shape, dtype = describe("x", x)
         self._dtype = dtypes.named(dtypes.name_of(dtype))
         self._call = lambda x, **out: function(x, *operands, **options, **out)
-        answer = self._call(np.zeros(self._shape, self._dtype))
+        answer = function(np.zeros(self._shape, self._dtype), *operands, **(options if trial is None else trial))
         self.output_shape = (answer[0] if isinstance(answer, tuple) else answer).shape
 
     def __repr__(self) -> str:

@@ -56,7 +56,8 @@ def plan(operation: str, x: Any, *operands: Any, **options: Any) -> Plan:
     Parameters
     ----------
     operation : str
-        Name of any operation: ``"conv"``, ``"convolve"``, ``"max_pool"``, ``"grad.conv_input"`` and so on.
+        Name of any operation: ``"conv"``, ``"convolve"``, ``"deconvolve"``, ``"max_pool"``, ``"grad.conv_input"`` and
+        so on.
     x : array_like, or a pair (shape, dtype)
         The first argument of the operation, with which the plan will be called; only shape and dtype count.
     *operands, **options
@@ -103,7 +104,11 @@ def _operation(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         unprepared.update((f"grad.{gradient}", getattr(grad, gradient)) for gradient in grad.__all__)
         if name in GRADIENTS:
             return unprepared[name], getattr(plans, GRADIENTS[name])
-    function = unprepared[choice("operation", name, [*OPERATIONS, *unprepared])]
+    if name == "deconvolve":
+        from convops.api.deconvolve import deconvolve, plan_deconvolve
+
+        return deconvolve, plan_deconvolve
+    function = unprepared[choice("operation", name, [*OPERATIONS, "deconvolve", *unprepared])]
     return function, lambda x, *operands, **options: CallPlan(name, function, x, operands, options)
 
 

@@ -11,6 +11,7 @@ from math import ceil, gcd, prod
 import numpy as np
 
 from convops.backends.base import Machine
+from convops.backends.direct_lines import LINES_RATE, cut_lines
 from convops.backends.tiling import REDUCTION_BLOCK, Tiling
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
@@ -36,7 +37,7 @@ def cut_depthwise(problem: ConvProblem, machine: Machine) -> Tiling | None:
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     if problem.arrangement.is_channels_last and 2 * problem.out_channels >= lanes and _positions(axes[2]) <= MAX_LINE:
         return _cut_pixels(problem, machine, axes)
-    return _cut_planes(problem, axes)
+    return cut_lines(problem, axes) or _cut_planes(problem, axes)
 
 
 def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
@@ -48,6 +49,8 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
         computed = prod(problem.out_spatial) * ceil(problem.out_channels / lanes) * lanes
     else:
         computed = problem.out_channels * prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes) * lanes
+    if tiling.kernel == "depthwise_lines":
+        computed /= LINES_RATE[machine.level]
     flops = 2.0 * computed * problem.products
     moved = item * (prod(a.size for a in axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels)
     return flops * item / 4 / machine.rates.multiply_add + moved / machine.rates.copy

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import log2, prod
+from math import inf, log2, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
+from convops.backends.base import Array, Backend, ErrorBound, Express, Machine, Runner, result_roundoff, this_machine
+from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.fft_channels import ChannelRunner
 from convops.backends.fft_grid import grid_runner, grid_seconds, grid_workspace
-from convops.backends.fft_lanes import LaneRunner, lane_seconds, lane_tile, lane_workspace
-from convops.backends.fft_line import LineRunner, line_of, line_seconds, line_workspace
+from convops.backends.fft_lanes import LaneRunner, lane_cut, lane_seconds, lane_tile, lane_workspace
+from convops.backends.fft_line import LineRunner, line_cut, line_of, line_seconds, line_workspace
+from convops.backends.fft_signal import Cut, express_once
 from convops.backends.fft_spectra import channel_seconds, channel_workspace, spectra_of
 from convops.backends.fft_tiles import tile_grid
+from convops.backends.lowering import border_bytes
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -84,6 +87,17 @@ class Fft(Backend):
         chosen = _chosen(problem)
         return chosen.engine.runner(problem, chosen.cut, np.array(w, problem.dtype), bias, machine)
 
+    def express(self, problem: ConvProblem, machine: Machine, workers: Count) -> Express | None:
+        if border_bytes(problem) > MOST_TABLE_BYTES:
+            return None
+        chosen = _chosen(problem)
+        one = chosen.engine.one(problem, chosen.cut, machine)
+        return None if one is None else express_once(problem, one, workers)
+
+
+def _none(problem: ConvProblem, cut: Any, machine: Machine) -> None:
+    """Engines without a short way."""
+
 
 class Engine(NamedTuple):
     """One way to lay transforms out. What `cut` answers, if it applies, all others take behind the problem."""
@@ -94,6 +108,7 @@ class Engine(NamedTuple):
     seconds: Callable[[ConvProblem, Any, Machine], float]
     workspace: Callable[[ConvProblem, Any, int], int]
     runner: Callable[[ConvProblem, Any, Array, Array | None, Machine], Runner]
+    one: Callable[[ConvProblem, Any, Machine], Cut | None] = _none  # how the short way of plain calls goes
 
 
 class Chosen(NamedTuple):
@@ -108,8 +123,8 @@ def _spectra_of(problem: ConvProblem) -> Any:
 
 
 ENGINES = (
-    Engine("lanes", lane_tile, tuple, lane_seconds, lane_workspace, LaneRunner),
-    Engine("line", line_of, lambda line: (line.samples,), line_seconds, line_workspace, LineRunner),
+    Engine("lanes", lane_tile, tuple, lane_seconds, lane_workspace, LaneRunner, lane_cut),
+    Engine("line", line_of, lambda line: (line.samples,), line_seconds, line_workspace, LineRunner, line_cut),
     Engine("channels", _spectra_of, lambda cut: cut.tile, channel_seconds, channel_workspace, ChannelRunner),
     Engine("scipy", tile_grid, lambda grid: grid.length, grid_seconds, grid_workspace, grid_runner),
 )
@@ -130,6 +145,9 @@ def _lengths(problem: ConvProblem) -> tuple[int, ...]:
 
 def _norm_ratio(w: Array) -> float:
     """Largest sum_c ||w_kc||_2 / sum|w_k| over the filters."""
+    if w.shape[:2] == (1, 1):
+        total, norm = float(w.sum()), float(np.vdot(w, w)) ** 0.5
+        return min(1.0, norm / total) if 0 < total < inf else float(total != 0)
     if not w.size or not np.isfinite(w).all():
         return 1.0
     total = w.sum(axis=(1, 2))

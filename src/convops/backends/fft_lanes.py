@@ -10,13 +10,11 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_repair import repair
-from convops.backends.fft_table import LONGEST, Tile, lengths, line_counts, table
+from convops.backends.fft_signal import Cut, SignalRunner
+from convops.backends.fft_table import LONGEST, Tile, lengths, line_counts, template
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
-from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
@@ -32,7 +30,7 @@ LINE = 3000.0
 # the size of this machine's cache must not count.
 CACHED_BYTES, SPILL = 1 << 19, 1.3
 # Plain calls prepare their weights each time, plans once: a part of what that takes.
-PREPARING_CALLS = 4
+PREPARING_CALLS = 1
 
 
 def lane_tile(problem: ConvProblem) -> Tile | None:
@@ -82,8 +80,7 @@ def lane_seconds(problem: ConvProblem, tile: Tile, machine: Machine) -> float:
 def lane_workspace(problem: ConvProblem, tile: Tile, workers: int) -> int:
     """The tables of all filters and the scratch memory of the workers."""
     item, size = np.dtype(problem.dtype).itemsize, prod(tile)
-    tables = 64 + 8 * (size // 2 + 2 * sum(tile)) + item * (4 * (size // 2 + 2 * sum(tile)) + 4 * sum(tile))
-    return problem.out_channels * tables + workers * isa.fft.scratch_layout(size, item)[1]
+    return problem.out_channels * _pack(problem, tile)[1] + workers * isa.fft.scratch_layout(size, item)[1]
 
 
 @lru_cache(maxsize=256)
@@ -109,51 +106,25 @@ def _launch(problem: ConvProblem, tile: Tile, seconds: float) -> Launch:
     )
 
 
-class LaneRunner:
+@lru_cache(maxsize=256)
+def _pack(problem: ConvProblem, tile: Tile) -> tuple[Launch, int]:
+    """What makes the weights of one filter, and their size in bytes."""
+    known, item = template(tile, problem.dtype), np.dtype(problem.dtype).itemsize
+    name = f"fft_factors_f{8 * item}"
+    launch = Launch(isa.fft_factors, name, kernel_axes(_axes(problem)), tiles=1, chunk=1.0, matrices=known.data)
+    return launch, known.weight_bytes(tile, item, isa.fft.lanes(item) * item)
+
+
+class LaneRunner(SignalRunner):
     """One problem with the tables of its filters, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, tile: Tile, w: Array, bias: Array | None, machine: Machine) -> None:
-        axes = _axes(problem)
-        planes = np.ascontiguousarray(w).reshape(-1, axes[0].window, axes[1].window)
-        self._problem = problem
-        self._item = np.dtype(problem.dtype).itemsize
-        self._native = dtypes.named(problem.dtype)
-        self._seconds = lane_seconds(problem, tile, machine) / problem.out_channels
-        self._tiles, self._steps = _tiles(axes, tile), _steps(axes, tile)
-        self._w = np.ascontiguousarray(w)
-        self._launch = _launch(problem, tile, self._seconds / _tiles(axes, tile))
-        self._tables = [table(tile, row, (axes[0].dilation, axes[1].dilation)) for row in planes]
-        self._bias = None if bias is None else np.array(bias, problem.dtype)
-        self._scratch = isa.fft.scratch_layout(prod(tile), self._item)[1]
-        self._memory = Workspace()
+        super().__init__(problem, lane_cut(problem, tile, machine), w, bias)
 
-    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
-        groups = ceil(self._tiles * len(x) / isa.fft.lanes(self._item))
-        workers = useful_workers(workers, groups, self._seconds * len(x))
-        noted = np.zeros(self._tiles * len(x), np.intc)
-        if add is not None:
-            add = add.astype(self._problem.dtype, copy=False)
-        load = 0
-        if x.dtype != self._native:
-            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
-        scratch = self._memory.borrow(self._scratch * workers)
-        try:
-            for row, weights in enumerate(self._tables):
-                channel, here = row // self._problem.group_rows, slice(row, row + 1)
-                self._launch(
-                    x[:, channel : channel + 1],
-                    out[:, here],
-                    images=len(x),
-                    weights=weights,
-                    bias=None if self._bias is None else self._bias[here],
-                    add=None if add is None else add[:, here],
-                    scratch=scratch,
-                    nonfinite=noted,
-                    workers=workers,
-                    load=load,
-                )
-        finally:
-            self._memory.give_back(scratch)
-        if noted.any():
-            tiles = noted.reshape(len(x), -1)
-            repair(self._problem, self._steps, tiles, x, out, self._w, self._bias, add, workers)
+
+def lane_cut(problem: ConvProblem, tile: Tile, machine: Machine) -> Cut:
+    """What running it takes."""
+    axes, item = _axes(problem), np.dtype(problem.dtype).itemsize
+    tiles, seconds = _tiles(axes, tile), lane_seconds(problem, tile, machine) / problem.out_channels
+    launch, scratch = _launch(problem, tile, seconds / tiles), isa.fft.scratch_layout(prod(tile), item)[1]
+    return Cut(launch, *_pack(problem, tile), tiles, isa.fft.lanes(item), scratch, seconds, _steps(axes, tile))

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, frexp, log2
+from math import ceil, log2
 from typing import NamedTuple
 
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_repair import repair
-from convops.backends.fft_table import MOST_SCALE, line_counts, places, roots, twiddles
+from convops.backends.fft_signal import Cut, SignalRunner
+from convops.backends.fft_table import line_counts, places, roots, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
-from convops.backends.threads import useful_workers
-from convops.backends.winograd_weights import aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
@@ -73,7 +70,7 @@ def _operations(line: Line, item: int) -> float:
 def line_seconds(problem: ConvProblem, line: Line, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
     each = _operations(line, np.dtype(problem.dtype).itemsize) / machine.rates.lane_fft
-    calls = machine.rates.call + 4 * machine.rates.numpy_call
+    calls = machine.rates.call + machine.rates.numpy_call
     return problem.out_channels * ((line.pairs(problem) + PREPARING) * each + calls)
 
 
@@ -90,8 +87,8 @@ def _scratch(line: Line, item: int) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=8)
-def _tables(samples: int, dtype: str) -> tuple[Array, int]:
-    """The block of bytes before a spectrum, and where in it the two scales stand."""
+def _template(samples: int, dtype: str) -> Array:
+    """The block of bytes before a spectrum, without its two scales."""
     item = np.dtype(dtype).itemsize
     lanes = isa.fft.lanes(item)
     items = samples // lanes
@@ -106,30 +103,16 @@ def _tables(samples: int, dtype: str) -> tuple[Array, int]:
     head = np.zeros(first, np.uint8)
     head[: 7 * 8] = np.array([*numbers, first + turns.nbytes], np.intp).view(np.uint8)
     head[9 * 8 : 9 * 8 + reals.nbytes] = reals.view(np.uint8)
-    return np.concatenate([head, turns.ravel().view(np.uint8)]), 7 * 8
-
-
-def _weights(problem: ConvProblem, line: Line, taps: Array) -> Array:
-    """Tables and spectrum of one filter."""
-    tables, at = _tables(line.samples, problem.dtype)
-    item, limit = taps.dtype.itemsize, MOST_SCALE[problem.dtype]
-    loudest = float(np.abs(taps).max(initial=0))
-    exponent = max(-limit, min(limit, frexp(loudest)[1])) if np.isfinite(loudest) else 0
-    size = 2 * line.samples * item
-    block = aligned(np.empty(len(tables) + size + 64, np.uint8))[: len(tables) + size]
-    block[: len(tables)] = tables
-    block[at : at + 16] = np.array([2.0**exponent / line.samples, 2.0**-exponent]).view(np.uint8)
-    _transform(problem, line)(
-        taps.reshape(1, 1, -1), block[len(tables) :].view(problem.dtype).reshape(1, 1, -1), weights=block
-    )
-    return block
+    return np.concatenate([head, turns.ravel().view(np.uint8)])
 
 
 @lru_cache(maxsize=256)
-def _transform(problem: ConvProblem, line: Line) -> Launch:
-    """What makes a spectrum."""
-    name = f"fft_taps_f{8 * np.dtype(problem.dtype).itemsize}"
-    return Launch(isa.fft_line, name, kernel_axes(problem.axes, (line.step,)), tiles=1, chunk=1.0)
+def _pack(problem: ConvProblem, line: Line) -> tuple[Launch, int]:
+    """What makes tables and spectrum of one filter, and their size in bytes."""
+    item, block = np.dtype(problem.dtype).itemsize, _template(line.samples, problem.dtype)
+    axes = kernel_axes(problem.axes, (line.step,))
+    launch = Launch(isa.fft_line, f"fft_taps_f{8 * item}", axes, tiles=1, chunk=1.0, matrices=block)
+    return launch, len(block) + 2 * line.samples * item
 
 
 @lru_cache(maxsize=256)
@@ -153,48 +136,15 @@ def _launch(problem: ConvProblem, line: Line, seconds: float) -> Launch:
     )
 
 
-class LineRunner:
+class LineRunner(SignalRunner):
     """One problem with the spectra of its filters, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, line: Line, w: Array, bias: Array | None, machine: Machine) -> None:
-        self._problem = problem
-        self._line = line
-        self._item = np.dtype(problem.dtype).itemsize
-        self._native = dtypes.named(problem.dtype)
-        self._seconds = line_seconds(problem, line, machine) / problem.out_channels
-        self._launch = _launch(problem, line, self._seconds / line.pairs(problem))
-        self._w = np.ascontiguousarray(w)
-        self._weights = [_weights(problem, line, row.ravel()) for row in self._w]
-        self._bias = None if bias is None else np.array(bias, problem.dtype)
-        self._memory = Workspace()
+        super().__init__(problem, line_cut(problem, line, machine), w, bias)
 
-    def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
-        problem, pairs = self._problem, self._line.pairs(self._problem)
-        workers = useful_workers(workers, pairs * len(x), self._seconds * len(x))
-        if add is not None:
-            add = add.astype(problem.dtype, copy=False)
-        load = 0
-        if x.dtype != self._native:
-            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
-        noted = np.zeros(pairs * len(x), np.intc)
-        scratch = self._memory.borrow(_scratch(self._line, self._item)[1] * workers)
-        try:
-            for row, weights in enumerate(self._weights):
-                channel, here = row // problem.group_rows, slice(row, row + 1)
-                self._launch(
-                    x[:, channel : channel + 1],
-                    out[:, here],
-                    images=len(x),
-                    weights=weights,
-                    bias=None if self._bias is None else self._bias[here],
-                    add=None if add is None else add[:, here],
-                    scratch=scratch,
-                    nonfinite=noted,
-                    workers=workers,
-                    load=load,
-                )
-        finally:
-            self._memory.give_back(scratch)
-        if noted.any():
-            steps = (2 * self._line.step,)
-            repair(problem, steps, noted.reshape(len(x), -1), x, out, self._w, self._bias, add, workers)
+
+def line_cut(problem: ConvProblem, line: Line, machine: Machine) -> Cut:
+    """What running it takes."""
+    pairs, seconds = line.pairs(problem), line_seconds(problem, line, machine) / problem.out_channels
+    launch, scratch = _launch(problem, line, seconds / pairs), _scratch(line, np.dtype(problem.dtype).itemsize)[1]
+    return Cut(launch, *_pack(problem, line), pairs, 1, scratch, seconds, (2 * line.step,))

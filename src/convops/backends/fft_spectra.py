@@ -25,18 +25,20 @@ MOVING = 20.0
 # Those that it takes to store a line of a vector of channels, and how many times as long that takes where the planes
 # of the output lie so far apart that they meet in a few sets of the caches.
 LINE, CROWDED = 8000.0, 3.0
-# Rates of transforms are this much too high beside the micro-kernel's; not beside that of one channel each.
-SLOWER = 1.8
-# Bytes of spectra of filters per second.
-STREAM = 16e9
+# Beside the micro-kernel's rate those of transforms are this much too high, and what a line takes is less; not so
+# where each channel stands alone. Fitted to layers of 16 to 128 channels.
+SLOWER, SHORTER = 2.0, 0.16
+# Products of spectra beside the micro-kernel, and bytes of spectra of filters per second.
+PRODUCTS, STREAM = 1.13, 20e9
 # Of a tile's lines.
 SHORTEST = 8
 # Transformed tiles of a work item.
 MOST_BYTES = 12 << 20
 MOST_TILES = 24
 MOST_PRODUCTS = 4e8
-# Plain calls transform their weights each time, plans once: a part of what that takes.
-PREPARING = 0.25
+# Plain calls transform their weights each time, plans once: half of what that takes counts, in transforms and bytes
+# per second; less of it where only the tile is to be chosen.
+PREPARING, WRITTEN, OF_TILES = 1.4, 4e9, 0.2
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,27 @@ class Spectra:
             "scratch_stride": sums + block * self.vectors * self.pitch,
         }
 
-    def seconds(self, machine: Machine) -> float:
-        """Predicted seconds of one image on one core."""
-        size, lanes, item = prod(self.tile), self.lanes, self.itemsize / 4
-        rows = self.panels * self.vectors
-        transform = lanes * size * (2.5 * log2(size) + MOVING) * item / machine.rates.lane_fft
-        if size * lanes * self.itemsize > 1 << 19:
-            transform *= 1.3
+    def seconds(self, machine: Machine, preparing: float = 1.0) -> float:
+        """Predicted seconds of one image on one core, and a part of what it takes to prepare the weights."""
+        rows, slower = self.panels * self.vectors, 1.0 if self.is_depthwise else SLOWER
+        prepared = slower * PREPARING * rows * self.channels * self._transform(machine) + self.weight_bytes / WRITTEN
+        return self._running(machine, rows, slower) + preparing * prepared + machine.rates.call
+
+    def _transform(self, machine: Machine) -> float:
+        """Of a vector of channels."""
+        size, lanes = prod(self.tile), self.lanes
+        spill = 1.3 if size * lanes * self.itemsize > 1 << 19 else 1.0
+        return spill * lanes * size * (2.5 * log2(size) + MOVING) * (self.itemsize / 4) / machine.rates.lane_fft
+
+    def _running(self, machine: Machine, rows: int, slower: float) -> float:
+        size, item = prod(self.tile), self.itemsize / 4
         streamed = ceil(self.tiles / self.block(self.tiles, 1)) * self.weight_bytes / STREAM
-        products = 4 * size * rows * lanes * self.channels * item * self.tiles / (1.35 * machine.rates.multiply_add)
+        products = 4 * size * rows * self.lanes * self.channels * item * self.tiles
         plane = prod(a.out for a in self.axes) * self.itemsize
         line = LINE * item / machine.rates.lane_fft * (CROWDED if plane % 4096 == 0 else 1.0)
-        tile = (self.blocks + rows) * transform + rows * self.steps[0] * self.steps[1] * line
-        preparing = PREPARING * rows * self.channels * transform
-        slower = 1.0 if self.is_depthwise else SLOWER
-        return slower * (self.tiles * tile + max(products, streamed) + preparing) + machine.rates.call
+        line *= 1.0 if self.is_depthwise else SHORTER
+        tile = (self.blocks + rows) * self._transform(machine) + rows * self.steps[0] * self.steps[1] * line
+        return slower * self.tiles * tile + products / (PRODUCTS * machine.rates.multiply_add) + streamed
 
 
 def spectra_of(problem: ConvProblem, machine: Machine, most_bytes: int) -> Spectra | None:
@@ -151,7 +159,7 @@ def spectra_of(problem: ConvProblem, machine: Machine, most_bytes: int) -> Spect
         if prod(tile) <= LONGEST
     ]
     found = [s for s in found if s.weight_bytes <= most_bytes]
-    return min(found, key=lambda s: s.seconds(machine), default=None)
+    return min(found, key=lambda s: s.seconds(machine, OF_TILES), default=None)
 
 
 def channel_seconds(problem: ConvProblem, cut: Spectra, machine: Machine) -> float:

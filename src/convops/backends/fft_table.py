@@ -3,13 +3,13 @@
 A tile of T real samples counts as T/2 complex ones, z[m] = x[2m] + i x[2m+1]. Convolution with the even and odd
 samples of the kernel, whose transforms are E and O, is then z[k] <- a z[k] + b conj(z[-k]) with
 a = E + i O (1 - w)/2, b = i O (1 + w)/2, w = exp(-2 pi i k / (T/2)). Kernels are real, so that E[-k] is E[k]*.
-In two dimensions the same holds with k2 in w, the frequency along the lines.
+In two dimensions the same holds with k2 in w, the frequency along the lines. `kernels/fft_factors.pyx` makes a and b.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import frexp, prod
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -67,18 +67,21 @@ def places(block: int) -> Array:
     return place + frequency
 
 
-class _Shared(NamedTuple):
-    """What all kernels share: numbers, which frequencies, i (1 - w)/2 and i (1 + w)/2 of each, places, twiddles."""
+class Template(NamedTuple):
+    """What all kernels share: the block of bytes up to the factors, i (1 - w)/2 and i (1 + w)/2 of each pair, their
+    number."""
 
-    numbers: Array
-    first: Array
-    minus: Array
-    plus: Array
     data: Array
+    pairs: int
+
+    def weight_bytes(self, tile: Tile, itemsize: int, vector: int) -> int:
+        """The block of one kernel with its factors, and the transform that makes them."""
+        return len(self.data) + 4 * self.pairs * itemsize + (prod(tile) + 1) * vector
 
 
 @lru_cache(maxsize=32)
-def _of_tile(tile: Tile, dtype: str) -> _Shared:
+def template(tile: Tile, dtype: str) -> Template:
+    """`Header` of the Cython file without its scale, places, twiddles; then what `fft_factors.pyx` needs to know."""
     lines, half = tile[0], tile[1] // 2
     place = places(lines)[:, None] * half + places(half)
     # Columns up to the middle, whose others lie in the other half or, of two columns, in the same one.
@@ -88,37 +91,10 @@ def _of_tile(tile: Tile, dtype: str) -> _Shared:
     first = first[np.argsort(pairs[first].min(axis=-1))]
     passes = twiddles(half), twiddles(lines)
     numbers = [half, lengths()[tile[1]], lines, line_counts().get(lines, 1), len(first), *map(len, passes)]
-    pairs = 2 * pairs[first].astype(np.intp)
-    data = [pairs.ravel().view(np.uint8), np.concatenate(passes).astype(dtype).view(np.uint8)]
     turn = 1j * roots(first % len(column), half)
-    return _Shared(np.array(numbers, np.intp), first, (1j - turn) / 2, (1j + turn) / 2, np.concatenate(data))
-
-
-def _factors(tile: Tile, kernel: Array, dtype: str) -> Array:
-    """a and b of k and of -k, for correlation with the kernel; one division of the inverse transform included."""
-    shared = _of_tile(tile, dtype)
-    spread = np.zeros(tile)
-    rows, columns = (-np.arange(n) % t for n, t in zip(kernel.shape, tile, strict=True))
-    spread[rows[:, None], columns] = kernel * (2 / prod(tile))
-    both = np.fft.rfft(spread.reshape(tile[0], -1, 2), axis=1)
-    both = both if tile[0] == 1 else np.fft.fft(both, axis=0)
-    even, odd = both.reshape(-1, 2).T.take(shared.first, axis=1)
-    b, c = odd * shared.plus, odd * shared.minus
-    factors = np.stack([even + c, b, np.conj(even - c), -np.conj(b)], -1)
-    return factors.view(np.float64).ravel().astype(dtype)
-
-
-def table(tile: Tile, taps: Array, dilation: Tile) -> Array:
-    """The block of bytes for one kernel: `Header` of the Cython file, places, twiddles, factors.
-
-    Taps that are not finite make factors that are not, so that all tiles are noted.
-    """
-    dtype, limit = taps.dtype.name, MOST_SCALE[taps.dtype.name]
-    shared = _of_tile(tile, dtype)
-    exponent = max(-limit, min(limit, frexp(float(np.abs(taps).max(initial=0)))[1]))
-    kernel = np.zeros([d * (n - 1) + 1 for n, d in zip(taps.shape, dilation, strict=True)])
-    kernel[:: dilation[0], :: dilation[1]] = np.ldexp(taps.astype(np.float64), -exponent)
-    with np.errstate(invalid="ignore"):
-        factors = _factors(tile, kernel, dtype)
-    parts = (shared.numbers, np.array([2.0**exponent]), shared.data, factors)
-    return np.concatenate([part.view(np.uint8) for part in parts])
+    turns = np.stack([(1j - turn) / 2, (1j + turn) / 2], -1).view(np.float64).ravel()
+    parts = [np.array(numbers, np.intp), np.zeros(1), 2 * pairs[first].ravel().astype(np.intp)]
+    data = np.concatenate(
+        [part.view(np.uint8) for part in parts] + [np.concatenate([*passes, turns]).astype(dtype).view(np.uint8)]
+    )
+    return Template(data, len(first))

@@ -9,28 +9,18 @@ backend. Start reading at `group_f`.
 from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
+from convops.kernels.fft_lanes cimport Header, note, reals_of
 from convops.kernels.fft_passes cimport backward, forward
-from convops.kernels.lanes cimport load_weight
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
+from convops.kernels.lanes cimport fetch_to_write, load_weight
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
 from convops.kernels.tile cimport blank_run, ceil_div, finish, gather_run, maximum, minimum, source
 from convops.kernels.transpose cimport transpose
 
 cdef enum:
+    CACHE_LINE = 64
     LANES = VECTOR_BYTES // 4      # of float32
     CHUNK = 128                    # samples of a lane moved at once, and on which line of the copy the next one lies
     PITCH = CHUNK + 16
-
-# The weights: these numbers, positions of pairs of frequencies, then reals: twiddles of lines and of columns, a and b
-# of each pair.
-cdef struct Header:
-    Py_ssize_t size                # complex items of a line of a tile
-    Py_ssize_t radix               # of the last pass
-    Py_ssize_t lines
-    Py_ssize_t line_radix
-    Py_ssize_t pairs
-    Py_ssize_t twiddles
-    Py_ssize_t line_twiddles
-    double scale                   # of the results, a power of two
 
 # One line of one tile: its image, and the padded positions where it begins.
 cdef struct Line:
@@ -46,6 +36,13 @@ cdef struct Group:
     Line tiles[LANES]
 
 
+# What is asked for while the spectra are filtered: samples of the next group, and where this one's results go.
+cdef struct Ahead:
+    const char* samples
+    char* results
+    Py_ssize_t lines               # of the caches, with each pair
+
+
 def lanes(int itemsize):
     """Tiles that are transformed side by side."""
     return VECTOR_BYTES // itemsize
@@ -57,13 +54,9 @@ def scratch_layout(Py_ssize_t items, int itemsize):
     return copies, copies + VECTOR_BYTES * PITCH
 
 
-cdef inline const char* reals_of(const Header* h) noexcept nogil:
-    return <const char*> (<const Py_ssize_t*> (h + 1) + 2 * h.pairs)
-
-
-cdef inline outlined filter_pairs(Vector* z, Py_ssize_t pairs, const Py_ssize_t* at,
-                                  const char* factors) noexcept nogil:
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, p
+cdef inline outlined filter_pairs(Vector* z, Py_ssize_t pairs, const Py_ssize_t* at, const char* factors,
+                                  Ahead ahead) noexcept nogil:
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, p, _i
     cdef int k
     cdef Vector f[8]
     cdef Vector re, im, back_re, back_im
@@ -71,6 +64,10 @@ cdef inline outlined filter_pairs(Vector* z, Py_ssize_t pairs, const Py_ssize_t*
     cdef Vector* other
     for p in range(pairs):
         one, other = z + at[2 * p], z + at[2 * p + 1]
+        for _i in range(ahead.lines):
+            prefetch(ahead.samples, 0, 2)
+            fetch_to_write(ahead.results)
+            ahead.samples, ahead.results = ahead.samples + CACHE_LINE, ahead.results + CACHE_LINE
         for k in range(8):
             load_weight(factors + k * item, &f[k])
         re, im, back_re, back_im = one[0], one[1], other[0], other[1]
@@ -96,7 +93,8 @@ cdef inline outlined scale_all(Vector* z, Py_ssize_t lines, Py_ssize_t pitch, Py
     strange[0] = total
 
 
-cdef inline void convolve(const Args* a, const Header* h, Vector* z, const char* scale, Vector* strange) noexcept nogil:
+cdef inline void convolve(const Args* a, const Header* h, Vector* z, const char* scale, Ahead ahead,
+                          Vector* strange) noexcept nogil:
     cdef Py_ssize_t item = 4 if Vector is f32v else 8, i
     cdef const char* twiddles = reals_of(h)
     cdef const char* columns = twiddles + h.twiddles * item
@@ -105,7 +103,7 @@ cdef inline void convolve(const Args* a, const Header* h, Vector* z, const char*
         forward(z + 2 * i * h.size, h.size, 1, <int> h.radix, twiddles)
     if h.lines > 1:
         forward(z, h.lines, h.size, <int> h.line_radix, columns)
-    filter_pairs(z, h.pairs, <const Py_ssize_t*> (h + 1), factors)
+    filter_pairs(z, h.pairs, <const Py_ssize_t*> (h + 1), factors, ahead)
     if h.lines > 1:
         backward(z, h.lines, h.size, <int> h.line_radix, factors)
     for i in range(a.axis[1].tile):
@@ -212,6 +210,21 @@ cdef inline void store_line(const Args* a, const Group* g, Py_ssize_t row, const
         column = column + width
 
 
+cdef inline Ahead ahead_of(const Args* a, const Group* g, const Header* h, const Real* tag) noexcept nogil:
+    """Of signals: planes have lines that hardware foresees."""
+    cdef Py_ssize_t span = a.axis[2].tile * (VECTOR_BYTES // sizeof(Real)), bytes = span * sizeof(Real)
+    cdef const Line* line = &g.tiles[0]
+    cdef Ahead ahead
+    ahead.lines = 0
+    ahead.samples = ahead.results = <char*> a.weights
+    if g.together and a.axis[1].out == 1 and a.axis[2].stride == 1 and a.load == NULL and a.epilogue.cast == NULL:
+        ahead.samples = (a.x.data + line.batch * a.x.batch
+                         + (line.column + span - a.axis[2].shift) * <Py_ssize_t> sizeof(Real))
+        ahead.results = a.out.data + line.batch * a.out.batch + line.column * <Py_ssize_t> sizeof(Real)
+        ahead.lines = ceil_div(bytes, CACHE_LINE * h.pairs)
+    return ahead
+
+
 cdef void group_f(const Args* a, const Group* g, char* scratch, const Real* tag) noexcept nogil:
     cdef const Header* h = <const Header*> a.weights
     cdef Real strange[LANES]
@@ -222,14 +235,14 @@ cdef void group_f(const Args* a, const Group* g, char* scratch, const Real* tag)
     for i in range(h.lines):
         load_line(a, g, i, 2 * h.size, z + 2 * i * h.size * VECTOR_BYTES, copies)
     if Real is float:
-        convolve(a, h, <f32v*> z, <const char*> &scale, <f32v*> strange)
+        convolve(a, h, <f32v*> z, <const char*> &scale, ahead_of(a, g, h, copies), <f32v*> strange)
     else:
-        convolve(a, h, <f64v*> z, <const char*> &scale, <f64v*> strange)
+        convolve(a, h, <f64v*> z, <const char*> &scale, ahead_of(a, g, h, copies), <f64v*> strange)
     for i in range(a.axis[1].tile):
         store_line(a, g, i, z + 2 * i * h.size * VECTOR_BYTES, copies, strange)
     for i in range(g.count):
         if strange[i] != 0:
-            a.nonfinite[g.first + i] = 1
+            note(a, g.first + i)
 
 
 cdef inline Py_ssize_t tiles_along(const Axis* axis) noexcept nogil:

@@ -6,9 +6,11 @@ Called by `backends/fft_line.py` through `bind.pyx`; serves kernels too long, or
 in lane l of item a. Lanes are transformed side by side; then, block by block, they meet in transforms of length L,
 are filtered, and part again. Start reading at `convolve`.
 """
+from libc.math cimport ldexp
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
+from convops.kernels.fft_lanes cimport exponent_of, note, tap_of
 from convops.kernels.fft_passes cimport backward, forward
 from convops.kernels.lanes cimport load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
@@ -216,9 +218,9 @@ cdef inline void run_pair(const Args* a, Py_ssize_t number, char* scratch, const
     else:
         convolve(h, <f64v*> z)
     if not store_part(a, batch, first, z, run):
-        a.nonfinite[number] = 1
+        note(a, number)
     if not store_part(a, batch, first + a.axis[2].tile, z + lanes, run):
-        a.nonfinite[number] = 1
+        note(a, number)
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
@@ -228,16 +230,19 @@ cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
 
 
 cdef inline void transform_taps(const Args* a, const Real* tag) noexcept nogil:
-    """Taps backwards, as for a correlation, in the real parts; `out` is the spectrum."""
-    cdef const Header* h = <const Header*> a.weights
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), size = h.items * lanes, i, at
-    cdef Real* z = <Real*> a.out.data
-    cdef const Real* taps = <const Real*> a.x.data
-    cdef Real scale = <Real> h.weight_scale
+    """Taps backwards, as for a correlation, in the real parts; `out` is `weights` with scales, then the spectrum."""
+    cdef Header* h = <Header*> a.out.data
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), size, i, at
+    cdef int exponent = exponent_of(a, tag)
+    cdef Real* z
+    memcpy(h, a.weights, (<const Header*> a.weights).spectrum)
+    size = h.items * lanes
+    h.scale, h.weight_scale = ldexp(1, exponent) / size, ldexp(1, -exponent)
+    z = <Real*> (a.out.data + h.spectrum)
     memset(z, 0, 2 * size * sizeof(Real))
     for i in range(a.axis[2].window):
         at = (size - i * a.axis[2].dilation) % size
-        z[at // lanes * 2 * lanes + at % lanes] = taps[i] * scale
+        z[at // lanes * 2 * lanes + at % lanes] = tap_of(a, 0, i, z) * <Real> h.weight_scale
     if Real is float:
         to_spectrum(h, <f32v*> z)
     else:

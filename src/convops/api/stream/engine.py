@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.stream.tape import Tape
 from convops.api.stream.ways import Sliding, Way
 from convops.backends.base import Array
-from convops.dispatch.plan import Plan
+from convops.kernels.tape import Repeat, Tape
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
@@ -33,8 +32,7 @@ class Frame:
 class Engine:
     """A way, the tape, and how many outputs the stride drops before the next it keeps."""
 
-    alike: tuple[int, ...] | None  # the shape of blocks for `push_alike`
-    _plan: Plan | None
+    repeat: Repeat | None  # what the next block may try first
 
     def __init__(self, frame: Frame, way: Way) -> None:
         self.frame, self.way = frame, way
@@ -44,41 +42,28 @@ class Engine:
         self._tape = Tape(frame.shape, frame.axis, frame.dtype, capacity)
         self.reset()
 
-    def push_alike(self, block: Array) -> Array:
-        """`push` of a block that is like the last, `alike` being its shape: the same plan on the next samples."""
-        tape, count, plan = self._tape, self._count, self._plan
-        if plan is None:
-            if count >= self._room():
-                return self.push(block)
-            tape.append(block, count)
-            self.samples += count
-            return np.empty(self.frame.shape, self.frame.result)
-        tape.append(block, count)
-        try:
-            result = plan(tape.view(*self._span))
-        except BaseException:
-            tape.shorten(count)
-            raise
-        tape.drop(count)
-        self.samples += count
-        return result
-
     def _remember(self, block: Array, count: int, parts: list[Array]) -> None:
         """Blocks like this one wait for their chunk, or meet the same state again if nothing was left over."""
-        way, skip, self.alike, self._count, self._plan = self.way, self._skip, None, count, None
+        way, skip, tape, frame = self.way, self._skip, self._tape, self.frame
+        self.repeat = None
         if not isinstance(way, Sliding):
-            self.alike = block.shape
-        elif len(parts) == 1 and len(self._tape) == way.reach:
-            outputs = parts[0].shape[self.frame.axis]
-            if outputs * self.frame.stride == count:
-                self.alike, self._plan = block.shape, way.plan(outputs)
-                self._span = (skip, skip + way.span(outputs))
+            self.repeat = Repeat(tape, block.shape, way.reach + (way.chunk or 0), None, 0, 0, frame.shape, frame.result)
+        elif len(parts) == 1 and len(tape) == way.reach:
+            outputs = parts[0].shape[frame.axis]
+            if outputs * frame.stride == count:
+                last, shape = skip + way.span(outputs), parts[0].shape
+                self.repeat = Repeat(tape, block.shape, 0, way.plan(outputs), skip, last, shape, frame.result)
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""
         frame, axis = self.frame, self.frame.axis
         same = len(shape) == len(frame.shape) and shape[:axis] == frame.shape[:axis]
         return same and shape[axis + 1 :] == frame.shape[axis + 1 :] and dtype == frame.dtype
+
+    @property
+    def samples(self) -> int:
+        """Of the signal up to now."""
+        return self._tape.samples
 
     @property
     def tiling(self) -> tuple[str, int | None]:
@@ -94,18 +79,18 @@ class Engine:
     def reset(self) -> None:
         """The state before the first sample."""
         extra = self.way.reach - (self.frame.extent - 1)
-        self.samples, self._skip, self._memo, self.alike = 0, 0, None, None
+        self._tape.samples, self._skip, self._memo, self.repeat = 0, 0, None, None
         zeros = list(self.frame.shape)
         zeros[self.frame.axis] = extra + self.frame.zeros[0]
         self._tape.refill(np.zeros(zeros, self.frame.dtype))
 
     def state(self) -> tuple[int, int, Array]:
         """Everything that outputs to come depend on."""
-        return self.samples, self._skip, self._tape.content()
+        return self._tape.samples, self._skip, self._tape.content()
 
     def restore(self, state: tuple[int, int, Array]) -> None:
         """Undo of `state`."""
-        self.samples, self._skip, self._memo, self.alike = *state[:2], None, None
+        self._tape.samples, self._skip, self._memo, self.repeat = *state[:2], None, None
         self._tape.refill(state[2])
 
     def push(self, block: Array) -> Array:
@@ -117,7 +102,7 @@ class Engine:
             now = min(count, room)
             parts = self._push_piece(block[self._along(slice(0, now))], now)
             self._tape.append(block[self._along(slice(now, count))], count - now)
-        self.samples += count
+        self._tape.samples += count
         self._remember(block, count, parts)
         return self._joined(parts)
 
@@ -144,7 +129,7 @@ class Engine:
         """The outputs that wait for samples after the last, which are zeros; then all is as before the first."""
         state = self.state()
         try:
-            parts = self._rest() if self.samples else []
+            parts = self._rest() if self._tape.samples else []
         except BaseException:
             self.restore(state)
             raise

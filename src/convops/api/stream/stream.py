@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
+from convops.api.stream.blocks import cut
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
-from convops.api.stream.tape import cut
 from convops.backends.base import Array
 from convops.problem import dtypes
 
@@ -120,11 +120,11 @@ class Stream:
         """
         with self._lock:
             engine = self._engine
-            if engine is None or type(block) is not np.ndarray:
-                block, engine = self._checked(block)
-            elif block.shape == engine.alike and block.dtype is engine.frame.dtype:
-                return engine.push_alike(block)
-            elif not engine.takes(block.shape, block.dtype):
+            if engine is not None and engine.repeat is not None:
+                result = engine.repeat(block)
+                if result is not None:
+                    return result
+            if engine is None or type(block) is not np.ndarray or not engine.takes(block.shape, block.dtype):
                 block, engine = self._checked(block)
             return engine.push(block)
 

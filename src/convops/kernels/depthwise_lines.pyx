@@ -1,0 +1,257 @@
+# cython: language_level=3
+"""Direct convolution along long lines, with stride 1: every lane of a vector takes a segment of its own.
+
+Called by `backends/direct.py` through `bind.pyx`. The segments of a tile are transposed, so that neighbours along the
+line are vectors one behind the other, and no tap is a load across cache lines; few taps shift samples in registers
+instead. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
+"""
+from libc.string cimport memset
+
+from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.along cimport RUN, SHIFTS, shifted_taps
+from convops.kernels.lanes cimport begin_chain, end_vector, fetch, fetch_to_write, load_weight
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
+from convops.kernels.tile cimport Tile, blank_run, finish, gather_run, line_of, locate_box, minimum, source
+from convops.kernels.transpose cimport transpose
+from convops.kernels.turn cimport LANES, turn
+
+cdef extern from *:
+    """
+    #if defined(__AVX512F__)
+    enum { convops_line_sums = 16, convops_line_taps = 1 };
+    #elif defined(__AVX2__)
+    enum { convops_line_sums = 8, convops_line_taps = 32 };
+    #else
+    enum { convops_line_sums = 8, convops_line_taps = 1 << 30 };
+    #endif
+    """
+    enum:
+        LEAST_TAPS "convops_line_taps"     # from which on transposing is faster than loads that lie anywhere
+        SUMS "convops_line_sums"           # neighbours whose sums stay in registers: full squares of vectors
+
+cdef enum:
+    SHIFTED = 96               # bytes of taps up to which shifting is faster than transposing
+    SPARE = RUN + 1            # vectors behind the last sample that may be read
+
+# One tile: segments `length` outputs apart.
+cdef struct Segments:
+    const char* samples        # transposed, unless they are shifted
+    bint shifted
+    Py_ssize_t length
+    Py_ssize_t taps
+    Py_ssize_t step            # bytes from tap to tap
+    const char* weights
+    const char* bias
+    const char* add
+    bint relu
+    char* out
+    Py_ssize_t count           # outputs of all segments
+    const char* next_samples   # of the tile that follows
+    char* next_out
+
+
+def least_taps():
+    """Fewer are left to others."""
+    return LEAST_TAPS
+
+
+def spare():
+    """Items behind the last sample, per lane, that may be read."""
+    return SPARE
+
+
+def sums():
+    """Outputs of a segment at once."""
+    return SUMS
+
+
+cdef inline outlined sum_neighbours(const char* x, Py_ssize_t step, Py_ssize_t taps, const char* weights, Vector* sums,
+                                    Py_ssize_t blocks) noexcept nogil:
+    """So many blocks of neighbours in all segments. The samples of a multiply-add come from memory."""
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, k, _b
+    cdef Vector acc[SUMS]
+    cdef Vector w
+    cdef const char* at
+    cdef int i
+    for _b in range(blocks):
+        at = x
+        for i in range(SUMS):
+            begin_chain(&acc[i])
+        for k in range(taps):
+            load_weight(weights + k * item, &w)
+            for i in range(SUMS):
+                acc[i] = acc[i] + w * (<const Vector*> at)[i]
+            at = at + step
+        for i in range(SUMS):
+            sums[i] = acc[i]
+        x, sums = x + SUMS * VECTOR_BYTES, sums + SUMS
+
+
+cdef inline outlined store_square(const Segments* s, Py_ssize_t first, const Vector* sums) noexcept nogil:
+    """As many neighbours of every segment as there are segments."""
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, at = first
+    cdef int lanes = LANES if Vector is f32v else LANES // 2, i
+    cdef Vector square[16]
+    cdef Vector bias
+    for i in range(lanes):
+        square[i] = sums[i]
+    load_weight(s.bias, &bias)
+    bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
+    turn(square)
+    if s.add == NULL and not s.relu and at + (lanes - 1) * s.length + lanes <= s.count:
+        for i in range(lanes):
+            (<Vector*> (s.out + at * item))[0] = square[i] + bias
+            fetch_to_write(s.next_out + at * item)
+            fetch(s.next_samples + at * item)
+            at = at + s.length
+        return
+    for i in range(lanes):
+        if at < s.count:
+            end_vector(square[i], bias, NULL if s.add == NULL else s.add + at * item, s.relu, s.out + at * item,
+                       s.count - at)
+        at = at + s.length
+
+
+cdef inline void sum_segments(const Segments* s, Vector* tag) noexcept nogil:
+    cdef Py_ssize_t first = 0
+    cdef int lanes = LANES if Vector is f32v else LANES // 2, i
+    cdef Vector sums[SUMS]
+    while first < s.length:
+        sum_neighbours(s.samples + first * VECTOR_BYTES, s.step, s.taps, s.weights, sums, 1)
+        for i in range(SUMS // lanes):
+            store_square(s, first + i * lanes, &sums[i * lanes])
+        first = first + SUMS
+
+
+cdef inline outlined sum_shifted(const Segments* segments, Vector* tag) noexcept nogil:
+    """Few taps: samples are not transposed but shifted in registers."""
+    cdef Segments here = segments[0]
+    cdef const Segments* s = &here
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, lanes = VECTOR_BYTES // item, at = 0, k
+    cdef Vector acc[RUN]
+    cdef Vector bias
+    cdef const char* line
+    cdef int v
+    load_weight(s.bias, &bias)
+    bias = bias + 0
+    while at < s.count:
+        line, k = s.samples + at * item, 0
+        for v in range(RUN):
+            begin_chain(&acc[v])
+        while k < s.taps:
+            shifted_taps(RUN, s.taps - k, s.weights + k * item, line + k * item, acc)
+            k = k + lanes
+        if s.add == NULL and not s.relu and at + RUN * lanes <= s.count:
+            for v in range(RUN):
+                (<Vector*> (s.out + at * item))[v] = acc[v] + bias
+                fetch_to_write(s.next_out + at * item + v * VECTOR_BYTES)
+                fetch(s.next_samples + at * item + v * VECTOR_BYTES)
+        else:
+            for v in range(RUN):
+                k = at + v * lanes
+                if k < s.count:
+                    end_vector(acc[v], bias, NULL if s.add == NULL else s.add + k * item, s.relu, s.out + k * item,
+                               s.count - k)
+        at = at + RUN * lanes
+
+
+cdef inline const char* samples_of(const Args* a, const Tile* t, Py_ssize_t span, Real* copy) noexcept nogil:
+    """So many padded samples of the tile's line: where they lie, or in a copy."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2], there
+    cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
+    cdef const char* line = (
+        a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0] + h * a.x.step[1])
+    there = minimum(span, axis.padded - first)
+    if d < 0 or h < 0:
+        blank_run(a, copy, 0, d, h, first, 1, 1, there)
+    elif (a.load == NULL and a.x.step[2] == sizeof(Real) and axis.inner_begin <= first
+            and first + span <= axis.inner_end):
+        return line + (first - axis.shift) * <Py_ssize_t> sizeof(Real)
+    else:
+        gather_run(a, copy, 0, line, first, 1, 1, there)
+    memset(copy + there, 0, (span - there) * sizeof(Real))
+    return <const char*> copy
+
+
+cdef inline void transpose_segments(const char* samples, Py_ssize_t pitch, Py_ssize_t count, char* to,
+                                    const Real* tag) noexcept nogil:
+    """`count` samples of every segment, whole squares."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j = 0
+    while j < count:
+        transpose(samples + j * <Py_ssize_t> sizeof(Real), pitch, to + j * VECTOR_BYTES, VECTOR_BYTES, tag)
+        j = j + lanes
+
+
+cdef inline void store_sums(const Args* a, const Tile* t, Py_ssize_t channel, Real* sums) noexcept nogil:
+    """Through an epilogue that is none for vectors; the bias is in the sums, and -0.0 leaves every number as it is."""
+    cdef const char* add = NULL
+    if a.epilogue.add.data != NULL:
+        add = line_of(&a.epilogue.add, t, channel, 0, 0, 0)
+    finish(&a.epilogue, sums, <Real> -0.0, <char*> line_of(&a.out, t, channel, 0, 0, 0), a.out.step[2], add,
+           a.epilogue.add.step[2], t.extent[2])
+
+
+cdef inline bint is_plain(const Args* a, Py_ssize_t item) noexcept nogil:
+    """Whether vectors of sums become results."""
+    return (a.epilogue.cast == NULL and a.out.step[2] == item
+            and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
+            and (a.epilogue.add.data == NULL or a.epilogue.add.step[2] == item))
+
+
+cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize_t channel, char* scratch,
+                             const Real* tag) noexcept nogil:
+    cdef bint plain = is_plain(a, sizeof(Real))
+    s.weights = a.weights + channel * s.taps * <Py_ssize_t> sizeof(Real)
+    s.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
+    s.relu, s.add, s.out = plain and a.epilogue.activation == RELU, NULL, scratch
+    if plain:
+        s.out = <char*> line_of(&a.out, t, channel, 0, 0, 0)
+        if a.epilogue.add.data != NULL:
+            s.add = line_of(&a.epilogue.add, t, channel, 0, 0, 0)
+    s.next_out = s.out + s.length * VECTOR_BYTES if plain else scratch
+    if Real is float and s.shifted:
+        sum_shifted(s, <f32v*> NULL)
+    elif Real is float:
+        sum_segments(s, <f32v*> NULL)
+    elif s.shifted:
+        sum_shifted(s, <f64v*> NULL)
+    else:
+        sum_segments(s, <f64v*> NULL)
+    if not plain:
+        store_sums(a, t, channel, <Real*> scratch)
+
+
+cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), item = sizeof(Real), reach, wanted, panel, r
+    cdef const char* samples
+    cdef Segments s
+    cdef Tile t
+    locate_box(a, number, &t)
+    s.length, s.taps, s.step = a.axis[2].tile // lanes, a.axis[2].window, a.axis[2].dilation * VECTOR_BYTES
+    s.count, reach = t.extent[2], (a.axis[2].window - 1) * a.axis[2].dilation
+    wanted = (s.length + reach + lanes - 1) // lanes * lanes
+    s.shifted = SHIFTS and a.axis[2].dilation == 1 and s.taps * item <= SHIFTED
+    for panel in range(t.panel_begin, t.panel_end):
+        t.panel_begin = panel
+        samples = samples_of(a, &t, lanes * s.length + reach + SPARE * lanes, <Real*> (scratch + a.scratch_columns))
+        s.samples = samples if s.shifted else scratch + a.scratch_offsets
+        if not s.shifted:
+            transpose_segments(samples, s.length * item, wanted, <char*> s.samples, tag)
+        s.next_samples = samples + reach * item + s.length * VECTOR_BYTES
+        for r in range(a.panel_rows):
+            sum_channel(a, &t, &s, panel * a.panel_rows + r, scratch, tag)
+
+
+cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Py_ssize_t number
+    for number in range(a.tile_begin, a.tile_end):
+        tile_f(a, number, a.scratch, tag)
+
+
+cdef api void depthwise_lines_f32(const Args* a) noexcept nogil:
+    run(a, <const float*> NULL)
+
+
+cdef api void depthwise_lines_f64(const Args* a) noexcept nogil:
+    run(a, <const double*> NULL)
