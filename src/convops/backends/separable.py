@@ -10,6 +10,7 @@ from functools import lru_cache
 from math import inf
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
+from convops.backends.box_integers import SHORT
 from convops.backends.packed import border_bytes
 from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product
 from convops.backends.separable_run import SeparableRunner, way_of
@@ -40,7 +41,10 @@ class Separable(Backend):
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         """That of the cheapest kernel; `objection` holds others to what the rivals take."""
-        return min(self._seconds(problem, machine, way) for way in (Way(), Way(is_box=True)))
+        ways = [Way(), Way(is_box=True)]
+        if problem.types.x in SHORT:
+            ways.append(Way(is_box=True, bits=16))
+        return min(self._seconds(problem, machine, way) for way in ways)
 
     def _seconds(self, problem: ConvProblem, machine: Machine, way: Way) -> float:
         """What a call takes beside its work is twice that of direct convolution."""

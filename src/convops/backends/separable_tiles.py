@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convops.backends import box_integers
 from convops.backends.base import Machine
 from convops.backends.separable_factors import MOST_COMPONENTS
 from convops.kernels import isa
@@ -30,13 +31,24 @@ BOX_STEPS = 8
 
 
 class Way(NamedTuple):
-    """How kernels are summed: as `rank` products of a column and a row, or as boxes of equal taps."""
+    """How kernels are summed: as `rank` products of a column and a row, or as boxes of equal taps.
+
+    Boxes over short integers have exact sums of so many `bits`, others sums of reals.
+    """
 
     rank: int = 1
     is_box: bool = False
+    bits: int = 0
 
     def __str__(self) -> str:
+        if self.bits:
+            return f"box, sums of {self.bits} bits"
         return "box" if self.is_box else f"rank={self.rank}"
+
+    @property
+    def kernel(self) -> str:
+        """The module of `kernels/` that does it."""
+        return "box_integers" if self.bits else "box" if self.is_box else "separable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,9 @@ class Bands:
 @lru_cache(maxsize=256)
 def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, repairs: bool = False) -> Bands:
     """Lines as long as those that are kept leave room for in the cache."""
+    if way.bits:
+        high, wide = box_integers.lengths(problem)
+        return Bands(high, wide, *box_integers.scratch(problem, wide))
     item = np.dtype(problem.dtype).itemsize
     down, along = problem.axes
     # Two blocks of lines and one of sums, or a ring for every component.
@@ -81,12 +96,14 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
 @lru_cache(maxsize=256)
 def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
     """The most that any kernel takes, whatever its rank and the layout of x."""
-    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True))
+    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True), Way(is_box=True, bits=32))
     return max(cut_bands(problem, machine, way, unit).size for way in ways for unit in (1, MOST_UNIT))
 
 
 def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     """Multiplying along and across the lines, and moving input, sums and output."""
+    if way.bits:
+        return box_integers.seconds(problem, machine, way.bits)
     taps = BOX_STEPS + 4 * ceil(log(max(problem.window[1], 2), 4)) if way.is_box else way.rank * sum(problem.window)
     item = np.dtype(problem.dtype).itemsize
     outputs = prod(problem.out_spatial) * problem.channels
