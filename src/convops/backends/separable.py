@@ -98,7 +98,7 @@ class Separable(Backend):
 def _bound(problem: ConvProblem, factors: Factors, rounding: float) -> ErrorBound:
     unit, (down, along) = dtypes.unit_roundoff(problem.dtype), problem.window
     # Sums of n items in any order have at most n - 1 roundings one after the other: a box has one fewer than this.
-    roundings = (factors.rank * down + along + problem.epilogue.terms + (factors.roundings or 0.0)) * unit
+    roundings = (down + factors.rank * along + problem.epilogue.terms + (factors.roundings or 0.0)) * unit
     growth = roundings / (1 - roundings) if roundings < 1 else inf
     if factors.roundings is not None and growth <= (problem.products + problem.epilogue.terms) * unit:
         return ErrorBound("terms", growth, rounding)

@@ -73,10 +73,10 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
     if way.bits:
         high, wide = box_integers.lengths(problem)
         return Bands(high, wide, *box_integers.scratch(problem, wide))
-    item = np.dtype(problem.dtype).itemsize
+    item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
-    # Two blocks of lines and one of sums, or a ring for every component.
-    ring = 2 * down.window + 1 if way.is_box else way.rank * (down.extent - 1 + isa.separable.lines())
+    # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
+    ring = 2 * down.window + 1 if way.is_box else down.extent - 1 + (way.rank + 1) * lines
     items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
     wide = _evenly(along.out, max(1, items // unit))
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
@@ -85,11 +85,13 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
         wide = min(wide, max(1, int(MOST_REPAIRED / (problem.products * high * unit))))
     if way.is_box:
         high = ceil(high / down.window) * down.window
-    pitch = (ceil(wide * unit * item / 64) + 1 | 1) * 64
-    copy = _aligned(isa.separable.lines() * pitch + MARGIN)
-    held = copy + _aligned((wide + along.extent) * unit * item + MARGIN)
+    reach = (wide + along.extent - 1) * unit * item
+    # Pixels beyond the output are padding of what is summed across lines first.
+    pitch = (ceil((wide * unit * item if way.is_box else reach) / 64) + 1 | 1) * 64
+    copy = _aligned(lines * pitch + MARGIN)
+    held = copy + (_aligned(reach + MARGIN) if way.is_box else pitch + MARGIN)
     tables = held + _aligned(ring * pitch + MARGIN)
-    listed = way.rank * (high + down.extent - 1) + along.window
+    listed = high + down.extent - 1 + way.rank * lines + along.window
     return Bands(high, wide, copy, held, tables, tables + _aligned(8 * listed))
 
 

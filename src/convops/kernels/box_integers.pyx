@@ -12,6 +12,7 @@ from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport NONE, Args
+from convops.kernels.lines_band cimport at_hand, within
 from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, weigh, weigh_bytes
 from convops.kernels.prefix cimport Total, sum_up
 from convops.kernels.simd cimport Real
@@ -37,23 +38,9 @@ cdef struct Job:
     Fixed fixed
 
 
-cdef inline bint at_hand(const Args* a, const Job* j, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-    """Whether columns of padding repeat some that are summed, or hold the fill."""
-    cdef Py_ssize_t c, at
-    for c in range(begin, end):
-        at = source(&a.axis[2], j.tile.origin[2] + c)
-        if at >= 0 and not j.begin <= at + a.axis[2].shift - j.tile.origin[2] < j.end:
-            return False
-    return True
-
-
 cdef inline bint is_aligned(const Args* a, const Item* kind) noexcept nogil:
     """Whether all lines begin where an item may."""
     return (<size_t> a.x.data | a.x.batch | a.x.channel | a.x.step[0] | a.x.step[1]) % sizeof(Item) == 0
-
-
-cdef inline Py_ssize_t within(Py_ssize_t value, Py_ssize_t most) noexcept nogil:
-    return 0 if value < 0 else most if value > most else value
 
 
 cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scratch, const Item* kind,
@@ -66,7 +53,8 @@ cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scrat
     j.begin = within(a.axis[2].inner_begin - j.tile.origin[2], j.reach)
     j.end = within(a.axis[2].inner_end - j.tile.origin[2], j.reach)
     j.copies = a.load != NULL or (a.x.step[2] != sizeof(Item) and a.axis[2].size > 1) or not is_aligned(a, kind)
-    j.copies = j.copies or not at_hand(a, j, 0, j.begin) or not at_hand(a, j, j.end, j.reach)
+    j.copies = j.copies or not at_hand(a, &j.tile, 0, j.begin, j.begin, j.end)
+    j.copies = j.copies or not at_hand(a, &j.tile, j.end, j.reach, j.begin, j.end)
     if j.copies:
         j.begin, j.end = 0, j.reach
     j.pitch = (j.reach * <Py_ssize_t> sizeof(Item) + 64) // 64 * 64

@@ -9,8 +9,6 @@ cdef extern from "<math.h>" nogil:
     double fmod(double, double)
     double rint(double)
     float rintf(float)
-    double fabs(double)
-    float fabsf(float)
 
 ctypedef fused Integer:
     int8_t
@@ -61,31 +59,29 @@ cdef inline Real rounded(Real value) noexcept nogil:
         return rint(value)
 
 
-cdef inline Real magnitude(Real value) noexcept nogil:
-    if Real is float:
-        return fabsf(value)
-    else:
-        return fabs(value)
-
-
 cdef inline bint cast_short(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
     """Values that lie side by side to integers of up to 16 bits; False where one needs a look of its own."""
     cdef double least, behind
-    cdef Real value
-    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, strange = 0, outside = 0
+    cdef Real value, inside, low = -1073741824.0, high = 1073741824.0
+    cdef int32_t strange = 0
     cdef Py_ssize_t j
     if policy != WRAP:
         limits(out, &least, &behind)
-        low, high = <int32_t> least, <int32_t> behind - 1
+        low, high = <Real> least, <Real> (behind - 1)
+    if policy == SATURATE:
+        for j in range(count):
+            value = rounded(values[j])
+            strange = strange | (value != value)
+            inside = value if value > low else low
+            out[j] = <Integer> <int32_t> (inside if inside < high else high)
+        return strange == 0
     for j in range(count):
         value = rounded(values[j])
-        strange = strange | (not magnitude(value) < 1073741824.0)
-        number = <int32_t> (value if magnitude(value) < 1073741824.0 else 0)
-        inside = number if number > low else low
+        inside = value if value > low else low
         inside = inside if inside < high else high
-        outside = outside | (inside ^ number)
-        out[j] = <Integer> inside
-    return strange == 0 and (outside == 0 or policy == SATURATE)
+        strange = strange | (inside != value)
+        out[j] = <Integer> <int32_t> inside
+    return strange == 0
 
 
 cdef inline bint cast_long(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:

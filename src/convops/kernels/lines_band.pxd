@@ -100,6 +100,21 @@ cdef inline void copy_line(const Args* a, const Band* b, Py_ssize_t i, Real* to)
         copy_pixels(a, b, to, line)
 
 
+cdef inline bint at_hand(const Args* a, const Tile* t, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t first,
+                         Py_ssize_t last) noexcept nogil:
+    """Whether the pixels from `begin` to `end` of a padded line hold the fill, or repeat some from `first` to `last`."""
+    cdef Py_ssize_t c, at
+    for c in range(begin, end):
+        at = source(&a.axis[2], t.origin[2] + c)
+        if at >= 0 and not first <= at + a.axis[2].shift - t.origin[2] < last:
+            return False
+    return True
+
+
+cdef inline Py_ssize_t within(Py_ssize_t value, Py_ssize_t most) noexcept nogil:
+    return 0 if value < 0 else most if value > most else value
+
+
 cdef inline inlined add_differences(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
     """v - v is 0, but NaN where v is no number. Two sums, so that they need not wait for each other."""
     cdef Vector first, second, sums, others
