@@ -47,8 +47,7 @@ class Separable(Backend):
         return min(self._seconds(problem, machine, way) for way in ways)
 
     def _seconds(self, problem: ConvProblem, machine: Machine, way: Way) -> float:
-        """What a call takes beside its work is twice that of direct convolution."""
-        return seconds_of_bands(problem, machine, way) + 2 * machine.rates.call
+        return seconds_of_bands(problem, machine, way) + machine.rates.call
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, and of the weights the factors and a copy."""

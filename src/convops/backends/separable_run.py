@@ -28,6 +28,10 @@ from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
 
 
+# Lines and pixels of a window, together, from which moving sums of reals are faster than products.
+LEAST_BOX = 15
+
+
 class SeparableRunner:
     """One problem with the factors of its kernels, callable from many threads."""
 
@@ -147,11 +151,12 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
 
 
 def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
-    """By which kernel such weights are summed; dilated boxes are products like others."""
+    """By which kernel such weights are summed; small or dilated boxes of reals are products like others."""
     if factors is None:
         return Way()
+    bits = box_integers.sum_bits(problem, factors.levels)
     is_box = factors.levels is not None and all(a.dilation == 1 for a in problem.axes)
-    return Way(factors.rank, is_box, box_integers.sum_bits(problem, factors.levels) if is_box else 0)
+    return Way(factors.rank, bits > 0 or (is_box and sum(problem.window) >= LEAST_BOX), bits)
 
 
 def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:

@@ -19,7 +19,7 @@ from convops.problem.conv import ConvProblem
 # Pixels of several items, side by side, are lines of so many items per pixel at most.
 MOST_UNIT = 4
 # Items of a line of a band, and what micro-kernels may read behind one.
-WIDEST = 1024
+WIDEST = 2048
 MARGIN = 512
 # Bands are so many extents high, as the lines between two of them are summed twice.
 EXTENTS = 6
@@ -111,7 +111,10 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     outputs = prod(problem.out_spatial) * problem.channels
     multiplied = 2.0 * outputs * taps * item / 4
     read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
-    moved = read * prod(problem.spatial) * problem.channels + (written + item * way.rank / 4) * outputs
+    moved = read * prod(problem.spatial) * problem.channels + written * outputs
+    if way.is_box or way.rank > 1 or problem.types.x != problem.dtype:
+        # Lines are copied; otherwise they are read where they lie.
+        moved += item * way.rank / 4 * outputs
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
 
 

@@ -12,7 +12,7 @@ from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport NONE, Args
-from convops.kernels.lines_band cimport at_hand, within
+from convops.kernels.lines_band cimport ask_for, at_hand, within
 from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, weigh, weigh_bytes
 from convops.kernels.prefix cimport Total, sum_up
 from convops.kernels.simd cimport Real
@@ -120,6 +120,8 @@ cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, 
             add_line(columns + j.begin, line_items(a, j, k, 0, kind, tag), count)
     else:
         line = line_items(a, j, h + window - 1, 0, kind, tag)
+        if not j.copies and h + 1 < j.tile.extent[1]:
+            ask_for(<const char*> line_items(a, j, h + window, 0, kind, tag), count, sizeof(Item))
         slide(columns + j.begin, line, line_items(a, j, h - 1, 1, kind, tag), count)
     pad_columns(a, j, columns, 0, j.begin, kind)
     pad_columns(a, j, columns, j.end, j.reach, kind)

@@ -5,13 +5,14 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Axis
-from convops.kernels.lanes cimport spread
+from convops.kernels.lanes cimport fetch, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
 
 cdef enum:
     AHEAD = 2                  # lines that are asked for before they are copied
+    MOST_STEP = 32             # bytes between pixels that are asked for
 
 # A band at work.
 cdef struct Band:
@@ -62,8 +63,18 @@ cdef inline const char* line_address(const Args* a, const Band* b, Py_ssize_t i)
 
 cdef inline const char* line_ahead(const Args* a, const Band* b, Py_ssize_t i) noexcept nogil:
     """Where to ask for a line before its turn; memory at hand where there is none."""
-    cdef const char* line = NULL if i >= b.lines or a.load != NULL else line_address(a, b, i)
+    cdef const char* line = NULL if i >= b.lines else line_address(a, b, i)
     return b.copy if line == NULL else line + b.tile.origin[2] * a.x.step[2]
+
+
+cdef inline void ask_for(const char* line, Py_ssize_t pixels, Py_ssize_t step) noexcept nogil:
+    """Pixels side by side before their turn. Hardware asks for nothing beyond a page, where lines may be pages apart."""
+    cdef Py_ssize_t at = 0
+    if line == NULL or not 0 < step <= MOST_STEP:
+        return
+    while at < pixels * step:
+        fetch(line + at)
+        at = at + 64
 
 
 cdef inline void copy_items(const Args* a, const Band* b, Real* to, const char* pixel, Py_ssize_t count) noexcept nogil:

@@ -11,7 +11,8 @@ from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, Along, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
-    Band, at_hand, begin_band, copy_line, end_line, line_address, line_pitch, result_line, within)
+    AHEAD, Band, ask_for, at_hand, begin_band, copy_line, end_line, line_address, line_ahead, line_pitch, result_line,
+    within)
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport COPIED, INSIDE, Kind, sum_block, vectors_at_once
 from convops.kernels.tile cimport ceil_div, fill_run, minimum, source
@@ -147,6 +148,7 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
     cdef Band* b = &j.band
     cdef Py_ssize_t i, k, needed = h + count + (a.axis[1].window - 1) * a.axis[1].dilation
     while j.made < needed and not j.in_place:
+        ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
         copy_line(a, b, j.made, <Real*> j.rows[j.made])
         j.made = j.made + 1
     j.across.rows, j.across.lines = j.rows + h, count
@@ -163,6 +165,8 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     """Output line `h` from the sums of line `i`, all epilogues included."""
     cdef Band* b = &j.band
     cdef char* out = result_line(a, b, h) if b.plain else b.sums
+    if not b.plain and h + AHEAD < b.tile.extent[1]:
+        ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
     if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
         j.apart.rows = j.parts + i
         sum_items(&j.apart, COPIED, out, 0, b.width, tag)
