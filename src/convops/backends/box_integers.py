@@ -30,7 +30,7 @@ MARGIN = 128
 def sum_bits(problem: ConvProblem, levels: Array | None) -> int:
     """Bits of the integers that hold all sums of such boxes, or 0 where they are no sums of short integers."""
     name = problem.types.x
-    if levels is None or name not in SHORT or any(a.dilation > 1 for a in problem.axes):
+    if levels is None or name not in SHORT or any(a.dilation > 1 or a.stride > 1 for a in problem.axes):
         return 0
     low, high = dtypes.limits(name)
     most = prod(problem.window) * max(-low, high)

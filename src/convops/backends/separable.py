@@ -10,13 +10,16 @@ from functools import lru_cache
 from math import inf
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
-from convops.backends.box_integers import SHORT
 from convops.backends.packed import border_bytes
 from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product
-from convops.backends.separable_run import SeparableRunner, way_of
+from convops.backends.separable_run import SeparableRunner, way_of, ways_of
 from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+
+
+# Beyond it most pixels of a line would be summed for nothing.
+MOST_STRIDE = 4
 
 
 class Separable(Backend):
@@ -35,16 +38,13 @@ class Separable(Backend):
             return "more than one input or output channel to a kernel"
         if len(problem.axes) != 2 or min(problem.window) == 1:
             return f"a window along two axes, not {list(problem.window)}"
-        if any(a.stride > 1 for a in problem.axes) or problem.is_stuffed or problem.exchanged:
-            return "a stride above 1, or stuffed samples"
+        if any(a.stride > MOST_STRIDE for a in problem.axes) or problem.is_stuffed or problem.exchanged:
+            return f"a stride above {MOST_STRIDE}, or stuffed samples"
         return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         """That of the cheapest kernel; `objection` holds others to what the rivals take."""
-        ways = [Way(), Way(is_box=True)]
-        if problem.types.x in SHORT:
-            ways.append(Way(is_box=True, bits=16))
-        return min(self._seconds(problem, machine, way) for way in ways)
+        return min(self._seconds(problem, machine, way) for way in ways_of(problem))
 
     def _seconds(self, problem: ConvProblem, machine: Machine, way: Way) -> float:
         return seconds_of_bands(problem, machine, way) + machine.rates.call

@@ -150,12 +150,22 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
     )
 
 
+def ways_of(problem: ConvProblem) -> list[Way]:
+    """The cheapest that there may be."""
+    ways = [Way()]
+    if all(a.stride == 1 for a in problem.axes):
+        ways.append(Way(is_box=True))
+        if problem.types.x in box_integers.SHORT:
+            ways.append(Way(is_box=True, bits=16))
+    return ways
+
+
 def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
     """By which kernel such weights are summed; small or dilated boxes of reals are products like others."""
     if factors is None:
         return Way()
     bits = box_integers.sum_bits(problem, factors.levels)
-    is_box = factors.levels is not None and all(a.dilation == 1 for a in problem.axes)
+    is_box = factors.levels is not None and all(a.dilation == a.stride == 1 for a in problem.axes)
     return Way(factors.rank, bits > 0 or (is_box and sum(problem.window) >= LEAST_BOX), bits)
 
 

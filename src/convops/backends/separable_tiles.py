@@ -76,22 +76,22 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
     item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
     # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
-    ring = 2 * down.window + 1 if way.is_box else down.extent - 1 + (way.rank + 1) * lines
+    ring = 2 * down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
     items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
-    wide = _evenly(along.out, max(1, items // unit))
+    wide = _evenly(along.out, max(1, items // (unit * along.stride)))
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
     if repairs:
         high = min(high, down.extent)
         wide = min(wide, max(1, int(MOST_REPAIRED / (problem.products * high * unit))))
     if way.is_box:
         high = ceil(high / down.window) * down.window
-    reach = (wide + along.extent - 1) * unit * item
+    reach = ((wide - 1) * along.stride + along.extent) * unit * item
     # Pixels beyond the output are padding of what is summed across lines first.
     pitch = (ceil((wide * unit * item if way.is_box else reach) / 64) + 1 | 1) * 64
     copy = _aligned(lines * pitch + MARGIN)
     held = copy + (_aligned(reach + MARGIN) if way.is_box else pitch + MARGIN)
     tables = held + _aligned(ring * pitch + MARGIN)
-    listed = high + down.extent - 1 + way.rank * lines + along.window
+    listed = high * down.stride + down.extent + way.rank * lines + along.window
     return Bands(high, wide, copy, held, tables, tables + _aligned(8 * listed))
 
 
@@ -109,7 +109,8 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     taps = BOX_STEPS + 4 * ceil(log(max(problem.window[1], 2), 4)) if way.is_box else way.rank * sum(problem.window)
     item = np.dtype(problem.dtype).itemsize
     outputs = prod(problem.out_spatial) * problem.channels
-    multiplied = 2.0 * outputs * taps * item / 4
+    # A stride leaves out lines, but no pixels of those that are summed.
+    multiplied = 2.0 * outputs * problem.axes[1].stride * taps * item / 4
     read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
     moved = read * prod(problem.spatial) * problem.channels + written * outputs
     if way.is_box or way.rank > 1 or problem.types.x != problem.dtype:

@@ -53,8 +53,8 @@ cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scrat
     j.begin = within(a.axis[2].inner_begin - j.tile.origin[2], j.reach)
     j.end = within(a.axis[2].inner_end - j.tile.origin[2], j.reach)
     j.copies = a.load != NULL or (a.x.step[2] != sizeof(Item) and a.axis[2].size > 1) or not is_aligned(a, kind)
-    j.copies = j.copies or not at_hand(a, &j.tile, 0, j.begin, j.begin, j.end)
-    j.copies = j.copies or not at_hand(a, &j.tile, j.end, j.reach, j.begin, j.end)
+    j.copies = j.copies or not at_hand(a, j.tile.origin[2], 0, j.begin, j.begin, j.end)
+    j.copies = j.copies or not at_hand(a, j.tile.origin[2], j.end, j.reach, j.begin, j.end)
     if j.copies:
         j.begin, j.end = 0, j.reach
     j.pitch = (j.reach * <Py_ssize_t> sizeof(Item) + 64) // 64 * 64

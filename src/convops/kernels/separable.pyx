@@ -3,7 +3,8 @@
 
 Called by `backends/separable_run.py` through `bind.pyx`; the micro-kernels of `sliding.pxd` sum across the lines, those
 of `along.pxd` along them. A few output lines at a time: the columns of a kernel's `panel_rows` components first, over
-lines of the input where they lie, or over copies of them in a ring; then the rows, over these sums. What padding
+lines of the input where they lie, or over copies of them in a ring; then the rows, over these sums. With a stride only
+the lines that are wanted are summed, and of their pixels those that are wanted are kept. What padding
 repeats along a line is copied from sums where they are at hand. The order of a sum is that of its component, tap by
 tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
@@ -11,8 +12,8 @@ from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, Along, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
-    AHEAD, Band, ask_for, at_hand, begin_band, copy_line, end_line, line_address, line_ahead, line_pitch, result_line,
-    within)
+    AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
+    result_line, within)
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport COPIED, INSIDE, Kind, sum_block, vectors_at_once
 from convops.kernels.tile cimport ceil_div, fill_run, minimum, source
@@ -42,12 +43,12 @@ cdef inline void begin_lines(const Args* a, Job* j, const Real* tag) noexcept no
     """Where input lines are read: in place, or in copies that know the padding."""
     cdef Band* b = &j.band
     cdef Py_ssize_t reach = b.reach // b.unit, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
-    j.begin = within(a.axis[2].inner_begin - b.tile.origin[2], reach)
-    j.end = within(a.axis[2].inner_end - b.tile.origin[2], reach)
+    j.begin = within(a.axis[2].inner_begin - b.first_pixel, reach)
+    j.end = within(a.axis[2].inner_end - b.first_pixel, reach)
     j.in_place = a.load == NULL and a.panel_rows == 1 and a.x.step[2] == b.unit * b.item and not b.repairs
     j.in_place = j.in_place and (j.end - j.begin) * b.unit >= lanes
-    j.in_place = j.in_place and at_hand(a, &b.tile, 0, j.begin, j.begin, j.end)
-    j.in_place = j.in_place and at_hand(a, &b.tile, j.end, reach, j.begin, j.end)
+    j.in_place = j.in_place and at_hand(a, b.first_pixel, 0, j.begin, j.begin, j.end)
+    j.in_place = j.in_place and at_hand(a, b.first_pixel, j.end, reach, j.begin, j.end)
     if not j.in_place:
         j.begin, j.end = 0, reach
     j.made = 0
@@ -59,7 +60,7 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
     cdef Py_ssize_t i, k, taps = a.axis[2].window, reach = (a.axis[1].window - 1) * a.axis[1].dilation
     cdef Py_ssize_t* taps_at
     j.pitch = line_pitch(b.reach * b.item)
-    j.ring = minimum(b.lines, reach + LINES)
+    j.ring = minimum(b.lines, reach + (LINES - 1) * a.axis[1].stride + 1)
     j.padding = b.copy
     j.copies = b.held + a.panel_rows * LINES * j.pitch
     j.rows = <const char**> b.tables
@@ -71,7 +72,7 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
         if j.in_place:
             j.rows[i] = line_address(a, b, i)
             j.rows[i] = (j.padding if j.rows[i] == NULL
-                         else j.rows[i] + (b.tile.origin[2] - a.axis[2].shift) * a.x.step[2])
+                         else j.rows[i] + (b.first_pixel - a.axis[2].shift) * a.x.step[2])
     for k in range(a.panel_rows * LINES):
         j.parts[k] = b.held + k * j.pitch
     for k in range(taps):
@@ -80,9 +81,9 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
     j.nothing = 0
     j.across.columns, j.across.plane, j.across.line = taps_at, 0, a.axis[1].dilation
     j.across.window[0], j.across.window[1], j.across.window[2] = 1, a.axis[1].window, 1
-    j.across.bias, j.across.out_line, j.across.slide = <const char*> &j.nothing, j.pitch, 1
+    j.across.bias, j.across.out_line, j.across.slide = <const char*> &j.nothing, j.pitch, a.axis[1].stride
     j.across.add, j.across.add_line, j.across.relu = NULL, 0, False
-    j.across.ahead = LINES * a.x.step[1] if j.in_place else 0
+    j.across.ahead = LINES * a.axis[1].stride * a.x.step[1] if j.in_place else 0
     j.apart.columns, j.apart.plane, j.apart.line, j.apart.lines = taps_at, LINES, 0, 1
     j.apart.window[0], j.apart.window[1], j.apart.window[2] = a.panel_rows, 1, taps
     j.apart.weights = j.columns + a.panel_rows * a.axis[1].window * b.item
@@ -126,12 +127,12 @@ cdef inline void pad_sums(const Args* a, const Job* j, Real* sums, Py_ssize_t be
     """What padding repeats."""
     cdef Py_ssize_t c, i, at, unit = j.band.unit
     for c in range(begin, end):
-        at = source(&a.axis[2], j.band.tile.origin[2] + c)
+        at = source(&a.axis[2], j.band.first_pixel + c)
         for i in range(unit):
             if at < 0:
                 sums[c * unit + i] = (<const Real*> (j.padding + j.pitch))[0]
             else:
-                sums[c * unit + i] = sums[(at + a.axis[2].shift - j.band.tile.origin[2]) * unit + i]
+                sums[c * unit + i] = sums[(at + a.axis[2].shift - j.band.first_pixel) * unit + i]
 
 
 cdef inline void sum_padding(const Args* a, Job* j, const Real* tag) noexcept nogil:
@@ -146,12 +147,13 @@ cdef inline void sum_padding(const Args* a, Job* j, const Real* tag) noexcept no
 cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
     """So many lines of sums from line `h` on, in every component."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i, k, needed = h + count + (a.axis[1].window - 1) * a.axis[1].dilation
+    cdef Py_ssize_t i, k, first = h * a.axis[1].stride
+    cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
     while j.made < needed and not j.in_place:
         ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
         copy_line(a, b, j.made, <Real*> j.rows[j.made])
         j.made = j.made + 1
-    j.across.rows, j.across.lines = j.rows + h, count
+    j.across.rows, j.across.lines = j.rows + first, count
     for k in range(a.panel_rows):
         j.across.weights = j.columns + k * a.axis[1].window * b.item
         sum_items(&j.across, INSIDE if j.in_place else COPIED, <char*> j.parts[k * LINES], j.begin * b.unit,
@@ -161,21 +163,45 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
         pad_sums(a, j, <Real*> j.parts[i], j.end, b.reach // b.unit)
 
 
+cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
+                           const Real* tag) noexcept nogil:
+    """A line of results from the sums of line `i`, as if there were no stride."""
+    cdef Band* b = &j.band
+    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
+        j.apart.rows = j.parts + i
+        sum_items(&j.apart, COPIED, out, 0, items, tag)
+        return
+    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if b.plain else 0)
+    if Real is float:
+        sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
+    else:
+        sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
+
+
+cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to, Py_ssize_t pixels) noexcept nogil:
+    """Every so-many-th pixel."""
+    cdef Py_ssize_t c, i
+    if unit == 1 and stride == 2:
+        for c in range(pixels):
+            to[c] = dense[2 * c]
+        return
+    for c in range(pixels):
+        for i in range(unit):
+            to[c * unit + i] = dense[c * stride * unit + i]
+
+
 cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, const Real* tag) noexcept nogil:
     """Output line `h` from the sums of line `i`, all epilogues included."""
     cdef Band* b = &j.band
     cdef char* out = result_line(a, b, h) if b.plain else b.sums
+    cdef char* dense = b.sums + j.pitch
     if not b.plain and h + AHEAD < b.tile.extent[1]:
         ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
-    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
-        j.apart.rows = j.parts + i
-        sum_items(&j.apart, COPIED, out, 0, b.width, tag)
+    if a.axis[2].stride == 1:
+        sum_dense(a, j, i, out, b.width, tag)
     else:
-        j.along.lines, j.along.ahead = j.parts[i], out + a.out.step[1] if b.plain else out
-        if Real is float:
-            sum_along_line(&j.along, out, b.width * b.item, <f32v*> NULL)
-        else:
-            sum_along_line(&j.along, out, b.width * b.item, <f64v*> NULL)
+        sum_dense(a, j, i, dense, dense_pixels(a, b) * b.unit, tag)
+        pick(<const Real*> dense, a.axis[2].stride, b.unit, <Real*> out, b.width // b.unit)
     end_line(a, b, h, out, tag)
 
 
