@@ -1,4 +1,4 @@
-"""Boxes over short integers: whether sums in integers hold them, and results of bytes without a multiplication of reals.
+"""Boxes over short integers: whether sums in integers hold them, and results of bytes without products of reals.
 
 The moving sums are those of `kernels/box_integers.pyx`; they are exact, so that a result has two roundings: of the sum
 where a real cannot hold it, and of its product with the weight.
@@ -18,8 +18,8 @@ from convops.problem.conv import ConvProblem
 SHORT = ("int8", "uint8", "int16", "uint16")
 # Products of sums and weights below it are far from overflow.
 MOST_PRODUCT = 2.0**100
-# Items of a line that is summed at once: columns and running sums stay in the first-level cache.
-WIDEST = 2048
+# Items of a line that is summed at once: parts of lines are slower to fetch than whole ones.
+WIDEST = 4096
 # Bands are so many windows high, as the columns of the first line of a band are summed anew.
 WINDOWS = 6
 LEAST_BANDS = 4

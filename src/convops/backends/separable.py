@@ -17,7 +17,6 @@ from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_band
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
-
 # Beyond it most pixels of a line would be summed for nothing.
 MOST_STRIDE = 4
 

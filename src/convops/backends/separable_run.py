@@ -27,7 +27,6 @@ from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
 
-
 # Lines and pixels of a window, together, from which moving sums of reals are faster than products.
 LEAST_BOX = 15
 

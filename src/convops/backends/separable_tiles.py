@@ -18,8 +18,9 @@ from convops.problem.conv import ConvProblem
 
 # Pixels of several items, side by side, are lines of so many items per pixel at most.
 MOST_UNIT = 4
-# Items of a line of a band, and what micro-kernels may read behind one.
-WIDEST = 2048
+# Items of a line of a band (whole lines of most images: in parts they are slow to fetch), and what micro-kernels may
+# read behind one.
+WIDEST = 4096
 MARGIN = 512
 # Bands are so many extents high, as the lines between two of them are summed twice.
 EXTENTS = 6
@@ -115,7 +116,7 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     moved = read * prod(problem.spatial) * problem.channels + written * outputs
     if way.is_box or way.rank > 1 or problem.types.x != problem.dtype:
         # Lines are copied; otherwise they are read where they lie.
-        moved += item * way.rank / 4 * outputs
+        moved += item * way.rank * outputs // 4
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
 
 

@@ -76,7 +76,7 @@ cdef inline const char* line_ahead(const Args* a, const Band* b, Py_ssize_t i) n
 
 
 cdef inline void ask_for(const char* line, Py_ssize_t pixels, Py_ssize_t step) noexcept nogil:
-    """Pixels side by side before their turn. Hardware asks for nothing beyond a page, where lines may be pages apart."""
+    """Pixels side by side before their turn. Hardware asks for nothing beyond a page; lines may be pages apart."""
     cdef Py_ssize_t at = 0
     if line == NULL or not 0 < step <= MOST_STEP:
         return
@@ -121,7 +121,7 @@ cdef inline void copy_line(const Args* a, const Band* b, Py_ssize_t i, Real* to)
 
 cdef inline bint at_hand(const Args* a, Py_ssize_t origin, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t first,
                          Py_ssize_t last) noexcept nogil:
-    """Whether the pixels from `begin` to `end` of a padded line hold the fill, or repeat some from `first` to `last`."""
+    """Whether pixels from `begin` to `end` of a padded line hold the fill, or repeat some from `first` to `last`."""
     cdef Py_ssize_t c, at
     for c in range(begin, end):
         at = source(&a.axis[2], origin + c)

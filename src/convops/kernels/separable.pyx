@@ -178,7 +178,8 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
         sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
 
 
-cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to, Py_ssize_t pixels) noexcept nogil:
+cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to,
+                      Py_ssize_t pixels) noexcept nogil:
     """Every so-many-th pixel."""
     cdef Py_ssize_t c, i
     if unit == 1 and stride == 2:
