@@ -259,3 +259,61 @@ def test_kernels_of_too_many_components_are_left_to_others():
     np.testing.assert_allclose(got, defined, rtol=0, atol=1e-3)
     assert convops.plan("correlate", x, k, "valid").backend != "separable"
     assert factors_of(product((67, 71))[None, None], "float32").rank == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64"])
+@pytest.mark.parametrize("kernel", ["product", "two"])
+@pytest.mark.parametrize("stride", [(2, 2), (3, 1), (1, 4), (4, 3)])
+def test_strides_leave_out_results_of_the_dense_answer(stride, kernel, dtype):
+    x = RNG.integers(0, 200, (2, 67, 2501)).astype(dtype)
+    k = KERNELS[kernel]((5, 9), "float64" if dtype == "float64" else "float32")
+    for keywords in ({"boundary": "reflect"}, {"boundary": "wrap"}, {"fill": 0.37}, {"dilation": 2}):
+        dense = planned(x, k, axes=(1, 2), **keywords)(x)
+        for workers in WORKERS:
+            got = planned(x, k, axes=(1, 2), stride=stride, workers=workers, **keywords)(x)
+            same_bits(got, np.ascontiguousarray(dense[:, :: stride[0], :: stride[1]]))
+        same_bits(planned(x[1], k, stride=stride, **keywords)(np.asfortranarray(x[1])), got[1])
+        colours = np.ascontiguousarray(np.moveaxis(x, 0, -1))
+        other = planned(colours, k, axes=(0, 1), stride=stride, **keywords)(colours)
+        same_bits(np.ascontiguousarray(np.moveaxis(other, -1, 0)), got)
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf])
+def test_special_values_between_strides(special):
+    x, k = RNG.uniform(-1, 1, (103, 207)).astype("float32"), product((5, 7))
+    x[50, 101], x[2, 3], x[102, 206] = special, special, special
+    keywords = {"boundary": "reflect", "stride": (2, 3)}
+    got, defined = planned(x, k, **keywords)(x), convops.correlate(x, k, "same", backend="direct", **keywords)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(defined))
+    np.testing.assert_array_equal(got[np.isinf(defined)], defined[np.isinf(defined)])
+    assert not np.isfinite(defined).all()
+
+
+@pytest.mark.parametrize("mode", BOUNDARIES)
+@pytest.mark.parametrize("kernel", ["product", "two"])
+def test_short_lines_and_few_of_them(kernel, mode):
+    for shape in ((1, 1), (2, 40), (40, 2), (17, 19), (5, 33)):
+        for window in ((2, 3), (9, 4), (3, 21)):
+            x, k = RNG.uniform(-1, 1, shape), KERNELS[kernel](window, "float64")
+            answers = [
+                convops.correlate(x, k, "full", boundary=mode, fill=0.7, stride=(1, 2), backend=backend)
+                for backend in ("separable", "reference")
+            ]
+            np.testing.assert_allclose(*answers, rtol=0, atol=1e-12)
+
+
+def test_pyramids_are_blurred_where_they_are_kept():
+    binomial = (np.multiply.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256).astype("float32")
+    for dtype in ("float32", "uint8"):
+        x = RNG.integers(0, 256, (512, 512)).astype(dtype)
+        keywords = {"boundary": "reflect", "dtype": dtype}
+        plan = convops.plan("correlate", x, binomial, "same", stride=2, **keywords)
+        assert plan.variant == "separable[rank=1]"
+        dense = convops.plan("correlate", x, binomial, "same", backend="separable", **keywords)
+        same_bits(plan(x), np.ascontiguousarray(dense(x)[::2, ::2]))
+
+
+def test_error_messages_name_the_stride():
+    x = np.zeros((64, 64), "float32")
+    with pytest.raises(ValueError, match="a stride above 4"):
+        convops.correlate(x, product((3, 3)), "same", stride=5, backend="separable")

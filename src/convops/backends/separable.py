@@ -12,10 +12,13 @@ from math import inf
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.packed import border_bytes
 from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product
-from convops.backends.separable_run import SeparableRunner, way_of
+from convops.backends.separable_run import SeparableRunner, way_of, ways_of
 from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+
+# Beyond it most pixels of a line would be summed for nothing.
+MOST_STRIDE = 4
 
 
 class Separable(Backend):
@@ -34,17 +37,16 @@ class Separable(Backend):
             return "more than one input or output channel to a kernel"
         if len(problem.axes) != 2 or min(problem.window) == 1:
             return f"a window along two axes, not {list(problem.window)}"
-        if any(a.stride > 1 for a in problem.axes) or problem.is_stuffed or problem.exchanged:
-            return "a stride above 1, or stuffed samples"
+        if any(a.stride > MOST_STRIDE for a in problem.axes) or problem.is_stuffed or problem.exchanged:
+            return f"a stride above {MOST_STRIDE}, or stuffed samples"
         return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
         """That of the cheapest kernel; `objection` holds others to what the rivals take."""
-        return min(self._seconds(problem, machine, way) for way in (Way(), Way(is_box=True)))
+        return min(self._seconds(problem, machine, way) for way in ways_of(problem))
 
     def _seconds(self, problem: ConvProblem, machine: Machine, way: Way) -> float:
-        """What a call takes beside its work is twice that of direct convolution."""
-        return seconds_of_bands(problem, machine, way) + 2 * machine.rates.call
+        return seconds_of_bands(problem, machine, way) + machine.rates.call
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, and of the weights the factors and a copy."""
@@ -94,7 +96,7 @@ class Separable(Backend):
 def _bound(problem: ConvProblem, factors: Factors, rounding: float) -> ErrorBound:
     unit, (down, along) = dtypes.unit_roundoff(problem.dtype), problem.window
     # Sums of n items in any order have at most n - 1 roundings one after the other: a box has one fewer than this.
-    roundings = (factors.rank * down + along + problem.epilogue.terms + (factors.roundings or 0.0)) * unit
+    roundings = (down + factors.rank * along + problem.epilogue.terms + (factors.roundings or 0.0)) * unit
     growth = roundings / (1 - roundings) if roundings < 1 else inf
     if factors.roundings is not None and growth <= (problem.products + problem.epilogue.terms) * unit:
         return ErrorBound("terms", growth, rounding)

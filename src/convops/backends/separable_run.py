@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from convops.backends import box_integers
 from convops.backends.base import Array, Machine
+from convops.backends.express import Count, express
 from convops.backends.finish import raise_first_misfit
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.separable_factors import Factors
@@ -17,10 +20,15 @@ from convops.backends.tiling import suffix
 from convops.backends.winograd_weights import LINE, aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
 from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
+from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
+
+# Lines and pixels of a window, together, from which moving sums of reals are faster than products.
+LEAST_BOX = 15
 
 
 class SeparableRunner:
@@ -41,7 +49,8 @@ class SeparableRunner:
         self._weights = _packed(problem, factors, self._way)
         self._bias = None if bias is None else np.array(bias, problem.dtype)
         self._item = np.dtype(problem.dtype).itemsize
-        self._native = dtypes.named(problem.dtype)
+        # What the kernel reads as it is.
+        self._native = dtypes.named(problem.types.x if self._way.bits else problem.dtype)
         self._memory = Workspace()
         self.variant = f"separable[{self._way}]"
 
@@ -52,7 +61,7 @@ class SeparableRunner:
             self._raise_first_misfit(x, workers, add)
 
     def _run(self, x: Array, out: Array, workers: int, add: Array | None, stores: bool = True) -> bool:
-        unit, seconds = _unit(x, out, add), self._seconds * len(x)
+        unit, seconds = 1 if self._way.bits else _unit(x, out, add), self._seconds * len(x)
         if unit > 1:
             x, out, add = x[:1], out[:1], None if add is None else add[:1]
         noted = np.zeros(1, np.intc)
@@ -61,25 +70,48 @@ class SeparableRunner:
         for repairs in (False, True):
             bands = cut_bands(self._problem, self._machine, self._way, unit, repairs)
             # Repairs are rare, and so slow that signals are looked for after every tile.
-            chunk = 0.0 if repairs else CHUNK_SECONDS / (self._seconds * unit)
-            launch = _launch(self._problem, bands, self._way, unit, chunk, stores)
+            launch = self._launch(bands, unit, 0.0 if repairs else CHUNK_SECONDS, stores)
             fits = self._go(launch, bands, x, out, workers, seconds, fixed)
             if not noted[0]:
                 break
             fixed["plain_weights"] = self._w
         return fits
 
+    def _launch(self, bands: Bands, unit: int, chunk: float, stores: bool = True) -> Launch:
+        return _launch(self._problem, bands, self._way, unit, chunk / (self._seconds * unit), stores)
+
+    def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
+        """The short way of a plan; the long way looks whether a few images lie side by side."""
+        problem, count = self._problem, images(self._problem)
+        if 1 < count <= MOST_UNIT and not self._way.bits:
+            return None
+        bands = cut_bands(problem, self._machine, self._way)
+        way = express(
+            problem,
+            self._launch(bands, 1, CHUNK_SECONDS),
+            workers,
+            seconds=self._seconds,
+            items=bands.tiles(problem) * problem.channels * count,
+            scratch=bands.size,
+            load=self._load(dtypes.named(problem.types.x)),
+            add=problem.dtype if problem.epilogue.has_add else None,
+        )
+        return None if way is None else way.holding(self._weights, self._bias, self._memory, operands)
+
+    def _load(self, dtype: np.dtype[Any]) -> int:
+        """What reads items that the kernel does not take as they are."""
+        if dtype == self._native:
+            return 0
+        return isa.convert.load_address(dtypes.name_of(dtype), not dtype.isnative, self._item)
+
     def _go(
         self, launch: Launch, bands: Bands, x: Array, out: Array, workers: int, seconds: float, fixed: dict[str, Any]
     ) -> bool:
         tiles = bands.tiles(self._problem) * self._problem.channels * len(x)
         workers = useful_workers(workers, tiles, seconds)
-        load = 0
-        if x.dtype != self._native:
-            load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
         scratch = self._memory.borrow(bands.size * workers + LINE)
         try:
-            fixed |= {"images": len(x), "items": tiles, "load": load, "scratch": aligned(scratch)}
+            fixed |= {"images": len(x), "items": tiles, "load": self._load(x.dtype), "scratch": aligned(scratch)}
             return launch(x, out, workers=workers, **fixed)
         finally:
             self._memory.give_back(scratch)
@@ -94,10 +126,10 @@ class SeparableRunner:
 @lru_cache(maxsize=256)
 def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: float, stores: bool) -> Launch:
     """Without `stores`, sums are left as they are."""
-    epilogue, name = problem.epilogue, "box" if way.is_box else "separable"
+    epilogue = problem.epilogue
     return Launch(
-        getattr(isa, name),
-        f"{name}_{suffix(problem)}",
+        getattr(isa, way.kernel),
+        f"{problem.types.x}_{way.bits}_{suffix(problem)}" if way.bits else f"{way.kernel}_{suffix(problem)}",
         kernel_axes(problem.axes, (bands.high, bands.wide)),
         tiles=1,
         chunk=chunk,
@@ -117,11 +149,23 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
     )
 
 
+def ways_of(problem: ConvProblem) -> list[Way]:
+    """The cheapest that there may be."""
+    ways = [Way()]
+    if all(a.stride == 1 for a in problem.axes):
+        ways.append(Way(is_box=True))
+        if problem.types.x in box_integers.SHORT:
+            ways.append(Way(is_box=True, bits=16))
+    return ways
+
+
 def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
-    """By which kernel such weights are summed; dilated boxes are products like others."""
+    """By which kernel such weights are summed; small or dilated boxes of reals are products like others."""
     if factors is None:
         return Way()
-    return Way(factors.rank, factors.levels is not None and all(a.dilation == 1 for a in problem.axes))
+    bits = box_integers.sum_bits(problem, factors.levels)
+    is_box = factors.levels is not None and all(a.dilation == a.stride == 1 for a in problem.axes)
+    return Way(factors.rank, bits > 0 or (is_box and sum(problem.window) >= LEAST_BOX), bits)
 
 
 def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:
@@ -132,6 +176,8 @@ def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:
         return np.full((channels, sum(problem.window)), np.nan, problem.dtype)
     if way.is_box:
         assert factors.levels is not None
+        if way.bits:
+            return box_integers.described(problem, factors.levels, way.bits)
         return np.array(factors.levels, problem.dtype)
     return np.concatenate([part.reshape(channels, -1) for part in (factors.columns, factors.rows)], axis=1)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convops.backends import box_integers
 from convops.backends.base import Machine
 from convops.backends.separable_factors import MOST_COMPONENTS
 from convops.kernels import isa
@@ -17,8 +18,9 @@ from convops.problem.conv import ConvProblem
 
 # Pixels of several items, side by side, are lines of so many items per pixel at most.
 MOST_UNIT = 4
-# Items of a line of a band, and what micro-kernels may read behind one.
-WIDEST = 1024
+# Items of a line of a band (whole lines of most images: in parts they are slow to fetch), and what micro-kernels may
+# read behind one.
+WIDEST = 4096
 MARGIN = 512
 # Bands are so many extents high, as the lines between two of them are summed twice.
 EXTENTS = 6
@@ -30,13 +32,24 @@ BOX_STEPS = 8
 
 
 class Way(NamedTuple):
-    """How kernels are summed: as `rank` products of a column and a row, or as boxes of equal taps."""
+    """How kernels are summed: as `rank` products of a column and a row, or as boxes of equal taps.
+
+    Boxes over short integers have exact sums of so many `bits`, others sums of reals.
+    """
 
     rank: int = 1
     is_box: bool = False
+    bits: int = 0
 
     def __str__(self) -> str:
+        if self.bits:
+            return f"box, sums of {self.bits} bits"
         return "box" if self.is_box else f"rank={self.rank}"
+
+    @property
+    def kernel(self) -> str:
+        """The module of `kernels/` that does it."""
+        return "box_integers" if self.bits else "box" if self.is_box else "separable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +71,52 @@ class Bands:
 @lru_cache(maxsize=256)
 def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, repairs: bool = False) -> Bands:
     """Lines as long as those that are kept leave room for in the cache."""
-    item = np.dtype(problem.dtype).itemsize
+    if way.bits:
+        high, wide = box_integers.lengths(problem)
+        return Bands(high, wide, *box_integers.scratch(problem, wide))
+    item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
-    # Two blocks of lines and one of sums, or a ring for every component.
-    ring = 2 * down.window + 1 if way.is_box else way.rank * (down.extent - 1 + isa.separable.lines())
+    # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
+    ring = 2 * down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
     items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
-    wide = _evenly(along.out, max(1, items // unit))
+    wide = _evenly(along.out, max(1, items // (unit * along.stride)))
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
     if repairs:
         high = min(high, down.extent)
         wide = min(wide, max(1, int(MOST_REPAIRED / (problem.products * high * unit))))
     if way.is_box:
         high = ceil(high / down.window) * down.window
-    pitch = (ceil(wide * unit * item / 64) + 1 | 1) * 64
-    copy = _aligned(isa.separable.lines() * pitch + MARGIN)
-    held = copy + _aligned((wide + along.extent) * unit * item + MARGIN)
+    reach = ((wide - 1) * along.stride + along.extent) * unit * item
+    # Pixels beyond the output are padding of what is summed across lines first.
+    pitch = (ceil((wide * unit * item if way.is_box else reach) / 64) + 1 | 1) * 64
+    copy = _aligned(lines * pitch + MARGIN)
+    held = copy + (_aligned(reach + MARGIN) if way.is_box else pitch + MARGIN)
     tables = held + _aligned(ring * pitch + MARGIN)
-    listed = way.rank * (high + down.extent - 1) + along.window
+    listed = high * down.stride + down.extent + way.rank * lines + along.window
     return Bands(high, wide, copy, held, tables, tables + _aligned(8 * listed))
 
 
 @lru_cache(maxsize=256)
 def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
     """The most that any kernel takes, whatever its rank and the layout of x."""
-    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True))
+    ways = (Way(), Way(min(*problem.window, MOST_COMPONENTS)), Way(is_box=True), Way(is_box=True, bits=32))
     return max(cut_bands(problem, machine, way, unit).size for way in ways for unit in (1, MOST_UNIT))
 
 
 def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     """Multiplying along and across the lines, and moving input, sums and output."""
+    if way.bits:
+        return box_integers.seconds(problem, machine, way.bits)
     taps = BOX_STEPS + 4 * ceil(log(max(problem.window[1], 2), 4)) if way.is_box else way.rank * sum(problem.window)
     item = np.dtype(problem.dtype).itemsize
     outputs = prod(problem.out_spatial) * problem.channels
-    multiplied = 2.0 * outputs * taps * item / 4
+    # A stride leaves out lines, but no pixels of those that are summed.
+    multiplied = 2.0 * outputs * problem.axes[1].stride * taps * item / 4
     read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
-    moved = read * prod(problem.spatial) * problem.channels + (written + item * way.rank / 4) * outputs
+    moved = read * prod(problem.spatial) * problem.channels + written * outputs
+    if way.is_box or way.rank > 1 or problem.types.x != problem.dtype:
+        # Lines are copied; otherwise they are read where they lie.
+        moved += item * way.rank * outputs // 4
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
 
 

@@ -1,5 +1,7 @@
 # Sums along a line in memory of our own: every vector is loaded once, where it is aligned, and shifted from tap to tap
 # in registers, as loads across cache lines are slow. Where a level has no such shift, SHIFTS is 0.
+from libc.string cimport memcpy
+
 from convops.kernels.lanes cimport begin_chain, fetch, keep, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
@@ -67,41 +69,60 @@ cdef inline inlined shifted_taps(int vectors, Py_ssize_t taps, const char* weigh
     shifted_tap(15, vectors, taps, weights, x, acc)
 
 
-cdef inline inlined sum_run(int vectors, const char* line, Py_ssize_t taps, const char* weights, char* out,
-                            Py_ssize_t runs, const char* ahead, Vector* tag) noexcept nogil:
-    """So many runs of vectors, one behind the other; as many items are asked for where a later line begins."""
+# Lines whose sums along are added up, one behind the other `plane` bytes apart; each has its weights.
+cdef struct Along:
+    const char* lines
+    Py_ssize_t plane
+    int planes
+    Py_ssize_t taps
+    const char* weights
+    const char* bias
+    const char* ahead          # asked for meanwhile, item by item
+
+
+cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char* out, Py_ssize_t runs,
+                            Vector* tag) noexcept nogil:
+    """So many runs of vectors, one behind the other, from byte `at` of the lines on."""
+    cdef Along b = along[0]    # which stores of results cannot change
     cdef Vector acc[RUN]
+    cdef Vector bias
     cdef Py_ssize_t _i, k, item = 4 if Vector is f32v else 8
-    cdef int v, lanes = VECTOR_BYTES // item
+    cdef int v, p, lanes = VECTOR_BYTES // item
+    cdef const char* line
+    cdef const char* weights
+    load_weight(b.bias, &bias)
+    bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     for _i in range(runs):
         for v in range(vectors):
             begin_chain(&acc[v])
-        k = 0
-        while k < taps:
-            shifted_taps(vectors, taps - k, weights + k * item, line + k * item, acc)
-            k = k + lanes
+        for p in range(b.planes):
+            line, weights, k = b.lines + p * b.plane + at, b.weights + p * b.taps * item, 0
+            while k < b.taps:
+                shifted_taps(vectors, b.taps - k, weights + k * item, line + k * item, acc)
+                k = k + lanes
         for v in range(vectors):
-            (<Vector*> (out + v * VECTOR_BYTES))[0] = acc[v]
-            fetch(ahead + v * VECTOR_BYTES)
-        ahead = ahead + vectors * VECTOR_BYTES
-        line = line + vectors * VECTOR_BYTES
+            (<Vector*> (out + v * VECTOR_BYTES))[0] = acc[v] + bias
+            fetch(b.ahead + at + v * VECTOR_BYTES)
+        at = at + vectors * VECTOR_BYTES
         out = out + vectors * VECTOR_BYTES
 
 
-cdef inline outlined run_8(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t runs,
-                           const char* ahead, Vector* tag) noexcept nogil:
-    sum_run(RUN, line, taps, weights, out, runs, ahead, tag)
+cdef inline outlined run_8(const Along* b, Py_ssize_t at, char* out, Py_ssize_t runs, Vector* tag) noexcept nogil:
+    sum_run(RUN, b, at, out, runs, tag)
 
 
-cdef inline outlined run_2(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t runs,
-                           const char* ahead, Vector* tag) noexcept nogil:
-    sum_run(REST, line, taps, weights, out, runs, ahead, tag)
+cdef inline outlined run_2(const Along* b, Py_ssize_t at, char* out, Py_ssize_t runs, Vector* tag) noexcept nogil:
+    sum_run(REST, b, at, out, runs, tag)
 
 
-cdef inline void sum_along_line(const char* line, Py_ssize_t taps, const char* weights, char* out, Py_ssize_t bytes,
-                                const char* ahead, Vector* tag) noexcept nogil:
-    """Sums of at least so many bytes; whole runs are written."""
-    cdef Py_ssize_t runs = bytes // (RUN * VECTOR_BYTES), done = runs * RUN * VECTOR_BYTES
-    run_8(line, taps, weights, out, runs, ahead, tag)
-    run_2(line + done, taps, weights, out + done, (bytes - done + REST * VECTOR_BYTES - 1) // (REST * VECTOR_BYTES),
-          ahead + done, tag)
+cdef inline void sum_along_line(const Along* b, char* out, Py_ssize_t bytes, Vector* tag) noexcept nogil:
+    """Sums of so many bytes; lines may be read beyond their end."""
+    cdef Vector rest[REST]
+    cdef Py_ssize_t many = bytes // (RUN * VECTOR_BYTES), done = many * RUN * VECTOR_BYTES
+    cdef Py_ssize_t few = (bytes - done) // (REST * VECTOR_BYTES)
+    run_8(b, 0, out, many, tag)
+    run_2(b, done, out + done, few, tag)
+    done = done + few * REST * VECTOR_BYTES
+    if done < bytes:
+        run_2(b, done, <char*> rest, 1, tag)
+        memcpy(out + done, rest, bytes - done)

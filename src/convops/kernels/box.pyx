@@ -185,7 +185,7 @@ cdef inline void end_window(const Args* a, Job* j, Py_ssize_t h, End* e, const R
     cdef char* out = result_line(a, b, h) if b.plain else b.sums
     e.kept, e.add = j.begun, added_line(a, b, h) if b.plain else NULL
     e.weight, e.bias = a.weights + b.tile.group * b.item, a.epilogue.bias + b.tile.group * b.item
-    e.ahead = line_ahead(a, b, h + a.axis[1].window + AHEAD)
+    e.ahead = b.copy if a.load != NULL else line_ahead(a, b, h + a.axis[1].window + AHEAD)
     e.below = AHEAD * a.out.step[1] if b.plain else 0
     if Real is float:
         weigh_line(e, out, b.width, <f32v*> NULL)

@@ -1,6 +1,7 @@
 # Reals into integers: rounded half to even, and then what the policy does with those that do not fit.
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t)
+from libc.string cimport memcpy
 
 from convops.kernels.abi cimport SATURATE, WRAP
 from convops.kernels.simd cimport Real
@@ -9,8 +10,6 @@ cdef extern from "<math.h>" nogil:
     double fmod(double, double)
     double rint(double)
     float rintf(float)
-    double fabs(double)
-    float fabsf(float)
 
 ctypedef fused Integer:
     int8_t
@@ -61,31 +60,39 @@ cdef inline Real rounded(Real value) noexcept nogil:
         return rint(value)
 
 
-cdef inline Real magnitude(Real value) noexcept nogil:
+cdef inline int32_t bits_above_sign(Real value) noexcept nogil:
+    """The leading bits, which grow with the magnitude; those of NaN are the greatest."""
+    cdef int32_t bits
+    cdef int64_t more
     if Real is float:
-        return fabsf(value)
+        memcpy(&bits, &value, 4)
     else:
-        return fabs(value)
+        memcpy(&more, &value, 8)
+        bits = <int32_t> (more >> 32)
+    return bits & 0x7fffffff
 
 
 cdef inline bint cast_short(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
     """Values that lie side by side to integers of up to 16 bits; False where one needs a look of its own."""
     cdef double least, behind
     cdef Real value
-    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, strange = 0, outside = 0
+    # What is not below 2^30 may become any number: all are cast anew then.
+    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, bits, most = 0, outside = 0
+    cdef int32_t limit = bits_above_sign(<Real> 1073741824.0)
     cdef Py_ssize_t j
     if policy != WRAP:
         limits(out, &least, &behind)
         low, high = <int32_t> least, <int32_t> behind - 1
     for j in range(count):
         value = rounded(values[j])
-        strange = strange | (not magnitude(value) < 1073741824.0)
-        number = <int32_t> (value if magnitude(value) < 1073741824.0 else 0)
+        bits = bits_above_sign(value)
+        most = bits if bits > most else most
+        number = <int32_t> value
         inside = number if number > low else low
         inside = inside if inside < high else high
         outside = outside | (inside ^ number)
         out[j] = <Integer> inside
-    return strange == 0 and (outside == 0 or policy == SATURATE)
+    return most < limit and (outside == 0 or policy == SATURATE)
 
 
 cdef inline bint cast_long(const Real* values, Integer* out, Py_ssize_t count) noexcept nogil:

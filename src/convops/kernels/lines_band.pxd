@@ -5,17 +5,20 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Axis
-from convops.kernels.lanes cimport spread
+from convops.kernels.lanes cimport fetch, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
 
 cdef enum:
     AHEAD = 2                  # lines that are asked for before they are copied
+    MOST_STEP = 32             # bytes between pixels that are asked for
 
 # A band at work.
 cdef struct Band:
     Tile tile
+    Py_ssize_t first_line      # in the padded plane: of the input
+    Py_ssize_t first_pixel
     Py_ssize_t unit            # items of a pixel
     Py_ssize_t item
     Py_ssize_t width           # items of an output line
@@ -35,13 +38,19 @@ cdef inline Py_ssize_t line_pitch(Py_ssize_t bytes) noexcept nogil:
     return (ceil_div(bytes, 64) + 1 | 1) * 64
 
 
+cdef inline Py_ssize_t dense_pixels(const Args* a, const Band* b) noexcept nogil:
+    """Of an output line, those included that a stride leaves out."""
+    return (b.tile.extent[2] - 1) * a.axis[2].stride + 1
+
+
 cdef inline void begin_band(const Args* a, Band* b, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     cdef const Axis* last = &a.axis[2]
     locate_box(a, number, &b.tile)
     b.unit, b.item = a.halo_channels, sizeof(Real)
     b.width = b.tile.extent[2] * b.unit
-    b.reach = b.width + (last.window - 1) * last.dilation * b.unit
-    b.lines = b.tile.extent[1] + (a.axis[1].window - 1) * a.axis[1].dilation
+    b.first_line, b.first_pixel = b.tile.origin[1] * a.axis[1].stride, b.tile.origin[2] * last.stride
+    b.reach = (dense_pixels(a, b) + (last.window - 1) * last.dilation) * b.unit
+    b.lines = (b.tile.extent[1] - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
     b.pitch = line_pitch(b.width * b.item)
     b.repairs = a.plain_weights != NULL
     b.plain = not b.repairs and a.epilogue.cast == NULL and a.epilogue.activation == NONE
@@ -53,7 +62,7 @@ cdef inline void begin_band(const Args* a, Band* b, Py_ssize_t number, char* scr
 
 cdef inline const char* line_address(const Args* a, const Band* b, Py_ssize_t i) noexcept nogil:
     """Where input line `i` of the band begins; NULL where it is padding."""
-    cdef Py_ssize_t d = source(&a.axis[0], b.tile.origin[0]), h = source(&a.axis[1], b.tile.origin[1] + i)
+    cdef Py_ssize_t d = source(&a.axis[0], b.tile.origin[0]), h = source(&a.axis[1], b.first_line + i)
     if d < 0 or h < 0:
         return NULL
     return (a.x.data + b.tile.batch * a.x.batch + b.tile.group * a.x.channel + d * a.x.step[0]
@@ -62,8 +71,18 @@ cdef inline const char* line_address(const Args* a, const Band* b, Py_ssize_t i)
 
 cdef inline const char* line_ahead(const Args* a, const Band* b, Py_ssize_t i) noexcept nogil:
     """Where to ask for a line before its turn; memory at hand where there is none."""
-    cdef const char* line = NULL if i >= b.lines or a.load != NULL else line_address(a, b, i)
-    return b.copy if line == NULL else line + b.tile.origin[2] * a.x.step[2]
+    cdef const char* line = NULL if i >= b.lines else line_address(a, b, i)
+    return b.copy if line == NULL else line + b.first_pixel * a.x.step[2]
+
+
+cdef inline void ask_for(const char* line, Py_ssize_t pixels, Py_ssize_t step) noexcept nogil:
+    """Pixels side by side before their turn. Hardware asks for nothing beyond a page; lines may be pages apart."""
+    cdef Py_ssize_t at = 0
+    if line == NULL or not 0 < step <= MOST_STEP:
+        return
+    while at < pixels * step:
+        fetch(line + at)
+        at = at + 64
 
 
 cdef inline void copy_items(const Args* a, const Band* b, Real* to, const char* pixel, Py_ssize_t count) noexcept nogil:
@@ -77,7 +96,7 @@ cdef inline void copy_items(const Args* a, const Band* b, Real* to, const char* 
 cdef inline void copy_pixels(const Args* a, const Band* b, Real* to, const char* line) noexcept nogil:
     """A line whose pixels are several items."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t position = b.tile.origin[2], end = position + b.reach // b.unit, at, run
+    cdef Py_ssize_t position = b.first_pixel, end = position + b.reach // b.unit, at, run
     while position < end:
         at, run = source(axis, position), 1
         if at < 0:
@@ -95,9 +114,24 @@ cdef inline void copy_line(const Args* a, const Band* b, Py_ssize_t i, Real* to)
     if line == NULL:
         fill_run(a, to, 0, 1, b.reach, -1)
     elif b.unit == 1:
-        gather_run(a, to, 0, line, b.tile.origin[2], 1, 1, b.reach)
+        gather_run(a, to, 0, line, b.first_pixel, 1, 1, b.reach)
     else:
         copy_pixels(a, b, to, line)
+
+
+cdef inline bint at_hand(const Args* a, Py_ssize_t origin, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t first,
+                         Py_ssize_t last) noexcept nogil:
+    """Whether pixels from `begin` to `end` of a padded line hold the fill, or repeat some from `first` to `last`."""
+    cdef Py_ssize_t c, at
+    for c in range(begin, end):
+        at = source(&a.axis[2], origin + c)
+        if at >= 0 and not first <= at + a.axis[2].shift - origin < last:
+            return False
+    return True
+
+
+cdef inline Py_ssize_t within(Py_ssize_t value, Py_ssize_t most) noexcept nogil:
+    return 0 if value < 0 else most if value > most else value
 
 
 cdef inline inlined add_differences(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
@@ -153,11 +187,11 @@ cdef inline Real one_item(const Args* a, const Band* b, const char* line, Py_ssi
 cdef inline Real defined_sum(const Args* a, const Band* b, Py_ssize_t h, Py_ssize_t i, const Real* tag) noexcept nogil:
     """The definition for one item of output line `h`, until it is NaN, which it stays."""
     cdef const Real* w = <const Real*> a.plain_weights + b.tile.group * a.axis[1].window * a.axis[2].window
-    cdef Py_ssize_t k, n, position = b.tile.origin[2] + i // b.unit
+    cdef Py_ssize_t k, n, position = b.first_pixel + i // b.unit * a.axis[2].stride
     cdef double total = 0
     cdef const char* line
     for k in range(a.axis[1].window):
-        line = line_address(a, b, h + k * a.axis[1].dilation)
+        line = line_address(a, b, h * a.axis[1].stride + k * a.axis[1].dilation)
         for n in range(a.axis[2].window):
             total = total + <double> w[k * a.axis[2].window + n] * <double> one_item(
                 a, b, line, position + n * a.axis[2].dilation, i % b.unit, tag)

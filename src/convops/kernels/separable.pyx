@@ -1,128 +1,226 @@
 # cython: language_level=3
 """Convolution with kernels that are sums of few products of a column and a row, line by line.
 
-Called by `backends/separable_run.py` through `bind.pyx`; the micro-kernels of `sliding.pxd` do the sums. A band of
-output lines keeps only as many lines of sums along the input's lines as the column reaches: a ring, which the sums
-across them follow. `panel_rows` components of a kernel are `panel_rows` rings, and the sums across run over all of
-them. The order of a sum is that of its component, tap by tap, wherever bands are cut. Start reading at `tile_s`.
+Called by `backends/separable_run.py` through `bind.pyx`; the micro-kernels of `sliding.pxd` sum across the lines, those
+of `along.pxd` along them. A few output lines at a time: the columns of a kernel's `panel_rows` components first, over
+lines of the input where they lie, or over copies of them in a ring; then the rows, over these sums. With a stride only
+the lines that are wanted are summed, and of their pixels those that are wanted are kept. What padding
+repeats along a line is copied from sums where they are at hand. The order of a sum is that of its component, tap by
+tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
 from convops.kernels.abi cimport Args
-from convops.kernels.along cimport SHIFTS, sum_along_line
+from convops.kernels.along cimport SHIFTS, Along, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
-    AHEAD, Band, added_line, begin_band, copy_line, end_line, line_ahead, result_line)
+    AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
+    result_line, within)
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
-from convops.kernels.sum_block cimport COPIED, sum_block, vectors_at_once
-from convops.kernels.tile cimport ceil_div, minimum
+from convops.kernels.sum_block cimport COPIED, INSIDE, Kind, sum_block, vectors_at_once
+from convops.kernels.tile cimport ceil_div, fill_run, minimum, source
 
 
-# The sums along lines, and across the lines of the rings.
+# The sums across lines, and along lines of such sums.
 cdef struct Job:
     Band band
-    Block along
     Block across
-    Py_ssize_t ring            # lines of one
-    Py_ssize_t made            # input lines done
-    const char** rows          # sums along the input lines of the band, component by component
-    const char* copied[1]
-    Py_ssize_t first[1]        # the column of the only tap across
+    Block apart                # along, where pixels are several items or taps are dilated
+    Along along
+    bint in_place              # input lines are read where they lie
+    Py_ssize_t begin           # pixels of a padded line that are summed: all, or those inside the input
+    Py_ssize_t end
+    Py_ssize_t pitch           # bytes from a line that is padded to the next
+    Py_ssize_t ring            # lines of copies
+    Py_ssize_t made            # input lines copied
+    char* copies
+    char* padding              # a line of it, and sums across such lines
+    const char** rows          # input lines
+    const char** parts         # sums across, component by component
+    const char* columns        # weights of the components, one after the other
     double nothing             # a bias
-    const char* row_weights
+
+
+cdef inline void begin_lines(const Args* a, Job* j, const Real* tag) noexcept nogil:
+    """Where input lines are read: in place, or in copies that know the padding."""
+    cdef Band* b = &j.band
+    cdef Py_ssize_t reach = b.reach // b.unit, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
+    j.begin = within(a.axis[2].inner_begin - b.first_pixel, reach)
+    j.end = within(a.axis[2].inner_end - b.first_pixel, reach)
+    j.in_place = a.load == NULL and a.panel_rows == 1 and a.x.step[2] == b.unit * b.item and not b.repairs
+    j.in_place = j.in_place and (j.end - j.begin) * b.unit >= lanes
+    j.in_place = j.in_place and at_hand(a, b.first_pixel, 0, j.begin, j.begin, j.end)
+    j.in_place = j.in_place and at_hand(a, b.first_pixel, j.end, reach, j.begin, j.end)
+    if not j.in_place:
+        j.begin, j.end = 0, reach
+    j.made = 0
 
 
 cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogil:
     """What the micro-kernels are told of all lines."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i, k, taps = a.axis[2].window
-    cdef Py_ssize_t* columns
-    j.ring = minimum(b.lines, (a.axis[1].window - 1) * a.axis[1].dilation + LINES)
+    cdef Py_ssize_t i, k, taps = a.axis[2].window, reach = (a.axis[1].window - 1) * a.axis[1].dilation
+    cdef Py_ssize_t* taps_at
+    j.pitch = line_pitch(b.reach * b.item)
+    j.ring = minimum(b.lines, reach + (LINES - 1) * a.axis[1].stride + 1)
+    j.padding = b.copy
+    j.copies = b.held + a.panel_rows * LINES * j.pitch
     j.rows = <const char**> b.tables
-    columns = <Py_ssize_t*> (j.rows + a.panel_rows * b.lines)
-    for k in range(a.panel_rows):
-        for i in range(b.lines):
-            j.rows[k * b.lines + i] = b.held + (k * j.ring + i % j.ring) * b.pitch
+    j.parts = j.rows + b.lines
+    taps_at = <Py_ssize_t*> (j.parts + a.panel_rows * LINES)
+    fill_run(a, <Real*> j.padding, 0, 1, b.reach, -1)
+    for i in range(b.lines):
+        j.rows[i] = j.copies + i % j.ring * j.pitch
+        if j.in_place:
+            j.rows[i] = line_address(a, b, i)
+            j.rows[i] = (j.padding if j.rows[i] == NULL
+                         else j.rows[i] + (b.first_pixel - a.axis[2].shift) * a.x.step[2])
+    for k in range(a.panel_rows * LINES):
+        j.parts[k] = b.held + k * j.pitch
     for k in range(taps):
-        columns[k] = k * a.axis[2].dilation * b.unit * b.item
-    j.copied[0], j.first[0], j.nothing, j.made = b.copy, 0, 0, 0
-    j.along.rows, j.along.columns, j.along.bias = j.copied, columns, <const char*> &j.nothing
-    j.along.window[0], j.along.window[1], j.along.window[2] = 1, 1, taps
-    j.across.columns, j.across.plane, j.across.line = j.first, b.lines, a.axis[1].dilation
-    j.across.window[0], j.across.window[1], j.across.window[2] = a.panel_rows, a.axis[1].window, 1
-    j.across.weights = a.weights + b.tile.group * a.panel_rows * (taps + a.axis[1].window) * b.item
-    j.across.bias = a.epilogue.bias + b.tile.group * b.item
-    j.row_weights = j.across.weights + a.panel_rows * a.axis[1].window * b.item
-    j.along.slide, j.across.slide = 1, 1
-    j.along.plane, j.along.line, j.along.lines = 0, 0, 1
-    j.along.out_line, j.across.out_line = 0, a.out.step[1] if b.plain else b.pitch
-    j.along.add, j.across.add, j.across.add_line = NULL, NULL, a.epilogue.add.step[1]
-    j.along.relu, j.across.relu = False, False
-    j.along.ahead, j.across.ahead = 0, 0
+        taps_at[k] = k * a.axis[2].dilation * b.unit * b.item
+    j.columns = a.weights + b.tile.group * a.panel_rows * (taps + a.axis[1].window) * b.item
+    j.nothing = 0
+    j.across.columns, j.across.plane, j.across.line = taps_at, 0, a.axis[1].dilation
+    j.across.window[0], j.across.window[1], j.across.window[2] = 1, a.axis[1].window, 1
+    j.across.bias, j.across.out_line, j.across.slide = <const char*> &j.nothing, j.pitch, a.axis[1].stride
+    j.across.add, j.across.add_line, j.across.relu = NULL, 0, False
+    j.across.ahead = LINES * a.axis[1].stride * a.x.step[1] if j.in_place else 0
+    j.apart.columns, j.apart.plane, j.apart.line, j.apart.lines = taps_at, LINES, 0, 1
+    j.apart.window[0], j.apart.window[1], j.apart.window[2] = a.panel_rows, 1, taps
+    j.apart.weights = j.columns + a.panel_rows * a.axis[1].window * b.item
+    j.apart.bias, j.apart.out_line, j.apart.slide = a.epilogue.bias + b.tile.group * b.item, 0, 1
+    j.apart.add, j.apart.add_line, j.apart.relu, j.apart.ahead = NULL, 0, False, 0
+    j.along.plane, j.along.planes, j.along.taps = LINES * j.pitch, <int> a.panel_rows, taps
+    j.along.weights, j.along.bias = j.apart.weights, j.apart.bias
 
 
-cdef inline void sum_items(Block* block, char* out, const char* add, Py_ssize_t count, const Real* tag) noexcept nogil:
-    """All items of the block's lines, in runs of as many vectors as a micro-kernel takes."""
-    cdef Py_ssize_t c = 0, span
+cdef inline void sum_run(Block* block, int vectors, Kind kind, Py_ssize_t at, Py_ssize_t count, char* out,
+                         const Real* tag) noexcept nogil:
+    block.count, block.base = count, at * <Py_ssize_t> sizeof(Real)
+    block.out = out + block.base
+    if Real is float:
+        sum_block(block, vectors, kind, <f32v*> NULL)
+    else:
+        sum_block(block, vectors, kind, <f64v*> NULL)
+
+
+cdef inline void sum_items(Block* block, Kind kind, char* out, Py_ssize_t begin, Py_ssize_t end,
+                           const Real* tag) noexcept nogil:
+    """Items of the block's lines, in runs of as many vectors as a micro-kernel takes.
+
+    Where lines end with the input, the last vector ends there, too, and overlaps the one before.
+    """
+    cdef Py_ssize_t c = begin, span, left
     cdef int lanes = VECTOR_BYTES // sizeof(Real), vectors
-    while c < count:
-        vectors = vectors_at_once(block, COPIED, ceil_div(count - c, lanes))
-        span = (count - c) // (vectors * lanes) * (vectors * lanes)
+    while c < end:
+        left = ceil_div(end - c, lanes) if kind == COPIED else (end - c) // lanes
+        if left == 0:
+            c, left = end - lanes, 1
+        vectors = vectors_at_once(block, kind, left)
+        span = (end - c) // (vectors * lanes) * (vectors * lanes)
         if span == 0:
-            span = count - c
-        block.count, block.base = span, c * <Py_ssize_t> sizeof(Real)
-        block.out = out + block.base
-        block.add = NULL if add == NULL else add + block.base
-        if Real is float:
-            sum_block(block, vectors, COPIED, <f32v*> NULL)
-        else:
-            sum_block(block, vectors, COPIED, <f64v*> NULL)
+            span = end - c
+        sum_run(block, vectors, kind, c, span, out, tag)
         c = c + span
 
 
-cdef inline void sum_line(const Args* a, Job* j, const char* weights, char* out, const Real* tag) noexcept nogil:
-    """The copied line into a line of a ring."""
-    cdef Band* b = &j.band
-    cdef const char* ahead = line_ahead(a, b, j.made + AHEAD)
-    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
-        j.along.weights = weights
-        sum_items(&j.along, out, NULL, b.width, tag)
-    elif Real is float:
-        sum_along_line(b.copy, a.axis[2].window, weights, out, b.width * b.item, ahead, <f32v*> NULL)
-    else:
-        sum_along_line(b.copy, a.axis[2].window, weights, out, b.width * b.item, ahead, <f64v*> NULL)
+cdef inline void pad_sums(const Args* a, const Job* j, Real* sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """What padding repeats."""
+    cdef Py_ssize_t c, i, at, unit = j.band.unit
+    for c in range(begin, end):
+        at = source(&a.axis[2], j.band.first_pixel + c)
+        for i in range(unit):
+            if at < 0:
+                sums[c * unit + i] = (<const Real*> (j.padding + j.pitch))[0]
+            else:
+                sums[c * unit + i] = sums[(at + a.axis[2].shift - j.band.first_pixel) * unit + i]
 
 
-cdef inline void sum_along(const Args* a, Job* j, const Real* tag) noexcept nogil:
-    """The next input line, in every component."""
-    cdef Band* b = &j.band
-    cdef Py_ssize_t k
-    copy_line(a, b, j.made, <Real*> b.copy)
-    for k in range(a.panel_rows):
-        sum_line(a, j, j.row_weights + k * a.axis[2].window * b.item, <char*> j.rows[k * b.lines + j.made], tag)
-    j.made = j.made + 1
+cdef inline void sum_padding(const Args* a, Job* j, const Real* tag) noexcept nogil:
+    """A vector of sums across lines of nothing but padding."""
+    cdef const char* lines[1]
+    lines[0] = j.padding
+    j.across.rows, j.across.lines, j.across.line, j.across.weights = lines, 1, 0, j.columns
+    sum_items(&j.across, COPIED, j.padding + j.pitch, 0, 1, tag)
+    j.across.line = a.axis[1].dilation
 
 
 cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
-    """So many output lines, all epilogues included."""
+    """So many lines of sums from line `h` on, in every component."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, k, first = h * a.axis[1].stride
+    cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
+    while j.made < needed and not j.in_place:
+        ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
+        copy_line(a, b, j.made, <Real*> j.rows[j.made])
+        j.made = j.made + 1
+    j.across.rows, j.across.lines = j.rows + first, count
+    for k in range(a.panel_rows):
+        j.across.weights = j.columns + k * a.axis[1].window * b.item
+        sum_items(&j.across, INSIDE if j.in_place else COPIED, <char*> j.parts[k * LINES], j.begin * b.unit,
+                  j.end * b.unit, tag)
+    for i in range(count if j.in_place else 0):
+        pad_sums(a, j, <Real*> j.parts[i], 0, j.begin)
+        pad_sums(a, j, <Real*> j.parts[i], j.end, b.reach // b.unit)
+
+
+cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
+                           const Real* tag) noexcept nogil:
+    """A line of results from the sums of line `i`, as if there were no stride."""
+    cdef Band* b = &j.band
+    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
+        j.apart.rows = j.parts + i
+        sum_items(&j.apart, COPIED, out, 0, items, tag)
+        return
+    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if b.plain else 0)
+    if Real is float:
+        sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
+    else:
+        sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
+
+
+cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to,
+                      Py_ssize_t pixels) noexcept nogil:
+    """Every so-many-th pixel."""
+    cdef Py_ssize_t c, i
+    if unit == 1 and stride == 2:
+        for c in range(pixels):
+            to[c] = dense[2 * c]
+        return
+    for c in range(pixels):
+        for i in range(unit):
+            to[c * unit + i] = dense[c * stride * unit + i]
+
+
+cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, const Real* tag) noexcept nogil:
+    """Output line `h` from the sums of line `i`, all epilogues included."""
+    cdef Band* b = &j.band
     cdef char* out = result_line(a, b, h) if b.plain else b.sums
-    j.across.rows, j.across.lines = j.rows + h, count
-    sum_items(&j.across, out, added_line(a, b, h) if b.plain else NULL, b.width, tag)
-    for i in range(count):
-        end_line(a, b, h + i, out + i * j.across.out_line, tag)
+    cdef char* dense = b.sums + j.pitch
+    if not b.plain and h + AHEAD < b.tile.extent[1]:
+        ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
+    if a.axis[2].stride == 1:
+        sum_dense(a, j, i, out, b.width, tag)
+    else:
+        sum_dense(a, j, i, dense, dense_pixels(a, b) * b.unit, tag)
+        pick(<const Real*> dense, a.axis[2].stride, b.unit, <Real*> out, b.width // b.unit)
+    end_line(a, b, h, out, tag)
 
 
 cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     cdef Job j
     # Dilated columns meet at no neighbouring lines.
-    cdef Py_ssize_t h = 0, count, most = LINES if a.axis[1].dilation == 1 else 1
+    cdef Py_ssize_t h = 0, i, count, most = LINES if a.axis[1].dilation == 1 else 1
     begin_band(a, &j.band, number, scratch, tag)
+    j.band.plain = j.band.plain and a.epilogue.add.data == NULL
+    begin_lines(a, &j, tag)
     begin_job(a, &j, tag)
+    if j.in_place:
+        sum_padding(a, &j, tag)
     while h < j.band.tile.extent[1]:
         count = minimum(most, j.band.tile.extent[1] - h)
-        while j.made < h + count + (a.axis[1].window - 1) * a.axis[1].dilation:
-            sum_along(a, &j, tag)
         sum_across(a, &j, h, count, tag)
+        for i in range(count):
+            sum_along(a, &j, h + i, i, tag)
         h = h + count
 
 

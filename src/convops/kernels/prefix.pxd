@@ -1,0 +1,89 @@
+# Running sums of integers along a line, modulo their width: differences of two are exact wherever they fit.
+from libc.stdint cimport uint16_t, uint32_t
+
+from convops.kernels.simd cimport VECTOR_BYTES, outlined
+
+cdef extern from *:
+    """
+    typedef unsigned short convops_u16v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+    typedef unsigned int convops_u32v __attribute__((vector_size(CONVOPS_VECTOR), aligned(1), may_alias));
+    /* Lanes moved up, zeros behind them; and the last lane in all. Zeros are the first operand. */
+    #define CONVOPS_LANES_8(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+    #define CONVOPS_LANES_16(n) CONVOPS_LANES_8(n), CONVOPS_LANES_8(n + 8)
+    #if CONVOPS_VECTOR == 64
+    #define CONVOPS_UP_2(z, v, k) __builtin_shufflevector(z, v, CONVOPS_LANES_16(32 - k), CONVOPS_LANES_16(48 - k))
+    #define CONVOPS_UP_4(z, v, k) __builtin_shufflevector(z, v, CONVOPS_LANES_16(16 - k))
+    #elif CONVOPS_VECTOR == 32
+    #define CONVOPS_UP_2(z, v, k) __builtin_shufflevector(z, v, CONVOPS_LANES_16(16 - k))
+    #define CONVOPS_UP_4(z, v, k) __builtin_shufflevector(z, v, CONVOPS_LANES_8(8 - k))
+    #else
+    #define CONVOPS_UP_2(z, v, k) __builtin_shufflevector(z, v, CONVOPS_LANES_8(8 - k))
+    #define CONVOPS_UP_4(z, v, k) __builtin_shufflevector(z, v, 4 - k, 5 - k, 6 - k, 7 - k)
+    #endif
+    static inline convops_u16v convops_prefix_16(convops_u16v v) {
+        convops_u16v zero = {0};
+        v += CONVOPS_UP_2(zero, v, 1);
+        v += CONVOPS_UP_2(zero, v, 2);
+        v += CONVOPS_UP_2(zero, v, 4);
+    #if CONVOPS_VECTOR > 16
+        v += CONVOPS_UP_2(zero, v, 8);
+    #endif
+    #if CONVOPS_VECTOR > 32
+        v += CONVOPS_UP_2(zero, v, 16);
+    #endif
+        return v;
+    }
+    static inline convops_u32v convops_prefix_32(convops_u32v v) {
+        convops_u32v zero = {0};
+        v += CONVOPS_UP_4(zero, v, 1);
+        v += CONVOPS_UP_4(zero, v, 2);
+    #if CONVOPS_VECTOR > 16
+        v += CONVOPS_UP_4(zero, v, 4);
+    #endif
+    #if CONVOPS_VECTOR > 32
+        v += CONVOPS_UP_4(zero, v, 8);
+    #endif
+        return v;
+    }
+    static inline convops_u16v convops_last_16(convops_u16v v) {
+        convops_u16v zero = {0};
+        return v[CONVOPS_VECTOR / 2 - 1] + zero;
+    }
+    static inline convops_u32v convops_last_32(convops_u32v v) {
+        convops_u32v zero = {0};
+        return v[CONVOPS_VECTOR / 4 - 1] + zero;
+    }
+    """
+    ctypedef unsigned short u16v "convops_u16v"
+    ctypedef unsigned int u32v "convops_u32v"
+    u16v prefix_16 "convops_prefix_16"(u16v) nogil
+    u32v prefix_32 "convops_prefix_32"(u32v) nogil
+    u16v last_16 "convops_last_16"(u16v) nogil
+    u32v last_32 "convops_last_32"(u32v) nogil
+
+ctypedef fused Total:
+    uint16_t
+    uint32_t
+
+
+cdef inline outlined sum_up(const Total* items, Total* sums, Py_ssize_t count) noexcept nogil:
+    """sums[i] = items[0] + ... + items[i], in whole vectors."""
+    cdef Py_ssize_t i = 0
+    cdef u16v halves, halves_before
+    cdef u32v words, words_before
+    if Total is uint16_t:
+        halves_before = (<const u16v*> items)[0]
+        halves_before = halves_before - halves_before
+        while i < count:
+            halves = prefix_16((<const u16v*> (items + i))[0])
+            (<u16v*> (sums + i))[0] = halves + halves_before
+            halves_before = halves_before + last_16(halves)
+            i = i + VECTOR_BYTES // 2
+    else:
+        words_before = (<const u32v*> items)[0]
+        words_before = words_before - words_before
+        while i < count:
+            words = prefix_32((<const u32v*> (items + i))[0])
+            (<u32v*> (sums + i))[0] = words + words_before
+            words_before = words_before + last_32(words)
+            i = i + VECTOR_BYTES // 4
