@@ -52,20 +52,21 @@ cdef inline void add_line(const Args* a, const char* places, const char* values,
 
 cdef void tile(const Args* a, Py_ssize_t number, const Sum* tag) noexcept nogil:
     """Some channels of one image: all at once where they lie side by side, else one after the other."""
-    cdef Py_ssize_t blocks = ceil_div(a.channels, a.tile_columns), first = number % blocks * a.tile_columns, c, i
+    cdef Py_ssize_t blocks = ceil_div(a.channels, a.tile_columns), first = number % blocks * a.tile_columns, i
     cdef Py_ssize_t end = minimum(a.channels, first + a.tile_columns), image = number // blocks, some = 1
     cdef Py_ssize_t place, value
     cdef char* out
     if a.x.channel < a.x.step[2]:
         some = end - first
-    for c in range(first, end, some):
-        out = a.out.data + image * a.out.batch + c * a.out.channel
+    while first < end:
+        out = a.out.data + image * a.out.batch + first * a.out.channel
         clear(a, out, some, tag)
         for i in range(a.axis[0].out * a.axis[1].out):
             place = i // a.axis[1].out * a.x.step[0] + i % a.axis[1].out * a.x.step[1]
             value = i // a.axis[1].out * a.grad.step[0] + i % a.axis[1].out * a.grad.step[1]
-            add_line(a, a.x.data + image * a.x.batch + c * a.x.channel + place,
-                     a.grad.data + image * a.grad.batch + c * a.grad.channel + value, out, some, tag)
+            add_line(a, a.x.data + image * a.x.batch + first * a.x.channel + place,
+                     a.grad.data + image * a.grad.batch + first * a.grad.channel + value, out, some, tag)
+        first = first + some
 
 
 cdef inline void run(const Args* a, const Sum* tag) noexcept nogil:
