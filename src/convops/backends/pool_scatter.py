@@ -37,6 +37,8 @@ def scatter(values: Array, places: Array, out: Array) -> None:
     axes = tuple(Axis(n, 1, 1, 1, (0, 0), n) for n in lengths)
     items = prod(lengths) + out.shape[2]
     some = min(channels, max(1, TILE_ITEMS // items))
+    if channels > 1 and places.strides[1] < places.strides[-1]:
+        some = channels  # which lie side by side
     seconds = 2 * items * channels / this_machine().rates.pooled
     tiles = ceil(channels / some)
     launch = Launch(

@@ -24,6 +24,9 @@ cdef inline void clear(const Args* a, char* out, Py_ssize_t channels, const Sum*
             memset(out + c * a.out.channel, 0, a.block_steps * sizeof(Sum))
         return
     for p in range(a.block_steps):
+        if a.out.channel == sizeof(Sum):
+            memset(out + p * a.out.step[2], 0, channels * sizeof(Sum))
+            continue
         for c in range(channels):
             (<Sum*> (out + p * a.out.step[2] + c * a.out.channel))[0] = 0
 
