@@ -56,7 +56,7 @@ def scatter(values: Array, places: Array, out: Array) -> None:
 
 
 def canonical(array: Array, lead: int) -> Array:
-    """(images, channels, *up to three axes) of an array with so many axes that are not pooled; a view where it can be."""
+    """(images, channels, *up to three axes) of an array with so many axes that are not pooled; best a view."""
     if lead == 2 and array.ndim <= 2 + RANK:
         return array
     return np.ascontiguousarray(array).reshape((prod(array.shape[:lead]), 1, prod(array.shape[lead:])))

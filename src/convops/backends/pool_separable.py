@@ -17,7 +17,11 @@ from convops.problem.windows import AdaptiveAxis
 # In the order of the kernels' `Kind`.
 KINDS = ("max", "min", "sum", "avg")
 # Kinds by dtype of the items; sums of integers are wider than these.
-KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
+KINDS_OF = {
+    **dict.fromkeys(("uint8", "int8", "uint16", "int16", "int32"), KINDS[:2]),
+    "float32": KINDS,
+    "float64": KINDS,
+}
 # Scratch memory of one worker: where neighbouring windows share few lines, half of a level-2 cache; where they share
 # many, and folding these again costs more than the way to the level-3 cache; where they share none.
 FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 21, 1 << 17

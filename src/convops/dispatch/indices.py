@@ -8,6 +8,9 @@ from convops.backends.base import Array
 from convops.problem.pool import PoolProblem
 from convops.problem.windows import AdaptiveAxis, origins, widths
 
+# Indices that are made at once, to stay in a cache.
+PART = 1 << 15
+
 
 def index_result(problem: PoolProblem, taps: Array) -> Array:
     """Flat positions, in the user's order of axes: in the window, in the pooled axes, or in the whole array."""
@@ -33,14 +36,14 @@ def index_result(problem: PoolProblem, taps: Array) -> Array:
 def _looked_up(problem: PoolProblem, taps: Array, position: Array, steps: list[int]) -> Array:
     """Where windows are alike: the place of a window and of a tap in it add up."""
     table = np.zeros((1,) * len(steps), np.int64)
-    for number, (axis, place, step) in enumerate(
-        zip(problem.axes, problem.arrangement.spatial, steps, strict=True)
-    ):
+    for number, (axis, place, step) in enumerate(zip(problem.axes, problem.arrangement.spatial, steps, strict=True)):
         table = table + _along(np.arange(axis.window) * (axis.dilation * step), number, len(steps))
         position = position + _along(origins(axis, np.arange(axis.out)) * step, place, taps.ndim)
-    found = table.ravel().take(taps)
-    found += position
-    return found
+    places, some = np.broadcast_to(position, taps.shape), max(1, PART * len(taps) // taps.size)
+    for first in range(0, len(taps), some):
+        part = slice(first, first + some)
+        np.add(table.ravel().take(taps[part]), places[part], out=taps[part])
+    return taps
 
 
 def _steps(lengths: tuple[int, ...]) -> list[int]:

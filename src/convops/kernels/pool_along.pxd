@@ -1,14 +1,14 @@
 # The first step of separable pools: every line of a band along itself.
-from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.fold cimport MAXIMUM, MINIMUM, SUM, Item, beats, is_nan
+from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, beats, is_nan
 from convops.kernels.pool_band cimport MOST_ALONG, Job, identity, line_at, seen, slides, whole_vectors
-from convops.kernels.pool_lanes cimport CLEAN, may_have_nan, move, move_past, u8v
-from convops.kernels.pool_run cimport Run, add_run, fold_run, row_of
-from convops.kernels.pool_sliding cimport Slide, slide
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v
+from convops.kernels.pool_climb cimport climb_extremes, climb_sums
+from convops.kernels.pool_items cimport are_clean, fold_items, move_items
+from convops.kernels.pool_lanes cimport CLEAN
+from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.window cimport Taps, taps_of
 
@@ -16,60 +16,6 @@ from convops.kernels.window cimport Taps, taps_of
 cdef enum:
     AHEAD = 1 << 10            # bytes between what is read of a line and what is asked for
     LINES_AHEAD = 12           # the same where strips are narrower than their lines
-
-
-cdef inline void fold_items(int kind, Item* to, const Item* items, const Run* run) noexcept nogil:
-    if Item is float:
-        fold_run(kind, <char*> to, <const char*> items, run, <const f32v*> NULL)
-    elif Item is double:
-        fold_run(kind, <char*> to, <const char*> items, run, <const f64v*> NULL)
-    elif Item is uint8_t:
-        fold_run(kind, <char*> to, <const char*> items, run, <const u8v*> NULL)
-
-
-cdef inline void add_items(Item* to, const Item* sums, const Item* items, const Run* run) noexcept nogil:
-    if Item is float:
-        add_run(<char*> to, <const char*> sums, <const char*> items, run, <const f32v*> NULL)
-    elif Item is double:
-        add_run(<char*> to, <const char*> sums, <const char*> items, run, <const f64v*> NULL)
-
-
-cdef inline void move_items_past(Item* to, const Item* items, Py_ssize_t count) noexcept nogil:
-    if Item is float:
-        move_past(<char*> to, <const char*> items, count, <const f32v*> NULL)
-    elif Item is double:
-        move_past(<char*> to, <const char*> items, count, <const f64v*> NULL)
-    elif Item is uint8_t:
-        move_past(<char*> to, <const char*> items, count, <const u8v*> NULL)
-
-
-cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
-    if Item is float:
-        move(<char*> to, <const char*> items, count, ahead, <const f32v*> NULL)
-    elif Item is double:
-        move(<char*> to, <const char*> items, count, ahead, <const f64v*> NULL)
-    elif Item is uint8_t:
-        move(<char*> to, <const char*> items, count, ahead, <const u8v*> NULL)
-
-
-cdef inline void slide_items(int kind, Slide* s, Item* to, const Item* items, const Item* divisors,
-                             bint whole) noexcept nogil:
-    if Item is float:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f32v*> NULL)
-    elif Item is double:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f64v*> NULL)
-    elif Item is uint8_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const u8v*> NULL)
-
-
-cdef inline bint are_clean(const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
-    """Whether certainly none of them is NaN."""
-    if Item is float:
-        return not may_have_nan(<const char*> items, count, ahead, <const f32v*> NULL)
-    elif Item is double:
-        return not may_have_nan(<const char*> items, count, ahead, <const f64v*> NULL)
-    else:
-        return False
 
 
 cdef inline Py_ssize_t ahead_of(const Args* a, const Job* j) noexcept nogil:
@@ -217,57 +163,6 @@ cdef inline void copy_and_fold(const Args* a, int kind, const Job* j, const Item
         if count == j.group or i + 1 == j.lines or line_at(a, j, i + 1) == NULL:
             fold_copies(a, kind, j, <Item*> j.folded + first * j.out_pitch, count)
             count = 0
-
-
-cdef inline void fold_last(const Args* a, int kind, const Job* j, Item* to, const Item* items, Py_ssize_t n,
-                           Py_ssize_t shift, const Item* tag) noexcept nogil:
-    """Windows of `n` items so many bytes apart, from windows at all positions of a copied line."""
-    cdef Py_ssize_t pixel = j.unit * <Py_ssize_t> sizeof(Item), stride = a.axis[2].stride
-    cdef Run run = row_of(n, shift, stride, j.length, True)
-    if j.together and stride > 1:
-        run.step, run.times, run.count, run.next_to, run.next_items = 1, j.wide, j.unit, pixel, stride * pixel
-        run.whole = False
-    fold_items(kind, to, items, &run)
-
-
-cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to, const Item* tag) noexcept nogil:
-    """Extremes of ever longer windows along the copied line; the last two may overlap."""
-    cdef Py_ssize_t n = 1, window = a.axis[2].window
-    cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item)
-    cdef Run run
-    while 2 * n < window:
-        run = row_of(4 if 4 * n < window else 2, n * shift, 1, j.pitch, True)
-        fold_items(kind, <Item*> j.copy, <const Item*> j.copy, &run)
-        n = n * run.n
-    fold_last(a, kind, j, to, <const Item*> j.copy, 2, (window - n) * shift, tag)
-
-
-cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const Item* tag) noexcept nogil:
-    """Sums of 1, 4, 16, ... items; those of which a window is made are added from the shortest, the last of it, on."""
-    cdef Py_ssize_t n = 1, window = a.axis[2].window, digit, begin
-    cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item)
-    cdef Item* sums = <Item*> j.sums
-    cdef char* items = j.copy
-    cdef bint begun = False
-    cdef Run run
-    while 4 * n <= window:
-        digit, begin = window // n % 4, window // (4 * n) * (4 * n)
-        run = row_of(digit, n * shift, 1, j.pitch, True)
-        if digit and begun:
-            add_items(sums, sums, <const Item*> (items + begin * shift), &run)
-        elif digit:
-            fold_items(SUM, sums, <const Item*> (items + begin * shift), &run)
-        begun = begun or digit > 0
-        run = row_of(4, n * shift, 1, j.pitch, True)
-        fold_items(SUM, <Item*> items, <const Item*> items, &run)
-        n = 4 * n
-    if not begun:
-        fold_last(a, SUM, j, to, <const Item*> items, window // n, n * shift, tag)
-        return
-    run = row_of(window // n, n * shift, 1, j.length if a.axis[2].stride == 1 else j.pitch, True)
-    add_items(to if a.axis[2].stride == 1 else sums, sums, <const Item*> items, &run)
-    if a.axis[2].stride > 1:
-        fold_last(a, SUM, j, to, sums, 1, shift, tag)
 
 
 cdef inline void fill_margins(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:

@@ -3,8 +3,8 @@
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.pool_lanes cimport (
-    CLEAN, Wide, from_zero, item_bytes, join, pick, pick_pair, put, shift_lanes, stream, u8v)
-from convops.kernels.simd cimport VECTOR_BYTES, inlined, prefetch
+    CLEAN, Wide, from_zero, item_bytes, join, pick, pick_pair, put, shift_lanes, stream)
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport minimum
 
 
@@ -39,12 +39,12 @@ cdef inline Run row_of(Py_ssize_t n, Py_ssize_t shift, Py_ssize_t step, Py_ssize
 
 
 cdef inline inlined divide(Wide* sum, const char* divisors) noexcept nogil:
-    if Wide is not u8v:
+    if Wide is f32v or Wide is f64v:
         sum[0] = sum[0] / (<const Wide*> divisors)[0]
 
 
 cdef inline inlined scale(Wide* sum, const char* factors) noexcept nogil:
-    if Wide is not u8v:
+    if Wide is f32v or Wide is f64v:
         sum[0] = sum[0] * (<const Wide*> factors)[0]
 
 
@@ -121,7 +121,7 @@ cdef inline inlined shift_taps(int kind, int unit, Py_ssize_t n, const Wide* fir
 
 cdef inline bint shifts(Py_ssize_t n, int unit, const Wide* tag) noexcept nogil:
     """Whether windows of items `unit` places apart may be folded by shifts of neighbouring vectors."""
-    return SHIFTS and 1 < n <= MOST_SHIFTED and (n - 1) * unit * item_bytes(tag) <= VECTOR_BYTES
+    return SHIFTS and 1 < n <= (MOST_SHIFTED if unit == 1 else 4) and (n - 1) * unit * item_bytes(tag) <= VECTOR_BYTES
 
 
 cdef inline inlined shift_row(int kind, int unit, char* to, const char* items, const Run* run, Py_ssize_t* done,
@@ -248,7 +248,7 @@ cdef inline void fold_run(int kind, char* to, const char* items, const Run* run,
         fold_kind(MAXIMUM, to, items, run, tag)
     elif kind == MINIMUM:
         fold_kind(MINIMUM, to, items, run, tag)
-    elif Wide is not u8v:
+    elif Wide is f32v or Wide is f64v:
         if kind == CLEAN + MAXIMUM:
             fold_kind(CLEAN + MAXIMUM, to, items, run, tag)
             return

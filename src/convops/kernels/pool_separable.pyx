@@ -10,17 +10,17 @@ Short windows, and those that do not overlap, are folded from the first item to 
 (`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
 the cut into bands. Start reading at `tile_s`.
 """
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
-from convops.kernels.pool_along cimport (
-    clear_copy, fold_items, fold_lines, kind_of, move_items, move_items_past,
-    slide_items)
+from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_run, out_line,
     reach_of, seen, set_length, slides)
-from convops.kernels.pool_lanes cimport end_streams
+from convops.kernels.pool_extremes cimport end_streams
+from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
+from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_run cimport Run, row_of
 from convops.kernels.pool_sliding cimport Slide, completes, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES
@@ -30,7 +30,6 @@ from convops.kernels.window cimport counted
 
 cdef enum:
     STREAMED_BYTES = 1 << 23   # images from this size on leave the caches before anybody reads the result
-    MOST_SCALED = 1 << 20      # divisors whose reciprocals are certainly exact
 
 
 cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
@@ -54,46 +53,6 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
                 continue
             for w in range(j.wide):
                 (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
-
-
-cdef inline double divisor_of(const Args* a, const Job* j, Py_ssize_t w, double outer) noexcept nogil:
-    return outer if a.divisor else outer * counted(a, &a.axis[2], j.w + w)
-
-
-cdef inline bint is_power_of_two(double value) noexcept nogil:
-    cdef int64_t whole
-    if not 1 <= value <= MOST_SCALED:
-        return False
-    whole = <int64_t> value
-    return whole & (whole - 1) == 0 and <double> whole == value
-
-
-cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, bint reciprocal, const Item* tag) noexcept nogil:
-    """What the sums of a line are divided by; kept for lines that have the same.
-
-    Where all are powers of two, their reciprocals if wanted: `j.scaled` says so.
-    """
-    cdef Py_ssize_t w, c, pixel = j.unit, plane = j.out_span
-    cdef double outer = a.divisor if a.divisor else <double> counted(a, &a.axis[1], j.h + i)
-    cdef Item* divisors = <Item*> j.divisors
-    cdef Item divisor
-    if outer == j.outer:
-        return divisors
-    j.outer, j.scaled = outer, reciprocal
-    for w in range(j.wide):
-        j.scaled = j.scaled and is_power_of_two(divisor_of(a, j, w, outer))
-    for c in range(j.out_pitch):
-        divisors[c] = 1
-    for w in range(j.wide):
-        divisor = <Item> divisor_of(a, j, w, outer)
-        divisor = 1 / divisor if j.scaled else divisor
-        if j.together:
-            for c in range(j.unit):
-                divisors[w * pixel + c] = divisor
-        else:
-            for c in range(j.planes):
-                divisors[w + c * plane] = divisor
-    return divisors
 
 
 cdef inline bint goes_straight(const Args* a, const Job* j, const Item* tag) noexcept nogil:
@@ -281,6 +240,22 @@ cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
 
 cdef api void separable_uint8(const Args* a) noexcept nogil:
     run(a, <const uint8_t*> NULL)
+
+
+cdef api void separable_int8(const Args* a) noexcept nogil:
+    run(a, <const int8_t*> NULL)
+
+
+cdef api void separable_uint16(const Args* a) noexcept nogil:
+    run(a, <const uint16_t*> NULL)
+
+
+cdef api void separable_int16(const Args* a) noexcept nogil:
+    run(a, <const int16_t*> NULL)
+
+
+cdef api void separable_int32(const Args* a) noexcept nogil:
+    run(a, <const int32_t*> NULL)
 
 
 cdef api void separable_float32(const Args* a) noexcept nogil:

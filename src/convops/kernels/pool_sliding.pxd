@@ -6,9 +6,9 @@
 # joined with what depends on the position alone. Where windows are dilated, so many chains take turns.
 from convops.kernels.abi cimport Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
-from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, put, stream, u8v
+from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, put, stream
 from convops.kernels.pool_run cimport divide
-from convops.kernels.simd cimport VECTOR_BYTES, inlined
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div
 
 
@@ -138,7 +138,7 @@ cdef inline void slide(int kind, Slide* s, const char* items, char* to, const ch
         slide_kind(MAXIMUM, s, items, to, divisors, whole, tag)
     elif kind == MINIMUM:
         slide_kind(MINIMUM, s, items, to, divisors, whole, tag)
-    elif Wide is not u8v:
+    elif Wide is f32v or Wide is f64v:
         if kind == MEAN:
             slide_kind(MEAN, s, items, to, divisors, whole, tag)
         else:

@@ -197,11 +197,6 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
     finish(a, kind, b, items, turned, count, out, tag)
 
 
-cdef inline int reversed_bits(int p) noexcept nogil:
-    """Of a number below PARTS."""
-    return (p & 1) << 3 | (p & 2) << 1 | (p & 4) >> 1 | (p & 8) >> 3
-
-
 cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block* b, int part, const char* items,
                               Py_ssize_t count, Vector* best, const Vector* tag) noexcept nogil:
     """The taps of one part, some vectors of channels at once; so many channels of the last vector count."""
@@ -212,8 +207,7 @@ cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block*
     for v in range(vectors):
         neutral(kind, &best[v])
     while row < b.deep * b.high:
-        pixel = items + w * a.x.step[2] + (row * a.x.step[1] if b.deep == 1 else
-                                           row // b.high * a.x.step[0] + row % b.high * a.x.step[1])
+        pixel = items + w * a.x.step[2] + row // b.high * a.x.step[0] + row % b.high * a.x.step[1]
         for v in range(vectors):
             if vectors > 1:
                 prefetch(pixel + (vectors + v) * VECTOR_BYTES, 0, 3)  # of the next channels
@@ -232,7 +226,8 @@ cdef inline inlined fold_vectors(const Args* a, int kind, int vectors, const Blo
     cdef Vector best[TOGETHER]
     cdef int p, q, v
     for p in range(PARTS):
-        fold_part(a, kind, vectors, b, reversed_bits(p), items, count, best, tag)
+        q = (p & 1) << 3 | (p & 2) << 1 | (p & 4) >> 1 | (p & 8) >> 3  # bits reversed: partners follow each other
+        fold_part(a, kind, vectors, b, q, items, count, best, tag)
         q = p
         while q & 1:
             held, q = held - vectors, q >> 1

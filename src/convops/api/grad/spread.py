@@ -35,7 +35,8 @@ def spread(values: Array, where: Windows, total: Array) -> Array:
         total[...] = _by_taps(values, where)
         return total
     for some in product(*(one for one in phases if one)):
-        part: Any = total[(..., *(phase.items for phase in some))]
+        index: Any = (..., *(phase.items for phase in some))
+        part = total[index]
         window, padding = tuple(phase.window for phase in some), tuple(phase.padding for phase in some)
         if 0 in window:
             part[...] = 0
