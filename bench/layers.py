@@ -120,6 +120,19 @@ POOLS = (
     _pool("global_56x56", "avg_pool", (8, 256, 56, 56), 56),
 )
 
+# Images of integers, which OpenCV pools too.
+NARROW_POOLS = tuple(
+    replace(
+        _pool(f"{n}x{n}_{dtype}", operation, _IMAGE, n, 1, n // 2, count_include_pad=True),
+        suite="pools_narrow",
+        x_dtype=dtype,
+        out_dtype=dtype,
+    )
+    for operation, dtypes in (("max_pool", ("uint8", "uint16", "int16")), ("avg_pool", ("uint8",)))
+    for dtype in dtypes
+    for n in (3, 5, 9, 31, 101)
+)
+
 # One problem of each kind: about two minutes on two cores.
 _QUICK = (
     "lenet5/c3_5x5",
@@ -158,7 +171,14 @@ _MORE = {
 }
 # Of the suites of other numbers.
 _SHAPES = ("conv1_7x7_s2", "conv2_3x3", "conv2_out_1x1", "conv3_3x3_s2_v15", "conv4_3x3", "conv4_reduce_1x1")
-_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS}
+_OTHERS = {
+    "filters": FILTERS,
+    "separable": SEPARABLE,
+    "images": IMAGES,
+    "signals": SIGNALS,
+    "pools": POOLS,
+    "pools_narrow": NARROW_POOLS,
+}
 
 
 def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:

@@ -12,8 +12,14 @@ from test_depthwise import guard
 import convops
 
 FLOATS = ["float32", "float64"]
+NARROW = ["uint8", "int8", "uint16", "int16", "int32"]
 EXTREMES = [convops.max_pool, convops.min_pool]
 SUMS = [convops.sum_pool, convops.avg_pool]
+
+
+def integers(rng, shape, dtype):
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
 
 
 @st.composite
@@ -26,11 +32,11 @@ def calls(draw):
     spatial = tuple((n - 1) * d + 2 + m for n, d, m in zip(window, dilation, each(0, 70), strict=True))
     shape = (draw(st.integers(1, 2)), draw(st.sampled_from([1, 2, 3] if large else [1, 3, 16, 17, 67])), *spatial)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    dtype = draw(st.sampled_from([*FLOATS, "uint8"]))
+    dtype = draw(st.sampled_from([*FLOATS, *FLOATS, *NARROW]))
     x = rng.standard_normal(shape) if draw(st.booleans()) else rng.integers(-3, 4, shape)
-    x = x.astype(dtype) if dtype != "uint8" else rng.integers(0, 256, shape, np.uint8)
+    x = x.astype(dtype) if dtype in FLOATS else integers(rng, shape, dtype)
     special = draw(st.sampled_from([None, np.nan, -np.inf, -0.0]))
-    if special is not None and dtype != "uint8":
+    if special is not None and dtype in FLOATS:
         x[rng.random(shape) < 0.1] = special
     keywords = {"stride": stride, "dilation": dilation, "padding": padding, "ceil_mode": draw(st.booleans())}
     return x, window, keywords
@@ -64,7 +70,7 @@ def test_extremes_are_those_of_the_taps_in_order(call, pool):
 @given(call=calls(), pool=st.sampled_from(SUMS))
 def test_sums_have_one_order(call, pool):
     x, window, keywords = call
-    if x.dtype == np.uint8:
+    if x.dtype.kind in "iu":
         x = x.astype(np.float32)
     expected = pool(x.astype(np.float64), window, backend="pool_gather", **keywords)
     first, *others = layouts(pool, x, window, keywords)
@@ -73,6 +79,42 @@ def test_sums_have_one_order(call, pool):
     for other in others:
         same_items(other, first)
     same_items(pool(x[-1:], window, backend="pool_window", **keywords), np.ascontiguousarray(first[-1:]))
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *NARROW])
+@pytest.mark.parametrize(("window", "stride"), [(3, 1), (3, 2), (9, 1), (11, 1), (16, 3), (31, 1), (101, 2)])
+def test_wide_images_are_cut_into_strips(dtype, window, stride):
+    rng = np.random.default_rng(5)
+    x = (
+        rng.standard_normal((1, 1, 120, 2339)).astype(dtype)
+        if dtype in FLOATS
+        else integers(rng, (1, 1, 120, 2339), dtype)
+    )
+    if dtype in FLOATS:
+        x[0, 0, 50, 1300], x[0, 0, 51, 1301:1400] = np.nan, -0.0
+    keywords = {"stride": stride, "padding": window // 2, "backend": "pool_window"}
+    for pool in EXTREMES:
+        same_items(pool(x, (window, window), **keywords), pool(x, (window, window), indices="plane", **keywords)[0])
+    if dtype in FLOATS:
+        expected = convops.avg_pool(x.astype(float), (window, window), **keywords | {"backend": "pool_gather"})
+        got = convops.avg_pool(x, (window, window), **keywords)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=16 * window * np.finfo(dtype).eps)
+        same_items(
+            convops.avg_pool(to_last(x, 2), (window, window), layout="channels_last", **keywords)[..., 0], got[:, 0]
+        )
+
+
+@pytest.mark.parametrize("window", [2, 3, 9, 12, 40])
+@pytest.mark.parametrize("first", [0, 3, 16])
+def test_large_results_do_not_differ_from_small_ones(window, first):
+    """They go past the caches, wherever their lines begin."""
+    x = np.random.default_rng(6).standard_normal((1, 1, 1100, 1100), np.float32)
+    for pool in (convops.max_pool, convops.avg_pool, convops.min_pool):
+        whole = pool(x, (window, window), stride=1)
+        out = np.zeros(whole.size + first, np.float32)[first:].reshape(whole.shape)
+        pool(x, (window, window), stride=1, out=out)
+        same_bits(out, whole)
+        same_bits(pool(x[:, :, : window + 90], (window, window), stride=1), np.ascontiguousarray(whole[:, :, :91]))
 
 
 @pytest.mark.parametrize("window", [4, 5, 9, 16, 17, 101])
@@ -100,7 +142,7 @@ def test_means_are_quotients_of_sums(window, divisor):
 def check_guarded_pools():
     """Every path beside a page that kills whoever touches it."""
     for size, window, stride, channels in ((7, 3, 1, 5), (33, 3, 2, 17), (64, 2, 2, 1), (65, 3, 2, 2), (40, 9, 2, 3)):
-        for padding, dtype in ((0, "float32"), (1, "float64"), (1, "uint8")):
+        for padding, dtype in ((0, "float32"), (1, "float64"), (1, "uint8"), (0, "int16"), (0, "int32")):
             for layout in ("channels_first", "channels_last"):
                 check_guarded_pool(size, window, stride, channels, padding, dtype, layout)
 
@@ -109,7 +151,7 @@ def check_guarded_pool(size, window, stride, channels, padding, dtype, layout):
     shape = (1, channels, size, size) if layout == "channels_first" else (1, size, size, channels)
     keywords = {"stride": stride, "padding": padding, "layout": layout, "backend": "pool_window"}
     x = np.random.default_rng(2).integers(0, 9, shape).astype(dtype)
-    for pool in [convops.max_pool] if dtype == "uint8" else [convops.max_pool, convops.avg_pool]:
+    for pool in [convops.max_pool] if dtype not in FLOATS else [convops.max_pool, convops.avg_pool]:
         expected = pool(x, (window, window), **keywords)
         for at_end in (False, True):
             out = guard(np.zeros_like(expected), at_end)

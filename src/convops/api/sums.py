@@ -44,6 +44,11 @@ class Sums:
                 reach = Range(*dtypes.limits(self.types.x), 0)
                 self.types = Types(self.types.x, self.types.compute, widest(reach, terms))
 
+    @property
+    def stores_sums(self) -> bool:
+        """Whether the result holds sums as they are added."""
+        return self.types.compute == self.types.result
+
     def result(self, out: Any, shape: tuple[int, ...], *inputs: Array) -> Array:
         """`out`, checked, or a new array."""
         dtype = dtypes.named(self.types.result)

@@ -17,7 +17,11 @@ from convops.problem.windows import AdaptiveAxis
 # In the order of the kernels' `Kind`.
 KINDS = ("max", "min", "sum", "avg")
 # Kinds by dtype of the items; sums of integers are wider than these.
-KINDS_OF = {"uint8": KINDS[:2], "float32": KINDS, "float64": KINDS}
+KINDS_OF = {
+    **dict.fromkeys(("uint8", "int8", "uint16", "int16", "int32"), KINDS[:2]),
+    "float32": KINDS,
+    "float64": KINDS,
+}
 # Scratch memory of one worker: where neighbouring windows share few lines, half of a level-2 cache; where they share
 # many, and folding these again costs more than the way to the level-3 cache; where they share none.
 FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 21, 1 << 17
@@ -27,9 +31,9 @@ MOST_BYTES = 1 << 25
 TILE_ITEMS = 1 << 20
 # Lines of a tile over those of a window that slides across them.
 SHARED = 8
-# Of the kernel: bytes of a vector, items that are folded one after the other, lines folded together along themselves,
-# and before any is folded across, bytes of lines copied together.
-CHUNK, MOST_ALONG, MOST_ACROSS, STRANDS, GROUP, NEAR_BYTES = 64, 14, 6, 64, 64, 1 << 13
+# Of the kernel: bytes of a vector, items that are folded one after the other, lines folded along themselves before any
+# is folded across, bytes of lines copied together.
+CHUNK, MOST_ALONG, MOST_ACROSS, GROUP, NEAR_BYTES = 64, 16, 10, 8, 1 << 13
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -64,8 +68,8 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
         lines = GROUP if slides_across(axes) else _reach(axes[-2])
         slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides_across(axes) else 0
     copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
-    strands = STRANDS * ((along.window + 1) * along.dilation + spare) if slides(along, MOST_ALONG) else 0
-    return size * (copied + (lines + 2) * lanes + slots + strands + 5 * spare)
+    sums = _reach(along) + along.stride + lanes if slides(along, MOST_ALONG) else 0
+    return size * (copied + (lines + 2) * lanes + slots + sums + 5 * spare)
 
 
 def scratch_bytes(problem: PoolProblem, item: str) -> int:

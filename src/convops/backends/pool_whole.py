@@ -12,9 +12,10 @@ from convops.kernels.bind import Launch
 from convops.problem.pool import PoolProblem
 from convops.problem.windows import AdaptiveAxis
 
-# Of the kernel: channels that are folded together, and their partial sums.
+# Tiles have a multiple of so many channels.
 UNIT = 256
-SCRATCH_BYTES = 16 * UNIT * 8
+# What the kernel holds until it can be joined: some vectors per level.
+SCRATCH_BYTES = 5 * 4 * 64
 # Items of x per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 18
 # Against an item of a window that slides: nothing is stored.

@@ -1,49 +1,44 @@
 # The first step of separable pools: every line of a band along itself.
-from libc.stdint cimport uint8_t
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, beats, is_nan
 from convops.kernels.pool_band cimport MOST_ALONG, Job, identity, line_at, seen, slides, whole_vectors
-from convops.kernels.pool_lanes cimport move, u8v
-from convops.kernels.pool_run cimport Run, fold_run, row_of
-from convops.kernels.pool_sliding cimport Slide, completes, slide, slide_from
-from convops.kernels.pool_strands cimport fold_strands
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v
+from convops.kernels.pool_climb cimport climb_extremes, climb_sums
+from convops.kernels.pool_items cimport are_clean, fold_items, move_items
+from convops.kernels.pool_lanes cimport CLEAN
+from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.window cimport Taps, taps_of
 
 
 cdef enum:
-    AHEAD = 1 << 10            # bytes between what is copied and what is asked for
+    AHEAD = 1 << 10            # bytes between what is read of a line and what is asked for
+    LINES_AHEAD = 12           # the same where strips are narrower than their lines
 
 
-cdef inline void fold_items(int kind, Item* to, const Item* items, const Run* run) noexcept nogil:
-    if Item is float:
-        fold_run(kind, <char*> to, <const char*> items, run, <const f32v*> NULL)
-    elif Item is double:
-        fold_run(kind, <char*> to, <const char*> items, run, <const f64v*> NULL)
-    elif Item is uint8_t:
-        fold_run(kind, <char*> to, <const char*> items, run, <const u8v*> NULL)
+cdef inline Py_ssize_t ahead_of(const Args* a, const Job* j) noexcept nogil:
+    """What to ask for: the same place of a later line, of the next planes, or further along the line."""
+    if j.planes > 1:
+        return j.planes * a.x.channel
+    return AHEAD if j.together else LINES_AHEAD * a.x.step[1]
 
 
-cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
-    if Item is float:
-        move(<char*> to, <const char*> items, count, ahead, <const f32v*> NULL)
-    elif Item is double:
-        move(<char*> to, <const char*> items, count, ahead, <const f64v*> NULL)
-    elif Item is uint8_t:
-        move(<char*> to, <const char*> items, count, ahead, <const u8v*> NULL)
+cdef inline void look_for_nan(const Args* a, Job* j, const char* line, const Item* tag) noexcept nogil:
+    """Extremes are faster as long as the strip has none."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t first = j.w * axis.stride, begin = maximum(first, axis.inner_begin)
+    cdef Py_ssize_t count = minimum(first + seen(axis, j.wide), axis.inner_end) - begin
+    if j.planes > 1 or a.x.step[2] != j.unit * <Py_ssize_t> sizeof(Item):
+        j.clean = False
+    elif j.clean and count > 0:
+        j.clean = are_clean(<const Item*> (line + (begin - axis.shift) * a.x.step[2]), count * j.unit,
+                            ahead_of(a, j))
 
 
-cdef inline void slide_items(int kind, Slide* s, Item* to, const Item* items, const Item* divisors,
-                             bint whole) noexcept nogil:
-    if Item is float:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f32v*> NULL)
-    elif Item is double:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f64v*> NULL)
-    elif Item is uint8_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const u8v*> NULL)
+cdef inline int kind_of(int kind, const Job* j) noexcept nogil:
+    return kind + CLEAN if j.clean else kind
 
 
 cdef inline void fill(int kind, Item* to, Py_ssize_t count) noexcept nogil:
@@ -96,8 +91,9 @@ cdef inline void fold_in_place(const Args* a, int kind, const Job* j, Item* to, 
         run.next_items, run.next_to = axis.stride * step, pixel
         if run.next_items == pixel:
             run.count, run.times = run.count * run.times, 1
+    run.ahead = 0 if j.clean or j.together else ahead_of(a, j)  # whoever looked for NaN asked
     if j.begin < j.end:
-        fold_items(kind, to + (j.begin - j.w) * j.unit,
+        fold_items(kind_of(kind, j), to + (j.begin - j.w) * j.unit,
                    <const Item*> (line + (j.begin * axis.stride - axis.shift) * step), &run)
     for w in range(j.w, j.begin):
         fold_pixel(a, kind, j, w, to + (w - j.w) * j.unit, line)
@@ -120,11 +116,11 @@ cdef inline void copy_line(const Args* a, const Job* j, Item* to, const char* li
     cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i, p, step = a.x.step[2]
     cdef Py_ssize_t begin = minimum(count, maximum(0, axis.inner_begin - first))
     cdef Py_ssize_t end = maximum(begin, minimum(count, axis.inner_end - first))
-    cdef Py_ssize_t ahead = AHEAD if j.planes == 1 else j.planes * a.x.channel  # the same line of the next planes
+    cdef Py_ssize_t ahead = ahead_of(a, j)
     to = to + begin * j.unit
     line = line + (first + begin - axis.shift) * step
     if j.together and step == j.unit * <Py_ssize_t> sizeof(Item):
-        move_items(to, <const Item*> line, (end - begin) * j.unit, AHEAD)
+        move_items(to, <const Item*> line, (end - begin) * j.unit, ahead)
     elif j.together:
         for i in range(end - begin):
             memcpy(to + i * j.unit, line + i * step, j.unit * sizeof(Item))
@@ -144,12 +140,12 @@ cdef inline void fold_copies(const Args* a, int kind, const Job* j, Item* to, Py
     run.times, run.next_items = count, j.pitch * <Py_ssize_t> sizeof(Item)
     run.next_to = j.out_pitch * <Py_ssize_t> sizeof(Item)
     if not j.together or stride == 1:
-        fold_items(kind, to, <const Item*> j.copy, &run)
+        fold_items(kind_of(kind, j), to, <const Item*> j.copy, &run)
         return
     run.step, run.times, run.count, run.next_to, run.next_items = 1, j.wide, j.unit, pixel, stride * pixel
     run.whole = False
     for i in range(count):
-        fold_items(kind, to + i * j.out_pitch, <const Item*> j.copy + i * j.pitch, &run)
+        fold_items(kind_of(kind, j), to + i * j.out_pitch, <const Item*> j.copy + i * j.pitch, &run)
 
 
 cdef inline void copy_and_fold(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
@@ -169,54 +165,42 @@ cdef inline void copy_and_fold(const Args* a, int kind, const Job* j, const Item
             count = 0
 
 
-cdef inline void double_copy(const Args* a, int kind, const Job* j, Item* to) noexcept nogil:
-    """Extremes of ever longer windows along the copied line; the last two may overlap."""
-    cdef Py_ssize_t n = 1, window = a.axis[2].window, shift = a.axis[2].dilation * <Py_ssize_t> sizeof(Item)
-    cdef Run run
-    while 2 * n < window:
-        run = row_of(4 if 4 * n < window else 2, n * shift, 1, j.pitch, True)
-        fold_items(kind, <Item*> j.copy, <const Item*> j.copy, &run)
-        n = n * run.n
-    run = row_of(2, (window - n) * shift, a.axis[2].stride, j.length, True)
-    fold_items(kind, to, <const Item*> j.copy, &run)
+cdef inline void fill_margins(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+    """Identities around what will be copied, as the last line went through many hands."""
+    cdef const Axis* axis = &a.axis[2]
+    cdef Py_ssize_t first = j.w * axis.stride, span = seen(axis, j.wide)
+    cdef Py_ssize_t begin = minimum(span, maximum(0, axis.inner_begin - first)) * j.unit
+    cdef Py_ssize_t end = maximum(begin, minimum(span, axis.inner_end - first) * j.unit)
+    if j.planes > 1:
+        begin = end = 0
+    fill(kind, <Item*> j.copy, begin)
+    fill(kind, <Item*> j.copy + end, j.pitch - end)
 
 
-cdef inline void slide_copy(const Args* a, int kind, const Job* j, Item* to) noexcept nogil:
-    """All windows along a copied line of pixels whose channels lie side by side."""
-    cdef Py_ssize_t pitch = whole_vectors(j.unit, to) * <Py_ssize_t> sizeof(Item), i, w = 0
-    cdef Slide s = slide_from(&a.axis[2], j.w, j.unit, pitch, j.strands)
-    cdef bint done
-    for i in range(seen(&a.axis[2], j.wide)):
-        done = completes(&s)
-        slide_items(kind, &s, to + w * j.unit, <const Item*> j.copy + i * j.unit, NULL, False)
-        w = w + done
-
-
-cdef inline void slide_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
-    """Along a copied line where it cannot be turned."""
-    if not j.together:
-        fill(kind, <Item*> j.copy, j.pitch)  # the last line went through many hands
+cdef inline void climb_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
+    """All windows along a line, in a copy."""
+    fill_margins(a, kind, j, to)
     copy_line(a, j, <Item*> j.copy, line)
-    if j.together:
-        slide_copy(a, kind, j, to)
+    if kind == MAXIMUM or kind == MINIMUM:
+        climb_extremes(a, kind_of(kind, j), j, to, to)
     else:
-        double_copy(a, kind, j, to)
+        climb_sums(a, j, to, to)
 
 
-cdef inline void fold_lines(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+cdef inline void fold_lines(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     cdef Py_ssize_t i
     cdef const char* line
-    cdef bint sliding = slides(&a.axis[2], MOST_ALONG)
+    cdef bint climbing = slides(&a.axis[2], MOST_ALONG)
     cdef Item* to
     for i in range(j.lines):
         line, to = line_at(a, j, i), <Item*> j.folded + i * j.out_pitch
         if line == NULL:
             fill(kind, to, j.out_pitch)
-        elif sliding and j.copies:
-            slide_line(a, kind, j, to, line)
-        elif not (sliding or j.copies):
+            continue
+        look_for_nan(a, j, line, tag)
+        if climbing:
+            climb_line(a, kind, j, to, line)
+        elif not j.copies:
             fold_in_place(a, kind, j, to, line)
-    if sliding and not j.copies:
-        fold_strands(a, kind, j, tag)
-    elif not sliding and j.copies:
+    if not climbing and j.copies:
         copy_and_fold(a, kind, j, tag)

@@ -5,15 +5,17 @@ from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
 cdef enum:
-    MOST_ALONG = 14            # items that are folded one after the other along a line, which is turned to slide
-    MOST_ACROSS = 6            # across lines
+    MOST_ALONG = 16            # items that are folded one after the other along a line
+    MOST_ACROSS = 10           # across lines
     FEW = 64                   # channels that are not split further
     ROW_BYTES = 512            # of folded lines of planes side by side
     COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
-    STRANDS = 64               # lines that are folded along themselves at once
     NEAR_BYTES = 1 << 13       # of lines that are copied at once, to stay in the level-1 cache
     STRIP_BYTES = 1 << 11      # of lines that windows slide across, so that what they share stays near
-    GROUP = 64                 # lines that are folded along before any is folded across
+    GROUP = 8                  # lines that are folded along before any is folded across
+    STRIP_LEAST = 1 << 11      # bytes of a line: strips are narrower than their line to stay in the level-1 cache
+    STRIP_MOST = 3 << 13       # bytes of a band of theirs
+    LEAST_HIGH = 4             # lines of a band, whose last ones move to the front of the next
 
 
 # A tile at work; lengths are in items.
@@ -45,8 +47,10 @@ cdef struct Job:
     char* folded
     char* totals
     char* divisors
-    char* slots                # of windows that slide across lines, and along them
-    char* strands
+    char* slots                # of windows that slide across lines
+    char* sums                 # of a copied line
+    bint clean                 # no NaN was met
+    bint streams               # results go past the caches
     bint scaled                # the divisors were made reciprocals
     double outer               # what the divisors were made for: the taps counted across the lines
 
@@ -65,10 +69,6 @@ cdef inline bint slides(const Axis* axis, Py_ssize_t most) noexcept nogil:
     return axis.window > most and axis.stride < reach_of(axis) and axis.out > 1
 
 
-cdef inline bint is_padded(const Axis* axis) noexcept nogil:
-    return axis.inner_begin > 0 or axis.inner_end < seen(axis, axis.out)
-
-
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept nogil:
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
     return ceil_div(items, lanes) * lanes
@@ -78,19 +78,17 @@ cdef inline void set_length(const Args* a, Job* j, const Item* tag) noexcept nog
     """Lengths of lines for the present band."""
     j.span = ceil_div(seen(&a.axis[2], j.wide), a.axis[2].stride) * a.axis[2].stride
     j.out_span = j.span // a.axis[2].stride
-    if slides(&a.axis[2], MOST_ALONG) and not j.copies:
-        j.out_span = whole_vectors(j.wide, tag)
     j.length = j.wide * j.unit if j.together else (j.planes - 1) * j.out_span + j.wide
 
 
 cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
     """Scratch memory of the largest band; sets pitches and places."""
     cdef Py_ssize_t lines = GROUP, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
-    cdef Py_ssize_t strands = 0, size = sizeof(Item)
+    cdef Py_ssize_t size = sizeof(Item)
     j.wide = j.most_wide
     set_length(a, j, tag)
     j.pitch = whole_vectors(j.span * (j.unit if j.together else j.planes), tag)
-    j.group = maximum(1, NEAR_BYTES // (j.pitch * size))
+    j.group = 1 if slides(&a.axis[2], MOST_ALONG) else maximum(1, NEAR_BYTES // (j.pitch * size))
     # An odd number of vectors: lines a power of two apart would compete for the same few places of the cache.
     j.out_pitch = (whole_vectors(j.length, tag) * size | VECTOR_BYTES) // size
     if j.copies:
@@ -104,12 +102,8 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     j.totals = j.folded + (lines * j.out_pitch + spare) * size
     j.divisors = j.totals + (j.out_pitch + spare) * size
     j.slots = j.divisors + (j.out_pitch + spare) * size
-    j.strands = j.slots + (slots + spare) * size
-    if slides(&a.axis[2], MOST_ALONG):
-        # Slots and chains of STRANDS lines, and two squares of them for turning.
-        strands = (a.axis[2].window + 1) * a.axis[2].dilation * maximum(whole_vectors(j.unit, tag), STRANDS)
-        strands = strands + STRANDS * spare
-    return j.strands - j.scratch + (strands + spare) * size
+    j.sums = j.slots + (slots + spare) * size
+    return j.sums - j.scratch + ((j.pitch if slides(&a.axis[2], MOST_ALONG) else 0) + spare) * size
 
 
 cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept nogil:
@@ -119,14 +113,15 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
     set_length(a, j, tag)
     if not j.together:
         j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
-        j.copies = j.copies or (j.planes > 1 and not slides(&a.axis[2], MOST_ALONG))
+        j.copies = j.copies or j.planes > 1
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
-    """Choose bands that fit the scratch memory; those with overlapping windows high enough to share their lines."""
-    cdef Py_ssize_t line, least = 1
+    """Choose bands that fit the scratch memory; those with overlapping windows high enough not to be
+    moved all the time."""
+    cdef Py_ssize_t line, least = 1, size = sizeof(Item), most = a.block_steps
     if a.axis[1].stride < reach_of(&a.axis[1]):
-        least = minimum(lines, 2 * ceil_div(reach_of(&a.axis[1]), a.axis[1].stride))
+        least = minimum(lines, maximum(LEAST_HIGH, ceil_div(reach_of(&a.axis[1]), a.axis[1].stride)))
     j.most_wide, j.most_high = a.axis[2].out, least
     find_planes(a, j, tag)
     while bytes_of(a, j, tag) > a.block_steps:
@@ -144,13 +139,16 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
+    while j.planes == 1 and not j.together and j.most_wide * size > STRIP_LEAST and bytes_of(a, j, tag) > STRIP_MOST:
+        j.most_wide = whole_vectors(ceil_div(j.most_wide, 2), tag)
+        most = minimum(most, STRIP_MOST)
     if slides(&a.axis[1], MOST_ACROSS):
         j.most_high = lines
         return
     line = j.most_high
-    while j.most_high < lines and bytes_of(a, j, tag) <= a.block_steps:
+    while j.most_high < lines and bytes_of(a, j, tag) <= most:
         line, j.most_high = j.most_high, minimum(lines, 2 * j.most_high)
-    if bytes_of(a, j, tag) > a.block_steps:
+    if bytes_of(a, j, tag) > most:
         j.most_high = line
         bytes_of(a, j, tag)
 

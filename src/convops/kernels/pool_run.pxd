@@ -1,11 +1,15 @@
 # What separable pools do innermost: fold the items of windows, a vector of neighbouring windows at a time. A vector is
 # written only when all that it is made of has been read, so a line may be folded in place.
+from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
-from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, pick, pick_pair, put, u8v
-from convops.kernels.simd cimport VECTOR_BYTES, inlined
+from convops.kernels.pool_lanes cimport (
+    CLEAN, Wide, from_zero, item_bytes, join, pick, pick_pair, put, shift_lanes, stream)
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
+from convops.kernels.tile cimport minimum
 
 
 cdef enum:
+    MOST_SHIFTED = 16          # items of a window
     SCALED = 64                # a mean whose divisors are powers of two: by their reciprocals, with the same bits
 
 
@@ -21,6 +25,8 @@ cdef struct Run:
     Py_ssize_t next_to
     const char* divisors       # of means: one per window of a row
     bint scaled                # they are reciprocals
+    bint streams               # results go past the caches
+    Py_ssize_t ahead           # so many bytes behind what is read are asked for
 
 
 cdef inline Run row_of(Py_ssize_t n, Py_ssize_t shift, Py_ssize_t step, Py_ssize_t count, bint whole) noexcept nogil:
@@ -28,21 +34,22 @@ cdef inline Run row_of(Py_ssize_t n, Py_ssize_t shift, Py_ssize_t step, Py_ssize
     run.n, run.shift, run.step, run.count, run.whole = n, shift, step, count, whole
     run.times, run.next_items, run.next_to = 1, 0, 0
     run.divisors, run.scaled = NULL, False
+    run.streams, run.ahead = False, 0
     return run
 
 
 cdef inline inlined divide(Wide* sum, const char* divisors) noexcept nogil:
-    if Wide is not u8v:
+    if Wide is f32v or Wide is f64v:
         sum[0] = sum[0] / (<const Wide*> divisors)[0]
 
 
 cdef inline inlined scale(Wide* sum, const char* factors) noexcept nogil:
-    if Wide is not u8v:
+    if Wide is f32v or Wide is f64v:
         sum[0] = sum[0] * (<const Wide*> factors)[0]
 
 
 cdef inline inlined fold_vector(int kind, Py_ssize_t n, bint paired, char* to, const char* items, Py_ssize_t shift,
-                                Py_ssize_t step, Py_ssize_t count, const char* divisors,
+                                Py_ssize_t step, Py_ssize_t count, bint streams, const char* divisors,
                                 const Wide* tag) noexcept nogil:
     """`n` items for each result of a vector, of which `count` are written."""
     cdef Wide best, value, odd
@@ -70,32 +77,144 @@ cdef inline inlined fold_vector(int kind, Py_ssize_t n, bint paired, char* to, c
         divide(&best, divisors)
     elif kind == SCALED:
         scale(&best, divisors)
-    put(&best, to, count)
+    if streams:
+        stream(to, &best)
+    else:
+        put(&best, to, count)
+
+
+cdef inline inlined shift_tap(int kind, int k, int unit, Py_ssize_t n, const Wide* first, const Wide* second,
+                              Wide* best) noexcept nogil:
+    cdef Wide value
+    if k < n and k * unit * item_bytes(best) <= VECTOR_BYTES:
+        shift_lanes(k * unit, first, second, &value)
+        join(kind, best, &value)
+
+
+cdef inline inlined shift_taps(int kind, int unit, Py_ssize_t n, const Wide* first, const Wide* second,
+                               Wide* best) noexcept nogil:
+    """Counted out: what is shifted by must be known to the compiler."""
+    shift_tap(kind, 1, unit, n, first, second, best)
+    if n <= 2:
+        return
+    shift_tap(kind, 2, unit, n, first, second, best)
+    if n <= 3:
+        return
+    shift_tap(kind, 3, unit, n, first, second, best)
+    if n <= 4 or unit > 1:
+        return
+    shift_tap(kind, 4, unit, n, first, second, best)
+    shift_tap(kind, 5, unit, n, first, second, best)
+    shift_tap(kind, 6, unit, n, first, second, best)
+    if n <= 7:
+        return
+    shift_tap(kind, 7, unit, n, first, second, best)
+    shift_tap(kind, 8, unit, n, first, second, best)
+    shift_tap(kind, 9, unit, n, first, second, best)
+    shift_tap(kind, 10, unit, n, first, second, best)
+    shift_tap(kind, 11, unit, n, first, second, best)
+    shift_tap(kind, 12, unit, n, first, second, best)
+    shift_tap(kind, 13, unit, n, first, second, best)
+    shift_tap(kind, 14, unit, n, first, second, best)
+    shift_tap(kind, 15, unit, n, first, second, best)
+
+
+cdef inline bint shifts(Py_ssize_t n, int unit, const Wide* tag) noexcept nogil:
+    """Whether windows of items `unit` places apart may be folded by shifts of neighbouring vectors."""
+    return SHIFTS and 1 < n <= (MOST_SHIFTED if unit == 1 else 4) and (n - 1) * unit * item_bytes(tag) <= VECTOR_BYTES
+
+
+cdef inline inlined shift_row(int kind, int unit, char* to, const char* items, const Run* run, Py_ssize_t* done,
+                              const Wide* tag) noexcept nogil:
+    """Windows one item apart, and how many are done; every vector is loaded once, as loads across cache lines are slow.
+    """
+    cdef Wide first = (<const Wide*> items)[0], second, best
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), count = run.count
+    cdef Py_ssize_t end = count + lanes - 1 if run.whole else minimum(count, count + (run.n - 1) * unit - lanes)
+    while i + lanes <= end:
+        second = (<const Wide*> (items + (i + lanes) * size))[0]
+        if run.ahead:
+            prefetch(items + i * size + run.ahead, 0, 3)
+        best = first
+        if kind == SUM:
+            from_zero(&best)
+        shift_taps(kind, unit, run.n, &first, &second, &best)
+        (<Wide*> (to + i * size))[0] = best
+        first, i = second, i + lanes
+    done[0] = i
+
+
+cdef inline inlined fold_four(int kind, Py_ssize_t n, char* to, const char* items, const Run* run, Py_ssize_t i,
+                              const Wide* tag) noexcept nogil:
+    """Four vectors of neighbouring windows, from window number i on."""
+    cdef Wide best[4]
+    cdef Wide value
+    cdef int v
+    cdef Py_ssize_t k, size = item_bytes(tag)
+    cdef const char* divisors = run.divisors + i * size
+    items, to = items + i * size, to + i * size
+    for v in range(4):
+        best[v] = (<const Wide*> (items + v * VECTOR_BYTES))[0]
+        if kind == SUM:
+            from_zero(&best[v])
+    for k in range(1, n):
+        items = items + run.shift
+        for v in range(4):
+            value = (<const Wide*> (items + v * VECTOR_BYTES))[0]
+            join(kind, &best[v], &value)
+    for v in range(4):
+        if kind == MEAN:
+            divide(&best[v], divisors + v * VECTOR_BYTES)
+        elif kind == SCALED:
+            scale(&best[v], divisors + v * VECTOR_BYTES)
+        if run.streams:
+            stream(to + v * VECTOR_BYTES, &best[v])
+        else:
+            (<Wide*> (to + v * VECTOR_BYTES))[0] = best[v]
 
 
 cdef inline inlined fold_row(int kind, Py_ssize_t n, bint paired, char* to, const char* items, Py_ssize_t step,
-                             const Run* run, const Wide* tag) noexcept nogil:
-    """Where there is a vector or more, the last one overlaps the one before it."""
-    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), count = run.count
+                             Py_ssize_t done, const Run* run, const Wide* tag) noexcept nogil:
+    """From window number `done` on; where there is a vector or more, the last one overlaps the one before it."""
+    cdef Py_ssize_t i = done, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), count = run.count
     cdef Py_ssize_t shift = size if paired else run.shift
     cdef const char* divisors = run.divisors
     while i + lanes <= count:
-        fold_vector(kind, n, paired, to + i * size, items + i * step * size, shift, step, lanes, divisors + i * size,
-                    tag)
+        while step == 1 and not run.ahead and i + 4 * lanes <= count:
+            fold_four(kind, n, to, items, run, i, tag)
+            i = i + 4 * lanes
+        if i + lanes > count:
+            break
+        if run.ahead:
+            prefetch(items + i * step * size + run.ahead, 0, 3)
+            if step == 2:
+                prefetch(items + i * step * size + VECTOR_BYTES + run.ahead, 0, 3)
+        fold_vector(kind, n, paired, to + i * size, items + i * step * size, shift, step, lanes, run.streams,
+                    divisors + i * size, tag)
         i = i + lanes
     if i == count:
         return
     if count > lanes and not run.whole:
         i = count - lanes
     fold_vector(kind, n, paired, to + i * size, items + i * step * size, shift, step,
-                lanes if run.whole else count - i, divisors + i * size, tag)
+                lanes if run.whole else count - i, False, divisors + i * size, tag)
 
 
 cdef inline inlined fold_rows(int kind, Py_ssize_t n, bint paired, char* to, const char* items, Py_ssize_t step,
                               const Run* run, const Wide* tag) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(run.times):
-        fold_row(kind, n, paired, to + i * run.next_to, items + i * run.next_items, step, run, tag)
+        fold_row(kind, n, paired, to + i * run.next_to, items + i * run.next_items, step, 0, run, tag)
+
+
+cdef inline inlined shift_rows(int kind, int unit, char* to, const char* items, const Run* run,
+                               const Wide* tag) noexcept nogil:
+    cdef Py_ssize_t i, done = 0
+    for i in range(run.times):
+        shift_row(kind, unit, to, items, run, &done, tag)
+        if done < run.count:
+            fold_row(kind, run.n, False, to, items, 1, done, run, tag)
+        to, items = to + run.next_to, items + run.next_items
 
 
 cdef inline inlined fold_taps(int kind, bint paired, char* to, const char* items, Py_ssize_t step, const Run* run,
@@ -110,7 +229,12 @@ cdef inline inlined fold_taps(int kind, bint paired, char* to, const char* items
 
 
 cdef inline inlined fold_kind(int kind, char* to, const char* items, const Run* run, const Wide* tag) noexcept nogil:
-    if run.step == 1 or kind == MEAN or kind == SCALED:
+    cdef int size = item_bytes(tag)
+    if kind != MEAN and kind != SCALED and run.step == 1 and run.shift == size and shifts(run.n, 1, tag):
+        shift_rows(kind, 1, to, items, run, tag)
+    elif kind != MEAN and kind != SCALED and run.step == 1 and run.shift == 4 * size and shifts(run.n, 4, tag):
+        shift_rows(kind, 4, to, items, run, tag)
+    elif run.step == 1 or kind == MEAN or kind == SCALED:
         fold_taps(kind, False, to, items, 1, run, tag)
     elif run.step == 2 and run.shift == item_bytes(tag):
         fold_taps(kind, True, to, items, 2, run, tag)
@@ -124,10 +248,30 @@ cdef inline void fold_run(int kind, char* to, const char* items, const Run* run,
         fold_kind(MAXIMUM, to, items, run, tag)
     elif kind == MINIMUM:
         fold_kind(MINIMUM, to, items, run, tag)
-    elif Wide is not u8v:
+    elif Wide is f32v or Wide is f64v:
+        if kind == CLEAN + MAXIMUM:
+            fold_kind(CLEAN + MAXIMUM, to, items, run, tag)
+            return
+        if kind == CLEAN + MINIMUM:
+            fold_kind(CLEAN + MINIMUM, to, items, run, tag)
+            return
         if kind == MEAN and run.scaled:
             fold_kind(SCALED, to, items, run, tag)
         elif kind == MEAN:
             fold_kind(MEAN, to, items, run, tag)
         else:
             fold_kind(SUM, to, items, run, tag)
+
+
+cdef inline void add_run(char* to, const char* sums, const char* items, const Run* run,
+                         const Wide* tag) noexcept nogil:
+    """The items of every window after its sum so far, one after the other; whole vectors of one row."""
+    cdef Py_ssize_t i = 0, k, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Wide sum, value
+    while i < run.count:
+        sum = (<const Wide*> (sums + i * size))[0]
+        for k in range(run.n):
+            value = (<const Wide*> (items + i * size + k * run.shift))[0]
+            join(SUM, &sum, &value)
+        (<Wide*> (to + i * size))[0] = sum
+        i = i + lanes

@@ -10,23 +10,26 @@ Short windows, and those that do not overlap, are folded from the first item to 
 (`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
 the cut into bands. Start reading at `tile_s`.
 """
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 
-from convops.kernels.abi cimport Args
-from convops.kernels.fold cimport MEAN, SUM, Item
-from convops.kernels.pool_along cimport clear_copy, fold_items, fold_lines, move_items, slide_items
+from convops.kernels.abi cimport Args, Axis
+from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
+from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_padded, is_run, out_line, seen,
-    set_length, slides)
+    COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_run, out_line,
+    reach_of, seen, set_length, slides)
+from convops.kernels.pool_extremes cimport end_streams
+from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
+from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_run cimport Run, row_of
 from convops.kernels.pool_sliding cimport Slide, completes, slide_from
 from convops.kernels.simd cimport VECTOR_BYTES
-from convops.kernels.tile cimport ceil_div, minimum
+from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport counted
 
 
 cdef enum:
-    MOST_SCALED = 1 << 20      # divisors whose reciprocals are certainly exact
+    STREAMED_BYTES = 1 << 23   # images from this size on leave the caches before anybody reads the result
 
 
 cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
@@ -42,6 +45,9 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
                 (<Item*> (out + w * a.out.step[2] + c * a.out.channel))[0] = items[w * j.unit + c]
     else:
         for c in range(j.planes):
+            if a.out.step[2] == sizeof(Item) and j.streams:
+                move_items_past(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide)
+                continue
             if a.out.step[2] == sizeof(Item):
                 move_items(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide, 0)
                 continue
@@ -49,49 +55,15 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
                 (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
 
 
-cdef inline double divisor_of(const Args* a, const Job* j, Py_ssize_t w, double outer) noexcept nogil:
-    return outer if a.divisor else outer * counted(a, &a.axis[2], j.w + w)
-
-
-cdef inline bint is_power_of_two(double value) noexcept nogil:
-    cdef int64_t whole
-    if not 1 <= value <= MOST_SCALED:
-        return False
-    whole = <int64_t> value
-    return whole & (whole - 1) == 0 and <double> whole == value
-
-
-cdef inline Item* divisors_of(const Args* a, Job* j, Py_ssize_t i, bint reciprocal, const Item* tag) noexcept nogil:
-    """What the sums of a line are divided by; kept for lines that have the same.
-
-    Where all are powers of two, their reciprocals if wanted: `j.scaled` says so.
+cdef inline bint goes_straight(const Args* a, const Job* j, const Item* tag) noexcept nogil:
+    """Whether a line of results is written where it belongs: past the caches only vectors that begin with a cache line.
     """
-    cdef Py_ssize_t w, c, pixel = j.unit, plane = j.out_span
-    cdef double outer = a.divisor if a.divisor else <double> counted(a, &a.axis[1], j.h + i)
-    cdef Item* divisors = <Item*> j.divisors
-    cdef Item divisor
-    if outer == j.outer:
-        return divisors
-    j.outer, j.scaled = outer, reciprocal
-    for w in range(j.wide):
-        j.scaled = j.scaled and is_power_of_two(divisor_of(a, j, w, outer))
-    for c in range(j.out_pitch):
-        divisors[c] = 1
-    for w in range(j.wide):
-        divisor = <Item> divisor_of(a, j, w, outer)
-        divisor = 1 / divisor if j.scaled else divisor
-        if j.together:
-            for c in range(j.unit):
-                divisors[w * pixel + c] = divisor
-        else:
-            for c in range(j.planes):
-                divisors[w + c * plane] = divisor
-    return divisors
+    return is_run(a, j, tag) and not (j.streams and (<size_t> out_line(a, j, 0) | a.out.step[1]) % VECTOR_BYTES)
 
 
 cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
     """Whether the results of a line are folded into the output, plane by plane."""
-    return is_run(a, j, tag) or not (j.together or a.out.step[2] != sizeof(Item))
+    return goes_straight(a, j, tag) or (j.planes > 1 and a.out.step[2] == sizeof(Item))
 
 
 cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i) noexcept nogil:
@@ -113,7 +85,8 @@ cdef inline void fold_rows_across(const Args* a, int kind, Job* j, Py_ssize_t i,
         run.count, run.times, run.next_items, run.next_to = j.wide, j.planes, j.out_span * size, a.out.channel
     else:
         run.next_items, run.next_to = a.axis[1].stride * j.out_pitch * size, a.out.step[1]
-    fold_items(kind, <Item*> out_line(a, j, i), items, run)
+    run.streams = j.streams and j.planes == 1
+    fold_items(kind_of(kind, j), <Item*> out_line(a, j, i), items, run)
 
 
 cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
@@ -130,7 +103,7 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
             fold_rows_across(a, kind, j, i, &run, tag)
             i = i + (run.times if j.planes == 1 else 1)
             continue
-        fold_items(kind, <Item*> j.totals, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
+        fold_items(kind_of(kind, j), <Item*> j.totals, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
         put_line(a, j, i, <const Item*> j.totals)
         i = i + 1
 
@@ -139,7 +112,7 @@ cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py
                                    const Item* tag) noexcept nogil:
     """A group of lines, from pixel `begin` on; the number of the next output line."""
     cdef Py_ssize_t i
-    cdef bint done, direct = is_run(a, j, tag)
+    cdef bint done, direct = goes_straight(a, j, tag)
     cdef Item* divisors = <Item*> j.divisors
     cdef Item* to
     for i in range(j.lines):
@@ -158,9 +131,10 @@ cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py
 cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """Both steps where windows slide across the lines: a group of lines along, then each of them across."""
     cdef Py_ssize_t line = j.line, end = line + j.lines, size = sizeof(Item), output = 0, begin, next_output = 0
-    cdef Py_ssize_t strip = STRIP_BYTES // size if is_run(a, j, tag) else j.length
+    cdef Py_ssize_t strip = STRIP_BYTES // size if goes_straight(a, j, tag) else j.length
     cdef Slide whole = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * size, j.slots)
     cdef Slide part
+    whole.streams = j.streams and goes_straight(a, j, tag)
     while j.line < end:
         j.lines = minimum(GROUP, end - j.line)
         fold_lines(a, SUM if kind == MEAN else kind, j, tag)
@@ -176,19 +150,45 @@ cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) 
     j.line = line
 
 
-cdef inline void fold_band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
-    """A range of lines and pixels in some channels."""
-    j.line, j.lines = j.h * a.axis[1].stride, seen(&a.axis[1], j.high)
+cdef inline void fold_band(const Args* a, int kind, Job* j, Py_ssize_t kept, const Item* tag) noexcept nogil:
+    """Some output lines of the strip; the first `kept` of their input lines are folded already."""
+    cdef Py_ssize_t begin = kept * j.out_pitch * <Py_ssize_t> sizeof(Item)
+    j.line, j.lines = j.h * a.axis[1].stride + kept, seen(&a.axis[1], j.high) - kept
     if slides(&a.axis[1], MOST_ACROSS):
         slide_across(a, kind, j, tag)
         return
+    j.folded = j.folded + begin
     fold_lines(a, SUM if kind == MEAN else kind, j, tag)
+    j.folded = j.folded - begin
     fold_across(a, kind, j, tag)
 
 
-cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
+cdef inline void fold_strip(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end,
+                            const Item* tag) noexcept nogil:
+    """Output lines [h, end) of some pixels and channels; lines that two bands see are folded along once."""
+    cdef Py_ssize_t shared = maximum(0, reach_of(&a.axis[1]) - a.axis[1].stride), kept = 0
+    cdef Py_ssize_t i
+    cdef Item* folded = <Item*> j.folded
+    j.h = h
+    while j.h < end:
+        j.high = minimum(j.most_high, end - j.h)
+        fold_band(a, kind, j, kept, tag)
+        j.h, kept = j.h + j.high, shared
+        for i in range(shared if j.h < end and not slides(&a.axis[1], MOST_ACROSS) else 0):
+            move_items(folded + i * j.out_pitch, folded + (i + j.high * a.axis[1].stride) * j.out_pitch, j.length, 0)
+
+
+cdef inline bint meets_padding(const Axis* axis, Py_ssize_t w, Py_ssize_t wide) noexcept nogil:
+    return w * axis.stride < axis.inner_begin or w * axis.stride + seen(axis, wide) > axis.inner_end
+
+
+cdef void strip(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end, const Item* tag) noexcept nogil:
     """The same in all channels."""
     cdef Py_ssize_t units = j.unit, planes = j.planes
+    cdef bint copies = j.copies
+    if not j.together and j.planes == 1 and not slides(&a.axis[2], MOST_ALONG):
+        j.copies = (a.x.step[2] != sizeof(Item) or meets_padding(&a.axis[2], j.w, j.wide)
+                    or j.wide * <Py_ssize_t> sizeof(Item) < COPIED_BYTES)
     j.channel = 0
     while j.channel < a.channels:
         if j.together:
@@ -196,51 +196,66 @@ cdef void band(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
         else:
             j.planes = minimum(planes, a.channels - j.channel)
         if j.channel == 0 or j.unit < units or j.planes < planes:
-            j.outer = -1
+            j.outer, j.clean = -1, (Item is float or Item is double) and (kind == MAXIMUM or kind == MINIMUM)
             set_length(a, j, tag)
             find_inner(a, j, tag)
             clear_copy(a, kind, j, tag)
-        fold_band(a, kind, j, tag)
+        fold_strip(a, kind, j, h, end, tag)
         j.channel = j.channel + (j.unit if j.together else j.planes)
-    j.unit, j.planes = units, planes
+    j.unit, j.planes, j.copies = units, planes, copies
 
 
-cdef inline bint needs_copy(const Args* a, bint together, const Item* tag) noexcept nogil:
-    """Whether lines are copied: with their padding, without gaps, with a margin that vectors may read."""
-    cdef Py_ssize_t size = sizeof(Item)
-    if slides(&a.axis[2], MOST_ALONG):
-        return together or size == 1
-    if together:
-        return a.channels * size < VECTOR_BYTES
-    return a.x.step[2] != size or is_padded(&a.axis[2]) or a.axis[2].out * size < COPIED_BYTES
+cdef inline bint may_copy(const Args* a, bint together, const Item* tag) noexcept nogil:
+    """Whether lines may be copied: with their padding, without gaps, with a margin that vectors may read."""
+    return not together or slides(&a.axis[2], MOST_ALONG) or a.channels * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
+
+
+cdef inline Py_ssize_t image_bytes(const Args* a, const Item* tag) noexcept nogil:
+    """Of what is read and written."""
+    return a.channels * <Py_ssize_t> sizeof(Item) * (
+        a.axis[1].size * a.axis[2].size + a.axis[1].out * a.axis[2].out)
 
 
 cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, const Item* tag) noexcept nogil:
     cdef Job j
-    cdef Py_ssize_t runs = ceil_div(a.axis[1].out, a.tile_columns), end
-    j.number, j.h = number // runs, number % runs * a.tile_columns
-    end = minimum(a.axis[1].out, j.h + a.tile_columns)
+    cdef Py_ssize_t runs = ceil_div(a.axis[1].out, a.tile_columns), h = number % runs * a.tile_columns
+    cdef Py_ssize_t end = minimum(a.axis[1].out, h + a.tile_columns)
+    j.number, j.w = number // runs, 0
     j.together = a.channels > 1 and a.x.channel == sizeof(Item) and a.x.step[2] != sizeof(Item)
-    j.copies, j.scratch = needs_copy(a, j.together, tag), scratch
-    cut(a, &j, end - j.h, tag)
-    while j.h < end:
-        j.high = minimum(j.most_high, end - j.h)
-        j.w = 0
-        while j.w < a.axis[2].out:
-            j.wide = minimum(j.most_wide, a.axis[2].out - j.w)
-            band(a, kind, &j, tag)
-            j.w = j.w + j.wide
-        j.h = j.h + j.high
+    j.copies, j.scratch = may_copy(a, j.together, tag), scratch
+    j.streams = image_bytes(a, tag) >= STREAMED_BYTES
+    cut(a, &j, end - h, tag)
+    while j.w < a.axis[2].out:
+        j.wide = minimum(j.most_wide, a.axis[2].out - j.w)
+        strip(a, kind, &j, h, end, tag)
+        j.w = j.w + j.wide
 
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
         tile_s(a, a.pooling, number, a.scratch, tag)
+    end_streams()
 
 
 cdef api void separable_uint8(const Args* a) noexcept nogil:
     run(a, <const uint8_t*> NULL)
+
+
+cdef api void separable_int8(const Args* a) noexcept nogil:
+    run(a, <const int8_t*> NULL)
+
+
+cdef api void separable_uint16(const Args* a) noexcept nogil:
+    run(a, <const uint16_t*> NULL)
+
+
+cdef api void separable_int16(const Args* a) noexcept nogil:
+    run(a, <const int16_t*> NULL)
+
+
+cdef api void separable_int32(const Args* a) noexcept nogil:
+    run(a, <const int32_t*> NULL)
 
 
 cdef api void separable_float32(const Args* a) noexcept nogil:

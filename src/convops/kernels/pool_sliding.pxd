@@ -6,9 +6,9 @@
 # joined with what depends on the position alone. Where windows are dilated, so many chains take turns.
 from convops.kernels.abi cimport Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
-from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, put, u8v
+from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, put, stream
 from convops.kernels.pool_run cimport divide
-from convops.kernels.simd cimport VECTOR_BYTES, inlined
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div
 
 
@@ -23,6 +23,7 @@ cdef struct Slide:
     Py_ssize_t pitch           # bytes between slots
     char* slots                # lines of the block that still may be read
     char* chains               # what was folded from the front
+    bint streams               # results go past the caches
 
 
 cdef inline Slide slide_from(const Axis* axis, Py_ssize_t output, Py_ssize_t length, Py_ssize_t pitch,
@@ -32,7 +33,7 @@ cdef inline Slide slide_from(const Axis* axis, Py_ssize_t output, Py_ssize_t len
     s.dilation, s.stride, s.block = axis.dilation, axis.stride, axis.window * axis.dilation
     s.position = output * axis.stride
     s.place, s.ready = s.position % s.block, s.position + s.block - axis.dilation
-    s.length, s.pitch = length, pitch
+    s.length, s.pitch, s.streams = length, pitch, False
     s.slots = scratch
     s.chains = scratch + s.block * pitch
     return s
@@ -45,7 +46,7 @@ cdef inline bint completes(const Slide* s) noexcept nogil:
 
 cdef inline inlined slide_vector(int kind, bint begins, bint ends, bint joined, char* chain, char* slot,
                                  const char* rest, const char* items, char* to, Py_ssize_t count,
-                                 const char* divisors, const Wide* tag) noexcept nogil:
+                                 bint streams, const char* divisors, const Wide* tag) noexcept nogil:
     """A vector of a line: `begins` a chain, `ends` a window, which is `joined` from two blocks."""
     cdef Wide value = (<const Wide*> items)[0], front = value, best
     if not begins:
@@ -62,7 +63,10 @@ cdef inline inlined slide_vector(int kind, bint begins, bint ends, bint joined, 
             join(kind, &best, &front)
         if kind == MEAN:
             divide(&best, divisors)
-        put(&best, to, count)
+        if streams:
+            stream(to, &best)
+        else:
+            put(&best, to, count)
 
 
 cdef inline inlined slide_vectors(int kind, bint begins, bint ends, bint joined, const Slide* s, const char* items,
@@ -75,11 +79,11 @@ cdef inline inlined slide_vectors(int kind, bint begins, bint ends, bint joined,
         length = ceil_div(length, lanes) * lanes
     while i + lanes <= length:
         slide_vector(kind, begins, ends, joined, chain + i * size, slot + i * size, rest + i * size, items + i * size,
-                     to + i * size, lanes, divisors + i * size, tag)
+                     to + i * size, lanes, s.streams, divisors + i * size, tag)
         i = i + lanes
     if i < length:
         slide_vector(kind, begins, ends, joined, chain + i * size, slot + i * size, rest + i * size, items + i * size,
-                     to + i * size, length - i, divisors + i * size, tag)
+                     to + i * size, length - i, False, divisors + i * size, tag)
 
 
 cdef inline inlined fold_back(int kind, const Slide* s, const Wide* tag) noexcept nogil:
@@ -134,7 +138,7 @@ cdef inline void slide(int kind, Slide* s, const char* items, char* to, const ch
         slide_kind(MAXIMUM, s, items, to, divisors, whole, tag)
     elif kind == MINIMUM:
         slide_kind(MINIMUM, s, items, to, divisors, whole, tag)
-    elif Wide is not u8v:
+    elif Wide is f32v or Wide is f64v:
         if kind == MEAN:
             slide_kind(MEAN, s, items, to, divisors, whole, tag)
         else:

@@ -4,14 +4,14 @@
 Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
 with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
 with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
-them; where channels lie side by side, vectors run over these and every part has a line of its own. Sums have the same
-bits either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
+them; where channels lie side by side, vectors run over these, one part after the other. Sums have the same bits either
+way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.lanes cimport spread
 from convops.kernels.pool_lanes cimport item_bytes, join, put, take
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.turn cimport turn
 from convops.kernels.window cimport Taps, counted, taps_of
@@ -22,7 +22,7 @@ cdef extern from "<math.h>" nogil:
 cdef enum:
     PARTS = 16
     PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
-    UNIT = 1 << 8              # channels that are folded together
+    TOGETHER = 4               # vectors of channels
 
 
 # The real taps of the one window.
@@ -34,6 +34,8 @@ cdef struct Block:
     Py_ssize_t size
     bint together              # without gaps
     double divisor
+    Py_ssize_t row[PARTS]      # where the parts begin
+    Py_ssize_t column[PARTS]
 
 
 cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
@@ -50,6 +52,9 @@ cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
         b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
         b.size = b.size * extent[i]
     b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
+    for i in range(PARTS):
+        b.row[i] = i // b.wide if b.size else 0
+        b.column[i] = i % b.wide if b.size else 0
     if b.divisor == 0:
         b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
     return b
@@ -192,41 +197,63 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
     finish(a, kind, b, items, turned, count, out, tag)
 
 
-cdef inline inlined fold_pixel(int kind, const char* pixel, Py_ssize_t count, char* part,
-                               const Vector* tag) noexcept nogil:
-    cdef Vector best, value
-    cdef Py_ssize_t c = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
-    while c + lanes <= count:
-        best, value = (<Vector*> (part + c * size))[0], (<const Vector*> (pixel + c * size))[0]
-        join(kind, &best, &value)
-        (<Vector*> (part + c * size))[0] = best
-        c = c + lanes
-    if c < count:
-        best = (<Vector*> (part + c * size))[0]
-        take(pixel + c * size, count - c, &value)
-        join(kind, &best, &value)
-        (<Vector*> (part + c * size))[0] = best
+cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block* b, int part, const char* items,
+                              Py_ssize_t count, Vector* best, const Vector* tag) noexcept nogil:
+    """The taps of one part, some vectors of channels at once; so many channels of the last vector count."""
+    cdef Py_ssize_t row = b.row[part], w = b.column[part]
+    cdef const char* pixel
+    cdef Vector value
+    cdef int v
+    for v in range(vectors):
+        neutral(kind, &best[v])
+    while row < b.deep * b.high:
+        pixel = items + w * a.x.step[2] + row // b.high * a.x.step[0] + row % b.high * a.x.step[1]
+        for v in range(vectors):
+            if vectors > 1:
+                prefetch(pixel + (vectors + v) * VECTOR_BYTES, 0, 3)  # of the next channels
+                value = (<const Vector*> (pixel + v * VECTOR_BYTES))[0]
+            else:
+                take(pixel, count, &value)
+            join(kind, &best[v], &value)
+        w = w + PARTS
+        while w >= b.wide:
+            w, row = w - b.wide, row + 1
+
+
+cdef inline inlined fold_vectors(const Args* a, int kind, int vectors, const Block* b, const char* items,
+                                 Py_ssize_t count, Vector* held, const Vector* tag) noexcept nogil:
+    """Two parts are joined as soon as both are there; the results are the first that are held."""
+    cdef Vector best[TOGETHER]
+    cdef int p, q, v
+    for p in range(PARTS):
+        q = (p & 1) << 3 | (p & 2) << 1 | (p & 4) >> 1 | (p & 8) >> 3  # bits reversed: partners follow each other
+        fold_part(a, kind, vectors, b, q, items, count, best, tag)
+        q = p
+        while q & 1:
+            held, q = held - vectors, q >> 1
+            for v in range(vectors):
+                join(kind, &held[v], &best[v])
+                best[v] = held[v]
+        for v in range(vectors):
+            held[v] = best[v]
+        held = held + vectors
 
 
 cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
-                                  char* out, char* parts, const Vector* tag) noexcept nogil:
-    """Up to UNIT channels side by side."""
-    cdef Vector best
-    cdef Py_ssize_t i, k, lanes = VECTOR_BYTES // item_bytes(tag)
-    cdef Py_ssize_t pitch = UNIT * item_bytes(tag)
-    cdef const char* pixel
-    neutral(kind, &best)
-    for i in range(PARTS * pitch // VECTOR_BYTES):
-        (<Vector*> (parts + i * VECTOR_BYTES))[0] = best
-    for i in range(b.deep * b.high):
-        pixel = items + i // b.high * a.x.step[0] + i % b.high * a.x.step[1]
-        for k in range(i * b.wide, (i + 1) * b.wide):
-            fold_pixel(kind, pixel, count, parts + k % PARTS * pitch, tag)
-            pixel = pixel + a.x.step[2]
-    for i in range(ceil_div(count, lanes)):
-        join_parts(kind, parts + i * VECTOR_BYTES, pitch, tag)
-        finish(a, kind, b, items + i * VECTOR_BYTES, parts + i * VECTOR_BYTES, minimum(lanes, count - i * lanes),
-               out + i * lanes * a.out.channel, tag)
+                                  char* out, char* held, const Vector* tag) noexcept nogil:
+    """Channels side by side."""
+    cdef Py_ssize_t c = 0, lanes = VECTOR_BYTES // item_bytes(tag), some, i
+    while c < count:
+        if c + TOGETHER * lanes <= count:
+            fold_vectors(a, kind, TOGETHER, b, items, lanes, <Vector*> held, tag)
+            some = TOGETHER * lanes
+        else:
+            some = minimum(lanes, count - c)
+            fold_vectors(a, kind, 1, b, items, some, <Vector*> held, tag)
+        for i in range(ceil_div(some, lanes)):
+            finish(a, kind, b, items + i * VECTOR_BYTES, held + i * VECTOR_BYTES, minimum(lanes, some - i * lanes),
+                   out + i * lanes * a.out.channel, tag)
+        c, items, out = c + some, items + some * item_bytes(tag), out + some * a.out.channel
 
 
 cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* scratch,
@@ -238,7 +265,7 @@ cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* 
     cdef const char* items = a.x.data + number // blocks * a.x.batch + b.origin
     cdef char* out = a.out.data + number // blocks * a.out.batch
     while c < end:
-        count = minimum(end - c, UNIT if together else VECTOR_BYTES // size)
+        count = end - c if together else minimum(end - c, VECTOR_BYTES // size)
         if together:
             fold_channels(a, kind, &b, items + c * a.x.channel, count, out + c * a.out.channel, scratch, tag)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
-from convops.api.grad.scatter import INDEX_KINDS, add_at, check_indices, check_range, from_window
+from convops.api.grad.scatter import INDEX_KINDS, added, check_indices, check_range, from_window
 from convops.api.grad.windows import Windows, adaptive_windows, windows
 from convops.api.sums import Sums
 from convops.backends.base import Array
@@ -198,14 +198,9 @@ def _scattered(grad_out: Any, indices: Any, where: Windows, kind: str, out: Any,
     if kind == "window":
         positions = from_window(positions, where)
     check_range(positions, prod(where.shape if kind == "array" else where.plane))
+    total = result if sums.stores_sums else np.empty(where.shape, values.dtype)
     if kind == "array":
-        total = add_at(values, positions, where.shape)
+        added(values, positions, total, 0)
     else:
-        total = where.restored(add_at(values, in_array(positions, where), (*where.lead, *where.plane)))
-    return sums.store(total, result)
-
-
-def in_array(positions: Array, where: Windows) -> Array:
-    """Flat positions in the whole canonical array, from those in each plane."""
-    planes = np.arange(prod(where.lead)).reshape((*where.lead, *(1,) * len(where.axes)))
-    return positions.astype(np.int64) + planes * prod(where.plane)
+        added(values, positions, total.transpose(where.order), len(where.lead))
+    return result if total is result else sums.store(total, result)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
-from convops.api.grad.windows import Windows, adaptive_windows, along, pieces, windows
+from convops.api.grad.spread import spread
+from convops.api.grad.windows import Windows, adaptive_windows, along, windows
 from convops.api.sums import Sums
 from convops.backends.base import Array
 from convops.problem.geometry import Axis
@@ -54,7 +55,7 @@ def sum_pool(
 
     Notes
     -----
-    The adjoint of a linear map. Axis by axis, taps in order.
+    The adjoint of a linear map. Real items are added in the order of `sum_pool` where windows have no gaps.
 
     Examples
     --------
@@ -193,7 +194,9 @@ def _shared_out(grad_out: Any, where: Windows, parts: tuple[Any, ...], out: Any,
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         if parts:
             values = values / np.asarray(_product(parts), values.real.dtype)
-        return sums.store(where.restored(_spread(values, where)), result)
+        total = result if sums.stores_sums else np.empty(where.shape, values.dtype)
+        spread(values, where, total.transpose(where.order))
+        return result if total is result else sums.store(total, result)
 
 
 def _product(parts: tuple[Any, ...]) -> Any:
@@ -204,14 +207,3 @@ def _product(parts: tuple[Any, ...]) -> Any:
     for number, counts in enumerate(parts):
         total = total * along(counts, number, len(parts))
     return np.maximum(total, 1)
-
-
-def _spread(values: Array, where: Windows) -> Array:
-    """Each output's value to all items of its window, axis by axis."""
-    for number, axis in enumerate(where.axes, len(where.lead)):
-        before: tuple[Any, ...] = (slice(None),) * number
-        result = np.zeros((*values.shape[:number], axis.size, *values.shape[number + 1 :]), values.dtype)
-        for outputs, items in pieces(axis):
-            result[(*before, items)] += values[(*before, outputs)]
-        values = result
-    return values

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
-from convops.api.grad.choices import in_array
-from convops.api.grad.scatter import add_at
+from convops.api.grad.scatter import added
 from convops.api.grad.windows import Windows, along, positions, windows
 from convops.api.sums import Sums
 from convops.backends.base import Array
@@ -139,7 +138,8 @@ def _by_rank(
     items = array.astype(np.float32) if dtypes.name_of(array.dtype) in dtypes.HALVES else array
     places = _positions(items.transpose(place.order), place, rank)
     values = sums.operand(grad).transpose(place.order)
-    total = add_at(values, in_array(places, place), (*place.lead, *place.plane))
+    total = np.empty((*place.lead, *place.plane), values.dtype)
+    added(values, places, total, len(place.lead))
     return sums.store(place.restored(total), target)
 
 
