@@ -8,7 +8,7 @@ lines are copied, split by phase (position mod stride). Start reading at `tile_f
 """
 from convops.kernels.abi cimport RELU, Args, Axis
 from convops.kernels.block cimport ACROSS, ALONE, LINES, THREE, Block
-from convops.kernels.past_caches cimport fence, goes_past, items_before
+from convops.kernels.past_caches cimport fence, goes_past
 from convops.kernels.plane_tile cimport Job, begin_tile, judge, next_channel
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
@@ -42,6 +42,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     b.weights = a.weights + channel * taps * sizeof(Real)
     b.bias = a.epilogue.bias + channel * sizeof(Real)
+    b.masks = j.masks + (3 if j.small and begin == j.lead else 0)
     while c < end:
         vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
         span = (end - c) // (vectors * lanes) * (vectors * lanes)
@@ -56,7 +57,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
             b.out = <char*> line_of(&a.out, &j.tile, channel, d, h, c)
             if a.epilogue.add.data != NULL:
                 b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
-        b.past = a.past_caches and j.plain and goes_past(b.out, b.out_line)
+        b.past = a.past_caches and j.plain and b.channels == 1 and goes_past(b.out, b.out_line)
         if Real is float:
             sum_block(b, vectors, kind, <f32v*> NULL)
         else:
@@ -120,18 +121,17 @@ cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d
                            const Real* tag) noexcept nogil:
     """A block of lines from end to end, each part of it as it can be read."""
     cdef const Axis* last = &a.axis[2]
-    cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lead = 0
+    cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lead = j.lead
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), chunk = ACROSS * lanes if j.zeros else lanes
     if j.small:
-        run_part(a, j, panel, d, h, 0, width, APART if j.apart else SMALL, tag)
+        run_part(a, j, panel, d, h, 0, lead, APART if j.apart else SMALL, tag)
+        run_part(a, j, panel, d, h, lead, width, APART if j.apart else SMALL, tag)
         return
     if not j.in_place:
         run_part(a, j, panel, d, h, 0, width, COPIED, tag)
         return
     first = last.inner_begin - j.tile.origin[2]
     beyond = minimum(width, last.inner_end - (last.window - 1) * last.dilation - j.tile.origin[2])
-    if a.past_caches and j.plain:
-        lead = items_before(line_of(&a.out, &j.tile, panel * a.panel_rows, d, h, 0), sizeof(Real))
     while c < width:
         n = 0
         if first <= c:
@@ -165,17 +165,17 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     locate_box(a, number, &j.tile)
     judge(a, &j, tag)
     j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
+    j.block.channels = j.tile.panel_end - j.tile.panel_begin
+    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
+        j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
-    j.sums, j.block.add, j.block.masks = scratch, NULL, j.masks
+    j.sums, j.block.add = scratch, NULL
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain else ALONE * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
     j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):
         j.block.window[d] = a.axis[d].window
-    j.block.channels = j.tile.panel_end - j.tile.panel_begin
-    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
-        j.block.channels = 1
     panel = j.tile.panel_begin
     while panel < j.tile.panel_end:
         for d in range(j.tile.extent[0]):

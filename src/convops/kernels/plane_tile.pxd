@@ -4,13 +4,13 @@
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ACROSS, THREE, Block
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
+from convops.kernels.past_caches cimport goes_past, items_before
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.three cimport set_three_masks
-from convops.kernels.tile cimport Tile, ceil_div, fill_run, source
+from convops.kernels.tile cimport Tile, ceil_div, fill_run, line_of, minimum, source
 
 cdef enum:
     SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
-    WIDE_LINE = 256            # outputs of a line for which a 3x3 window needs no micro-kernel of its own
 
 # A tile at work.
 cdef struct Job:
@@ -23,6 +23,7 @@ cdef struct Job:
     bint plain                 # the epilogue is one for vectors
     bint apart                 # a 3x3 window with stride 2
     bint small                 # a 3x3 window that goes by masked loads only
+    Py_ssize_t lead            # outputs of a line before those that may be stored past the caches
     Py_ssize_t planes          # padded positions of the tile along the first two axes
     Py_ssize_t lines
     Py_ssize_t entries
@@ -60,7 +61,7 @@ cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
     j.in_place = a.load == NULL and last.spacing == 1 and (a.x.step[2] == sizeof(Real) or last.size == 1)
     j.zeros = MASKS and last.border == NULL and all_zero(a.fill, sizeof(Real))
     three = three and a.axis[1].dilation == 1 and last.dilation == 1 and a.axis[1].stride == last.stride
-    j.small = three and j.in_place and j.zeros and (last.stride == 2 or (last.stride == 1 and last.out < WIDE_LINE))
+    j.small = three and j.in_place and j.zeros and (last.stride == 2 or last.stride == 1 and not a.past_caches)
     j.apart = j.small and last.stride == 2
     j.in_place = j.small or (j.in_place and last.stride == 1)
     j.plain = a.epilogue.cast == NULL and (a.out.step[2] == sizeof(Real) or last.out == 1)
@@ -87,9 +88,14 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     j.copy = j.blank + (reached(last, t.extent[2]) + 2 * VECTOR_BYTES) * sizeof(Real) if j.in_place else j.blank
     for k in range(last.window):
         j.columns[k] = k * last.dilation * <Py_ssize_t> sizeof(Real)
+    j.lead = 0
+    if a.past_caches and j.plain and j.block.channels == 1 and goes_past(NULL, j.spacing * a.out.step[1]):
+        j.lead = minimum(t.extent[2], items_before(line_of(&a.out, t, t.panel_begin * a.panel_rows, 0, 0, 0), j.item))
     if j.small:
-        j.block.count, j.block.position = t.extent[2], t.origin[2] * last.stride
+        j.block.count, j.block.position = j.lead, t.origin[2] * last.stride
         set_three_masks(&j.block, last.stride, lanes, j.masks)
+        j.block.count, j.block.position = t.extent[2] - j.lead, (t.origin[2] + j.lead) * last.stride
+        set_three_masks(&j.block, last.stride, lanes, j.masks + 3)
     if not j.in_place:
         return
     fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
