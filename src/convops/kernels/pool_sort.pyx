@@ -11,7 +11,7 @@ from libc.stdint cimport (
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.rank_rows cimport ROW_BYTES, Key, exchange, highest_key, is_nan_bits, key_of
-from convops.kernels.rank_tile cimport Rows, begin_part, begin_rows, select_part
+from convops.kernels.rank_tile cimport Rows, begin_part, begin_rows, select_pair, select_part
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport (
     Line, Taps, begin_lines, end_output, end_tap, first_output, first_tap, next_line, place, taps_of)
@@ -203,10 +203,15 @@ cdef void select_channels(const Args* a, Line* to, Rows* r, Py_ssize_t begin, Py
     r.first = r.begin[2]
     while inner and r.first < r.end[2]:
         begin_part(a, r, to.image, to.d, floats, tag)
-        for to.h in range(first, last):
+        to.h = first
+        while to.h < last:
             to.w = r.first
+            if r.pairs and to.h + 1 < last and select_pair(a, r, to.h, place(&a.out, to), floats, tag):
+                to.h = to.h + 2
+                continue
             if not select_part(a, r, to.h, place(&a.out, to), floats, tag):
                 sort_piece(a, to, r.unit, r.first, r.first + r.count, scratch, floats, tag)
+            to.h = to.h + 1
         r.first = r.first + r.count
 
 
