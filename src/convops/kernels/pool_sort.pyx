@@ -197,9 +197,6 @@ cdef void select_channels(const Args* a, Line* to, Rows* r, Py_ssize_t begin, Py
         elif not tall:
             sort_piece(a, to, r.unit, 0, r.begin[2], scratch, floats, tag)
             sort_piece(a, to, r.unit, r.end[2], wide, scratch, floats, tag)
-    if tall:
-        sort_columns(a, to, r.unit, 0, r.begin[2], first, last, scratch, floats, tag)
-        sort_columns(a, to, r.unit, r.end[2], wide, first, last, scratch, floats, tag)
     r.first = r.begin[2]
     while inner and r.first < r.end[2]:
         begin_part(a, r, to.image, to.d, floats, tag)
@@ -213,6 +210,10 @@ cdef void select_channels(const Args* a, Line* to, Rows* r, Py_ssize_t begin, Py
                 sort_piece(a, to, r.unit, r.first, r.first + r.count, scratch, floats, tag)
             to.h = to.h + 1
         r.first = r.first + r.count
+    # Last, as the lines are in a cache now.
+    if tall:
+        sort_columns(a, to, r.unit, 0, r.begin[2], first, last, scratch, floats, tag)
+        sort_columns(a, to, r.unit, r.end[2], wide, first, last, scratch, floats, tag)
 
 
 cdef void select_tile(const Args* a, Py_ssize_t number, char* scratch, bint floats, const Key* tag) noexcept nogil:

@@ -67,12 +67,14 @@ cdef extern from *:
         CONVOPS_X(3 * c, 3 * c + 1) CONVOPS_X(3 * c + 1, 3 * c + 2) \\
         CONVOPS_LOWER(3 * c, 3 * c + 1) CONVOPS_LOWER(3 * c + 1, 3 * c + 2)
     #define CONVOPS_PAIR(T) \\
-        static void convops_select_pair_##T(char** rows, Py_ssize_t step, char* to, char* next, Py_ssize_t begin, \\
-                                            Py_ssize_t bytes, T mask) { \\
+        static void convops_select_pair_##T(char** rows, Py_ssize_t step, Py_ssize_t ahead, char* to, char* next, \\
+                                            Py_ssize_t begin, Py_ssize_t bytes, T mask) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
             for (Py_ssize_t at = begin; at < bytes; at += convops_row_bytes) { \\
                 item v[18][lanes]; \\
+                __builtin_prefetch(rows[2] + ahead + at); \\
+                __builtin_prefetch(rows[3] + ahead + at); \\
                 CONVOPS_FOUR(0) CONVOPS_FOUR(1) CONVOPS_FOUR(2) \\
                 CONVOPS_MIDDLE_3(CONVOPS_X) CONVOPS_MIDDLE_3(CONVOPS_LOWER) \\
                 CONVOPS_UNKEY(v[4]) CONVOPS_UNKEY(v[13]) \\
@@ -80,11 +82,11 @@ cdef extern from *:
                 memcpy(next + at, v[13], sizeof v[13]); \\
             } \\
         } \\
-        static inline void convops_median_pair_##T(char** rows, Py_ssize_t step, char* out, char* next, \\
-                                                   Py_ssize_t bytes, T mask) { \\
+        static inline void convops_median_pair_##T(char** rows, Py_ssize_t step, Py_ssize_t ahead, char* out, \\
+                                                   char* next, Py_ssize_t bytes, T mask) { \\
             Py_ssize_t whole = bytes - bytes % convops_row_bytes; \\
-            convops_select_pair_##T(rows, step, out, next, 0, whole, mask); \\
-            convops_select_pair_##T(rows, step, rows[4], rows[5], whole, bytes, mask); \\
+            convops_select_pair_##T(rows, step, ahead, out, next, 0, whole, mask); \\
+            convops_select_pair_##T(rows, step, ahead, rows[4], rows[5], whole, bytes, mask); \\
             memcpy(out + whole, rows[4] + whole, bytes - whole); \\
             memcpy(next + whole, rows[5] + whole, bytes - whole); \\
         }
@@ -118,14 +120,22 @@ cdef extern from *:
     void median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint16_t) nogil
     void median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint32_t) nogil
     void median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint64_t) nogil
-    void median_pair_int8 "convops_median_pair_int8_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, int8_t) nogil
-    void median_pair_int16 "convops_median_pair_int16_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, int16_t) nogil
-    void median_pair_int32 "convops_median_pair_int32_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, int32_t) nogil
-    void median_pair_int64 "convops_median_pair_int64_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, int64_t) nogil
-    void median_pair_uint8 "convops_median_pair_uint8_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, uint8_t) nogil
-    void median_pair_uint16 "convops_median_pair_uint16_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, uint16_t) nogil
-    void median_pair_uint32 "convops_median_pair_uint32_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, uint32_t) nogil
-    void median_pair_uint64 "convops_median_pair_uint64_t"(char**, Py_ssize_t, char*, char*, Py_ssize_t, uint64_t) nogil
+    void median_pair_int8 "convops_median_pair_int8_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           int8_t) nogil
+    void median_pair_int16 "convops_median_pair_int16_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           int16_t) nogil
+    void median_pair_int32 "convops_median_pair_int32_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           int32_t) nogil
+    void median_pair_int64 "convops_median_pair_int64_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           int64_t) nogil
+    void median_pair_uint8 "convops_median_pair_uint8_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           uint8_t) nogil
+    void median_pair_uint16 "convops_median_pair_uint16_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           uint16_t) nogil
+    void median_pair_uint32 "convops_median_pair_uint32_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           uint32_t) nogil
+    void median_pair_uint64 "convops_median_pair_uint64_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
+                                                           uint64_t) nogil
 
 
 cdef inline void median(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, Py_ssize_t more,
@@ -152,25 +162,25 @@ cdef inline void median(int n, char** rows, Py_ssize_t step, char* out, Py_ssize
         median_uint64(n, rows, step, out, bytes, more, mask)
 
 
-cdef inline void median_pair(char** rows, Py_ssize_t step, char* out, char* next_out, Py_ssize_t bytes,
-                             Key mask) noexcept nogil:
+cdef inline void median_pair(char** rows, Py_ssize_t step, Py_ssize_t ahead, char* out, char* next_out,
+                             Py_ssize_t bytes, Key mask) noexcept nogil:
     """The same for two lines of outputs with 3x3 items each: of the first three rows, and of the second to fourth.
 
-    The fifth and sixth row are for the last vectors.
+    The fifth and sixth row are for the last vectors. What lies `ahead` of the third and fourth is asked for.
     """
     if Key is int8_t:
-        median_pair_int8(rows, step, out, next_out, bytes, mask)
+        median_pair_int8(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is int16_t:
-        median_pair_int16(rows, step, out, next_out, bytes, mask)
+        median_pair_int16(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is int32_t:
-        median_pair_int32(rows, step, out, next_out, bytes, mask)
+        median_pair_int32(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is int64_t:
-        median_pair_int64(rows, step, out, next_out, bytes, mask)
+        median_pair_int64(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is uint8_t:
-        median_pair_uint8(rows, step, out, next_out, bytes, mask)
+        median_pair_uint8(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is uint16_t:
-        median_pair_uint16(rows, step, out, next_out, bytes, mask)
+        median_pair_uint16(rows, step, ahead, out, next_out, bytes, mask)
     elif Key is uint32_t:
-        median_pair_uint32(rows, step, out, next_out, bytes, mask)
+        median_pair_uint32(rows, step, ahead, out, next_out, bytes, mask)
     else:
-        median_pair_uint64(rows, step, out, next_out, bytes, mask)
+        median_pair_uint64(rows, step, ahead, out, next_out, bytes, mask)

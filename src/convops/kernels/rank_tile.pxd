@@ -196,8 +196,9 @@ cdef inline bint select_pair(const Args* a, Rows* r, Py_ssize_t h, char* out, bi
         return False
     if has_gaps(a, r, tag):
         to, next_to = r.rows[6], r.rows[7]
-    median_pair(r.rows, r.program.shift * column, to, next_to, r.count * column,
-                highest_key(tag) if floats else <Key> 0)
+    # The next pair's lines: each is a page of memory or more, and what reads ahead by itself stops at its end.
+    median_pair(r.rows, r.program.shift * column, 2 * a.x.step[1] if r.in_place > h else 0, to, next_to,
+                r.count * column, highest_key(tag) if floats else <Key> 0)
     if to != out:
         store_keys(a, r, out, <const Key*> to, False)
         store_keys(a, r, out + a.out.step[1], <const Key*> next_to, False)
