@@ -32,11 +32,12 @@ cdef extern from *:
         memcpy(v[i], low, sizeof low); \\
         memcpy(v[j], high, sizeof high); }
     #define CONVOPS_SORT(T) \\
-        static void convops_sort_5_##T(char** rows, char** to, Py_ssize_t bytes) { \\
+        static void convops_sort_5_##T(char** rows, Py_ssize_t ahead, char** to, Py_ssize_t bytes) { \\
             typedef T item; \\
             enum { lanes = convops_row_bytes / sizeof(T) }; \\
             for (Py_ssize_t at = 0; at < bytes; at += convops_row_bytes) { \\
                 item v[5][lanes]; \\
+                __builtin_prefetch(rows[4] + ahead + at); \\
                 for (int i = 0; i < 5; i++) memcpy(v[i], rows[i] + at, sizeof v[i]); \\
                 CONVOPS_SORT_5(CONVOPS_X) \\
                 for (int i = 0; i < 5; i++) memcpy(to[i] + at, v[i], sizeof v[i]); \\
@@ -95,11 +96,11 @@ cdef extern from *:
         convops_select_##n##_##T(rows, step, last, whole, bytes, mask);
     #define CONVOPS_MEDIAN(T) \\
         CONVOPS_SELECT(T, 3, 4) CONVOPS_SORT(T) CONVOPS_SELECT(T, 5, 9) CONVOPS_PAIR(T) \\
-        static inline void convops_median_##T(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, \\
-                                              Py_ssize_t more, T mask) { \\
+        static inline void convops_median_##T(int n, char** rows, Py_ssize_t step, Py_ssize_t ahead, char* out, \\
+                                              Py_ssize_t bytes, Py_ssize_t more, T mask) { \\
             Py_ssize_t whole = bytes - bytes % convops_row_bytes; \\
             char* last = rows[2 * n]; \\
-            if (n == 5) convops_sort_5_##T(rows, rows + 5, bytes + more); \\
+            if (n == 5) convops_sort_5_##T(rows, ahead, rows + 5, bytes + more); \\
             if (n == 3) { CONVOPS_FINISH(T, 3) } else { rows += 5; CONVOPS_FINISH(T, 5) } \\
             memcpy(out + whole, last + whole, bytes - whole); \\
         }
@@ -112,14 +113,22 @@ cdef extern from *:
     CONVOPS_MEDIAN(uint32_t)
     CONVOPS_MEDIAN(uint64_t)
     """
-    void median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int8_t) nogil
-    void median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int16_t) nogil
-    void median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int32_t) nogil
-    void median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, int64_t) nogil
-    void median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint8_t) nogil
-    void median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint16_t) nogil
-    void median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint32_t) nogil
-    void median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t, uint64_t) nogil
+    void median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      int8_t) nogil
+    void median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      int16_t) nogil
+    void median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      int32_t) nogil
+    void median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      int64_t) nogil
+    void median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      uint8_t) nogil
+    void median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      uint16_t) nogil
+    void median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      uint32_t) nogil
+    void median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
+                                                      uint64_t) nogil
     void median_pair_int8 "convops_median_pair_int8_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
                                                            int8_t) nogil
     void median_pair_int16 "convops_median_pair_int16_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
@@ -138,35 +147,36 @@ cdef extern from *:
                                                            uint64_t) nogil
 
 
-cdef inline void median(int n, char** rows, Py_ssize_t step, char* out, Py_ssize_t bytes, Py_ssize_t more,
-                        Key mask) noexcept nogil:
+cdef inline void median(int n, char** rows, Py_ssize_t step, Py_ssize_t ahead, char* out, Py_ssize_t bytes,
+                        Py_ssize_t more, Key mask) noexcept nogil:
     """The medians of n columns `step` bytes apart, of n rows each; `more` bytes are seen behind the last.
 
     The rows behind the first n are for sorted columns and the last vector. `mask` turns keys of floats into their bits.
+    What lies `ahead` of the last row is asked for.
     """
     if Key is int8_t:
-        median_int8(n, rows, step, out, bytes, more, mask)
+        median_int8(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is int16_t:
-        median_int16(n, rows, step, out, bytes, more, mask)
+        median_int16(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is int32_t:
-        median_int32(n, rows, step, out, bytes, more, mask)
+        median_int32(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is int64_t:
-        median_int64(n, rows, step, out, bytes, more, mask)
+        median_int64(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is uint8_t:
-        median_uint8(n, rows, step, out, bytes, more, mask)
+        median_uint8(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is uint16_t:
-        median_uint16(n, rows, step, out, bytes, more, mask)
+        median_uint16(n, rows, step, ahead, out, bytes, more, mask)
     elif Key is uint32_t:
-        median_uint32(n, rows, step, out, bytes, more, mask)
+        median_uint32(n, rows, step, ahead, out, bytes, more, mask)
     else:
-        median_uint64(n, rows, step, out, bytes, more, mask)
+        median_uint64(n, rows, step, ahead, out, bytes, more, mask)
 
 
 cdef inline void median_pair(char** rows, Py_ssize_t step, Py_ssize_t ahead, char* out, char* next_out,
                              Py_ssize_t bytes, Key mask) noexcept nogil:
     """The same for two lines of outputs with 3x3 items each: of the first three rows, and of the second to fourth.
 
-    The fifth and sixth row are for the last vectors. What lies `ahead` of the third and fourth is asked for.
+    The fifth and sixth row are for the last vectors. What lies `ahead` of the third and fourth is asked for, too.
     """
     if Key is int8_t:
         median_pair_int8(rows, step, ahead, out, next_out, bytes, mask)

@@ -165,6 +165,11 @@ cdef inline void store_keys(const Args* a, const Rows* r, char* out, const Key* 
             (<Key*> (out + i * step + c * channel))[0] = key_of(keys[i * r.unit + c], floats)
 
 
+cdef inline Py_ssize_t ahead_of(const Args* a, const Rows* r, Py_ssize_t h, int outs) noexcept nogil:
+    """From an input line to the one that the next outputs see: hardware reads ahead to the end of a page only."""
+    return outs * a.axis[1].stride * a.x.step[1] if h < r.in_place else 0
+
+
 cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bint floats,
                              const Key* tag) noexcept nogil:
     """The part's results of one output line; False where NaN is among the items, which no network sorts."""
@@ -178,8 +183,8 @@ cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bi
         return True
     if has_gaps(a, r, tag):
         to = r.rows[r.program.rows - 1]
-    median(r.program.row, r.rows, r.program.shift * column, to, r.count * column, a.block_steps * column,
-           highest_key(tag) if floats else <Key> 0)
+    median(r.program.row, r.rows, r.program.shift * column, ahead_of(a, r, h, 1), to, r.count * column,
+           a.block_steps * column, highest_key(tag) if floats else <Key> 0)
     if to != out:
         store_keys(a, r, out, <const Key*> to, False)
     return True
@@ -196,9 +201,8 @@ cdef inline bint select_pair(const Args* a, Rows* r, Py_ssize_t h, char* out, bi
         return False
     if has_gaps(a, r, tag):
         to, next_to = r.rows[6], r.rows[7]
-    # The next pair's lines: each is a page of memory or more, and what reads ahead by itself stops at its end.
-    median_pair(r.rows, r.program.shift * column, 2 * a.x.step[1] if r.in_place > h else 0, to, next_to,
-                r.count * column, highest_key(tag) if floats else <Key> 0)
+    median_pair(r.rows, r.program.shift * column, ahead_of(a, r, h, 2), to, next_to, r.count * column,
+                highest_key(tag) if floats else <Key> 0)
     if to != out:
         store_keys(a, r, out, <const Key*> to, False)
         store_keys(a, r, out + a.out.step[1], <const Key*> next_to, False)
