@@ -120,6 +120,19 @@ POOLS = (
     _pool("global_56x56", "avg_pool", (8, 256, 56, 56), 56),
 )
 
+# Order statistics of images, for which windows of OpenCV are odd squares: of reals and 16 bits up to 5x5.
+RANKS = tuple(
+    replace(
+        _pool(f"{window}x{window}_{size}_{x_dtype or 'float32'}", "median_pool", (1, 1, size, size), window),
+        suite="ranks",
+        x_dtype=x_dtype,
+        out_dtype=x_dtype,
+    )
+    for x_dtype, windows in (("uint8", (3, 5, 7, 9, 15, 31)), ("uint16", (3, 5)), ("", (3, 5)))
+    for size in (512, 2048, 4096)
+    for window in windows
+)
+
 # One problem of each kind: about two minutes on two cores.
 _QUICK = (
     "lenet5/c3_5x5",
@@ -158,7 +171,7 @@ _MORE = {
 }
 # Of the suites of other numbers.
 _SHAPES = ("conv1_7x7_s2", "conv2_3x3", "conv2_out_1x1", "conv3_3x3_s2_v15", "conv4_3x3", "conv4_reduce_1x1")
-_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS}
+_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS, "ranks": RANKS}
 
 
 def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:
