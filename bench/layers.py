@@ -171,7 +171,14 @@ _MORE = {
 }
 # Of the suites of other numbers.
 _SHAPES = ("conv1_7x7_s2", "conv2_3x3", "conv2_out_1x1", "conv3_3x3_s2_v15", "conv4_3x3", "conv4_reduce_1x1")
-_OTHERS = {"filters": FILTERS, "separable": SEPARABLE, "images": IMAGES, "signals": SIGNALS, "pools": POOLS, "ranks": RANKS}
+_OTHERS = {
+    "filters": FILTERS,
+    "separable": SEPARABLE,
+    "images": IMAGES,
+    "signals": SIGNALS,
+    "pools": POOLS,
+    "ranks": RANKS,
+}
 
 
 def _together(suites: dict[str, tuple[Layer, ...]]) -> tuple[Layer, ...]:

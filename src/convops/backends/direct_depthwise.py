@@ -52,6 +52,11 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
     return flops * item / 4 / machine.rates.multiply_add + _moved(problem) / machine.rates.copy
 
 
+def _fills_cache(problem: ConvProblem, machine: Machine) -> bool:
+    """Whether input and output of an image take the greater part of the last cache."""
+    return 2 * _moved(problem) >= machine.l3
+
+
 def _moved(problem: ConvProblem) -> int:
     """Bytes of input and output of an image."""
     items = prod(a.size for a in problem.axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels
@@ -81,7 +86,7 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
         totals=isa.depthwise_planes.sums() * lanes,
         halo=blank + copied * line,
         listed=2 * (listed + 16) + copied + 4 * (5 * axes[2].window + 4 * ceil(shape[2] / lanes)),
-        past_caches=2 * _moved(problem) >= machine.l3,
+        past_caches=_fills_cache(problem, machine),
     )
 
 

@@ -76,10 +76,11 @@ def selection(problem: PoolProblem) -> Selection | None:
     unit = max(1, min(problem.channels, UNIT_BYTES // size))
     window = Window(deep.window * high.window, wide.window, wide.stride, wide.dilation, _rank(problem))
     made = program(window)
-    pairs = made.in_registers and high.window == wide.window == 3 and high.dilation == high.stride == 1
+    in_registers = bool(made.code[0] == 0 and made.code[2] > 0)  # no steps: the kernel's own network of a square
+    pairs = in_registers and high.window == wide.window == 3 and high.dilation == high.stride == 1
     leaves, ring = window.slots * wide.stride, deep.window * (high.extent + pairs) * wide.stride
     shared = max(ROW_BYTES[0], ROWS_BYTES // (ring + made.rows - leaves))
-    most = LINE_BYTES if made.in_registers else min(ROW_BYTES[1], shared)
+    most = LINE_BYTES if in_registers else min(ROW_BYTES[1], shared)
     pitch = _pitch(most, made.reach, unit * size, wide.out * size)
     if ring * pitch > RING_BYTES:
         return None

@@ -51,11 +51,6 @@ class Program(NamedTuple):
     rows: int
     reach: int
 
-    @property
-    def in_registers(self) -> bool:
-        """Whether the kernel does without steps."""
-        return bool(self.code[0] == 0 and self.code[2] > 0)
-
 
 class _Sorted(NamedTuple):
     """Candidates among the items of some columns, ascending, and how many smaller ones were left out."""

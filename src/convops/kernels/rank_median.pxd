@@ -114,31 +114,31 @@ cdef extern from *:
     CONVOPS_MEDIAN(uint64_t)
     """
     void median_int8 "convops_median_int8_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      int8_t) nogil
+                                             int8_t) nogil
     void median_int16 "convops_median_int16_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      int16_t) nogil
+                                               int16_t) nogil
     void median_int32 "convops_median_int32_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      int32_t) nogil
+                                               int32_t) nogil
     void median_int64 "convops_median_int64_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      int64_t) nogil
+                                               int64_t) nogil
     void median_uint8 "convops_median_uint8_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      uint8_t) nogil
+                                               uint8_t) nogil
     void median_uint16 "convops_median_uint16_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      uint16_t) nogil
+                                                 uint16_t) nogil
     void median_uint32 "convops_median_uint32_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      uint32_t) nogil
+                                                 uint32_t) nogil
     void median_uint64 "convops_median_uint64_t"(int, char**, Py_ssize_t, Py_ssize_t, char*, Py_ssize_t, Py_ssize_t,
-                                                      uint64_t) nogil
+                                                 uint64_t) nogil
     void median_pair_int8 "convops_median_pair_int8_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
-                                                           int8_t) nogil
+                                                       int8_t) nogil
     void median_pair_int16 "convops_median_pair_int16_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
-                                                           int16_t) nogil
+                                                         int16_t) nogil
     void median_pair_int32 "convops_median_pair_int32_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
-                                                           int32_t) nogil
+                                                         int32_t) nogil
     void median_pair_int64 "convops_median_pair_int64_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
-                                                           int64_t) nogil
+                                                         int64_t) nogil
     void median_pair_uint8 "convops_median_pair_uint8_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
-                                                           uint8_t) nogil
+                                                         uint8_t) nogil
     void median_pair_uint16 "convops_median_pair_uint16_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
                                                            uint16_t) nogil
     void median_pair_uint32 "convops_median_pair_uint32_t"(char**, Py_ssize_t, Py_ssize_t, char*, char*, Py_ssize_t,
