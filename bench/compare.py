@@ -16,9 +16,11 @@ from gradients import Gradient
 from libraries.base import Call, Candidate, Task, Unsuitable
 from results import OURS, Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
+from workload import RANKS
 
 GRADIENTS = ("torch",)  # libraries that offer them
 IMAGES = ("opencv",)  # and those that filter images of integers
+RANKERS = ("opencv", "scipy")  # and those with medians of images
 
 
 @dataclass
@@ -52,6 +54,7 @@ def _candidates(
     for library, module in peers.items():
         able = library in GRADIENTS or not isinstance(task.layer, Gradient)
         able = able and (library in IMAGES or not task.layer.x_dtype)
+        able = library in RANKERS if task.layer.operation in RANKS else able
         offered = (list(module.candidates(task)) if able else []) or [Candidate("-", partial(_nothing, task))]
         yield from ((library, candidate) for candidate in offered)
 

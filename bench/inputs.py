@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from gradients import Gradient
-from workload import POOLS, Layer
+from workload import POOLS, RANKS, Layer
 
 LINE = 64  # bytes of a cache line
 
@@ -38,7 +38,7 @@ def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
         return first, second
     x = _drawn(generator, layer.input_shape, layer.image_dtype)
-    if layer.operation in POOLS:
+    if layer.operation in (*POOLS, *RANKS):
         return x, None
     shape = layer.weight_shape
     taps = prod(shape[1:] if layer.operation == "conv" else shape)
@@ -76,7 +76,7 @@ def arguments(layer: Layer) -> dict[str, Any]:
     """Return the keywords that convops needs beside the two operands."""
     if layer.operation == "conv" or isinstance(layer, Gradient):
         names = ("stride", "padding", "dilation", "groups", "boundary")
-    elif layer.operation in POOLS:
+    elif layer.operation in (*POOLS, *RANKS):
         names = ("stride", "padding", "dilation")
     else:
         names = ("stride", "dilation", "boundary")

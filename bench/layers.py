@@ -133,6 +133,19 @@ NARROW_POOLS = tuple(
     for n in (3, 5, 9, 31, 101)
 )
 
+# Order statistics of images, for which windows of OpenCV are odd squares: of reals and 16 bits up to 5x5.
+RANKS = tuple(
+    replace(
+        _pool(f"{window}x{window}_{size}_{x_dtype or 'float32'}", "median_pool", (1, 1, size, size), window),
+        suite="ranks",
+        x_dtype=x_dtype,
+        out_dtype=x_dtype,
+    )
+    for x_dtype, windows in (("uint8", (3, 5, 7, 9, 15, 31)), ("uint16", (3, 5)), ("", (3, 5)))
+    for size in (512, 2048, 4096)
+    for window in windows
+)
+
 # One problem of each kind: about two minutes on two cores.
 _QUICK = (
     "lenet5/c3_5x5",
@@ -178,6 +191,7 @@ _OTHERS = {
     "signals": SIGNALS,
     "pools": POOLS,
     "pools_narrow": NARROW_POOLS,
+    "ranks": RANKS,
 }
 
 

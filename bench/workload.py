@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 POOLS = ("max_pool", "avg_pool")
+RANKS = ("median_pool",)
 ITEM_BYTES = {
     "float32": 4,
     "float64": 8,
@@ -14,6 +15,7 @@ ITEM_BYTES = {
     "int8": 1,
     "uint8": 1,
     "int16": 2,
+    "uint16": 2,
     "int32": 4,
     "int64": 8,
 }
@@ -101,7 +103,7 @@ class Layer:
     @property
     def weight_shape(self) -> tuple[int, ...]:
         """Shape of the second operand; empty for a pool."""
-        if self.operation in POOLS:
+        if self.operation in (*POOLS, *RANKS):
             return ()
         if self.operation == "conv":
             return (self.filters, self.input_shape[1] // self.groups, *self.window)
@@ -110,7 +112,7 @@ class Layer:
     @property
     def flops(self) -> int:
         """Useful operations: 2 per multiply-add of real numbers, taps on padding included; 0 for a pool."""
-        if self.operation in POOLS:
+        if self.operation in (*POOLS, *RANKS):
             return 0
         products = prod(self.weight_shape[1:] if self.operation == "conv" else self.weight_shape)
         return 2 * products * prod(self.output_shape) * REAL_PRODUCTS.get(self.dtype, 1)

@@ -23,6 +23,7 @@ def candidates(task: Task) -> Iterator[Candidate]:
         "correlate": ("filter2D", _filter),
         "convolve": ("filter2D, one row", _filter),
         "max_pool": ("dilate", _dilate),
+        "median_pool": ("medianBlur", _median),
         "avg_pool": ("blur" if _slides(task) else "resize", _average),
     }
     if task.layer.operation in builders:
@@ -64,6 +65,11 @@ def _dilate(task: Task) -> Call:
         raise Unsuitable("dilate has no stride")
     element = np.ones(task.layer.window, np.uint8)
     return _cropped(task, partial(cv2.dilate, image, element, dst=aligned(image.shape, image.dtype)))
+
+
+def _median(task: Task) -> Call:
+    image = _image(task)
+    return _cropped(task, partial(cv2.medianBlur, image, task.layer.window[0], dst=aligned(image.shape, image.dtype)))
 
 
 def _average(task: Task) -> Call:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from gradients import Gradient
 from inputs import aligned, aligned_copy, arguments, operands_after
-from workload import POOLS
+from workload import POOLS, RANKS
 
 import convops
 
@@ -23,7 +23,7 @@ def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
     """Yield plans and plain calls; `choice` holds backend= and accuracy= where the user set them."""
     yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
     yield Candidate("call", partial(_plain_call, task, choice))
-    if task.layer.operation in ("conv", *POOLS) or isinstance(task.layer, Gradient):
+    if task.layer.operation in ("conv", *POOLS, *RANKS) or isinstance(task.layer, Gradient):
         yield Candidate("plan channels_last", partial(_plan_last, task, choice), prepacked=True)
         yield Candidate("call channels_last", partial(_call_last, task, choice))
 
@@ -86,6 +86,6 @@ def _operands(task: Task) -> tuple[Any, ...]:
 
 def _keywords(task: Task, choice: dict[str, Any]) -> dict[str, Any]:
     keywords = arguments(task.layer) | {"workers": task.threads} | choice
-    if task.layer.operation in POOLS:
+    if task.layer.operation in (*POOLS, *RANKS):
         keywords.pop("accuracy", None)
     return keywords

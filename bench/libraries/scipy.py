@@ -10,7 +10,7 @@ import scipy
 import scipy.fft
 from inputs import aligned
 from scipy import ndimage, signal
-from workload import POOLS
+from workload import POOLS, RANKS
 
 from .base import Call, Candidate, Task, Unsuitable, convolution_kernel, correlation_kernel, crop, refuse_slow
 
@@ -21,7 +21,7 @@ NDIMAGE_1D_GFLOPS = 4
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
-    if task.layer.operation in POOLS:
+    if task.layer.operation in (*POOLS, *RANKS):
         yield Candidate("ndimage", partial(_pool, task))
     elif task.layer.operation != "conv":
         yield Candidate("oaconvolve", partial(_fft, task, signal.oaconvolve))
@@ -65,6 +65,8 @@ def _pool(task: Task) -> Call:
     def run() -> np.ndarray:
         if layer.operation == "max_pool":
             ndimage.maximum_filter(image, cval=-np.inf, **keywords)
+        elif layer.operation == "median_pool":
+            ndimage.median_filter(image, **keywords)
         else:
             ndimage.uniform_filter(image, **keywords)
         return out[inside]

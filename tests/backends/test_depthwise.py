@@ -12,6 +12,7 @@ from oracles.geometry import BOUNDARIES
 from support import DTYPES, digest, poisoned, run_python, same_bits, to_last
 
 import convops
+from convops.backends import direct_depthwise
 from convops.backends.base import this_machine
 from convops.backends.direct import Direct
 from convops.backends.direct_depthwise import cut_depthwise
@@ -85,6 +86,32 @@ def test_image_filters(window, boundary):
     image, kernel = rng.standard_normal((67, 301), np.float32), rng.standard_normal(window, np.float32)
     answers = [convops.correlate(image, kernel, "same", boundary=boundary, backend=b) for b in ("direct", "im2col")]
     same_bits(*answers)
+
+
+@pytest.mark.parametrize("width", [2, 16, 31, 97, 160, 272, 2112])
+def test_results_that_pass_the_caches_have_the_same_bits(width, monkeypatch):
+    monkeypatch.setattr(direct_depthwise, "_fills_cache", lambda problem, machine: True)
+    rng = np.random.default_rng(width)
+    for window, stride in ((3, 1), (3, 2), (5, 1), (9, 1), (4, 3)):
+        x = rng.standard_normal((1, 2, 37, width * stride), np.float32)
+        w = rng.standard_normal((2, 1, window, window), np.float32)
+        keywords = {"stride": stride, "padding": window // 2, "groups": 2}
+        expected = convops.conv(x, w, backend="im2col", **keywords)
+        for skipped in (0, 1, 4, 15):  # items behind the start of a cache line
+            memory = np.zeros(expected.size + 32, np.float32)
+            begin = -memory.ctypes.data % 64 // 4 + skipped
+            out = memory[begin : begin + expected.size].reshape(expected.shape)
+            same_bits(convops.conv(x, w, backend="direct", out=out, **keywords), expected)
+            assert not memory[:begin].any()
+            assert not memory[begin + expected.size :].any()
+
+
+def test_results_of_large_images_only_pass_the_caches():
+    machine = this_machine()
+    for pixels, expected in ((machine.l3 // 32, False), (machine.l3, True)):
+        x = np.broadcast_to(np.float32(0), (pixels // 1024, 1024))
+        problem = convops.plan("correlate", x, np.ones((3, 3), np.float32), "same").problem
+        assert cut_depthwise(problem, machine).past_caches is expected
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -174,3 +174,24 @@ def test_nothing_beyond_an_array_is_touched():
     here = Path(__file__).parent
     script = "import sys; sys.path[:0] = sys.argv[1:]; import test_pool_ranks; test_pool_ranks.check_guarded_ranks()"
     run_python(script, str(here), str(here.parent))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("window", [(3, 3), (5, 5), (3, 1, 3)])
+def test_lines_in_pairs_and_columns_beside_the_padding(window, dtype):
+    rng = np.random.default_rng(7)
+    for height, width in ((3, 40), (4, 41), (17, 300), (40, 9), (150, 70)):
+        x = rng.integers(0, 99, (3, height, width)).astype(dtype)
+        for hole in (None, (1, height // 2, width // 2)):
+            if hole and dtype == "float32":
+                x[hole] = np.nan
+            for padding in (0, tuple(n // 2 for n in window)):
+                if any(
+                    m + 2 * p < n for m, n, p in zip(x.shape[-2:], window[-2:], (padding or (0, 0))[-2:], strict=True)
+                ):
+                    continue
+                answers = [
+                    convops.median_pool(x, window, stride=1, padding=padding, backend=backend)
+                    for backend in ("pool_window", "pool_gather")
+                ]
+                same_bits(*answers)

@@ -37,7 +37,7 @@ def cut_depthwise(problem: ConvProblem, machine: Machine) -> Tiling | None:
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     if problem.arrangement.is_channels_last and 2 * problem.out_channels >= lanes and _positions(axes[2]) <= MAX_LINE:
         return _cut_pixels(problem, machine, axes)
-    return cut_lines(problem, axes) or _cut_planes(problem, axes)
+    return cut_lines(problem, axes) or _cut_planes(problem, machine, axes)
 
 
 def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
@@ -52,15 +52,25 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
     if tiling.kernel == "depthwise_lines":
         computed /= LINES_RATE[machine.level]
     flops = 2.0 * computed * problem.products
-    moved = item * (prod(a.size for a in axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels)
-    return flops * item / 4 / machine.rates.multiply_add + moved / machine.rates.copy
+    return flops * item / 4 / machine.rates.multiply_add + _moved(problem) / machine.rates.copy
 
 
-def _cut_planes(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling:
+def _fills_cache(problem: ConvProblem, machine: Machine) -> bool:
+    """Whether input and output of an image take the greater part of the last cache."""
+    return 2 * _moved(problem) >= machine.l3
+
+
+def _moved(problem: ConvProblem) -> int:
+    """Bytes of input and output of an image."""
+    items = prod(a.size for a in problem.axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels
+    return items * np.dtype(problem.dtype).itemsize
+
+
+def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> Tiling:
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     most = isa.depthwise_planes.lines()
     lines = most if axes[1].window > 1 and _slide(axes[1]) < max(3, axes[1].window) else 1
-    shape, channels = _planes_of_a_tile(problem, axes)
+    shape, channels = _planes_of_a_tile(problem, axes, lines)
     tiles = prod(ceil(a.out / t) for a, t in zip(axes, shape, strict=True))
     listed = prod(_reach(a, n) for a, n in zip(axes[:2], shape[:2], strict=True))
     copied = axes[0].window * ((lines - 1) * _slide(axes[1]) + axes[1].window)
@@ -78,7 +88,8 @@ def _cut_planes(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling:
         unit=problem.group_rows,
         totals=isa.depthwise_planes.sums() * lanes,
         halo=blank + copied * line,
-        listed=2 * (listed + 16) + copied + 4 * (2 * axes[2].window + 4 * ceil(shape[2] / lanes)),
+        listed=2 * (listed + 16) + copied + 4 * (5 * axes[2].window + 4 * ceil(shape[2] / lanes)),
+        past_caches=_fills_cache(problem, machine),
     )
 
 
@@ -147,8 +158,8 @@ def _reach(axis: Axis, outs: int) -> int:
     return (outs - 1) * axis.stride + axis.extent
 
 
-def _planes_of_a_tile(problem: ConvProblem, axes: tuple[Axis, ...]) -> tuple[tuple[int, ...], int]:
-    """A box of output pixels, grown from the last axis outwards, and after that channels."""
+def _planes_of_a_tile(problem: ConvProblem, axes: tuple[Axis, ...], lines: int) -> tuple[tuple[int, ...], int]:
+    """A box of output pixels in whole blocks of lines, grown from the last axis outwards, and after that channels."""
     per_output = 2 * problem.products * problem.group_rows
     total = per_output * problem.channels * prod(problem.out_spatial)
     budget = max(LEAST_FLOPS, min(TILE_FLOPS, total / MIN_TILES)) / per_output
@@ -157,6 +168,8 @@ def _planes_of_a_tile(problem: ConvProblem, axes: tuple[Axis, ...]) -> tuple[tup
     for i in (1, 0):
         room = (MAX_LISTED // listed - axes[i].extent) // axes[i].stride + 1
         shape[i] = _evenly(axes[i].out, min(budget / prod(shape), room))
+        if i == 1:
+            shape[i] = min(axes[i].out, ceil(shape[i] / lines) * lines, room)
         if shape[i] < axes[i].out:
             return tuple(shape), 1
         listed = _reach(axes[1], shape[1])

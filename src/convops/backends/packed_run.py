@@ -101,6 +101,7 @@ class PackedRunner:
             halo_gap=tiling.halo_gap,
             pixels_first=tiling.pixels_first,
             look_ahead=tiling.look_ahead,
+            past_caches=tiling.past_caches,
             skipped_axis=skipped_axis(problem) if tiling.kernel == "dense" else -1,
             zeros=np.zeros(problem.out_channels, problem.dtype),
             **store,

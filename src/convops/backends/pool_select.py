@@ -20,6 +20,8 @@ LEAST_OUTPUTS, LEAST_PLANE = 8, 64
 # Bytes of all rows, which should stay in the nearest cache, of one row, and of what a last vector may read behind it.
 ROWS_BYTES = 1 << 15
 ROW_BYTES = (256, 2048)
+# Of a row where the kernel keeps all else in registers: whole lines, so that memory is read as it lies.
+LINE_BYTES = 1 << 14
 SLACK = 64
 # Bytes of the channels of a pixel that lie together in a row.
 UNIT_BYTES = 64
@@ -74,8 +76,12 @@ def selection(problem: PoolProblem) -> Selection | None:
     unit = max(1, min(problem.channels, UNIT_BYTES // size))
     window = Window(deep.window * high.window, wide.window, wide.stride, wide.dilation, _rank(problem))
     made = program(window)
-    leaves, ring = window.slots * wide.stride, deep.window * high.extent * wide.stride
-    pitch = _pitch(ring + made.rows - leaves, made.reach, unit * size, wide.out * size)
+    in_registers = bool(made.code[0] == 0 and made.code[2] > 0)  # no steps: the kernel's own network of a square
+    pairs = in_registers and high.window == wide.window == 3 and high.dilation == high.stride == 1
+    leaves, ring = window.slots * wide.stride, deep.window * (high.extent + pairs) * wide.stride
+    shared = max(ROW_BYTES[0], ROWS_BYTES // (ring + made.rows - leaves))
+    most = LINE_BYTES if in_registers else min(ROW_BYTES[1], shared)
+    pitch = _pitch(most, made.reach, unit * size, wide.out * size)
     if ring * pitch > RING_BYTES:
         return None
     return Selection(made, pitch, ring, high.extent, leaves, unit)
@@ -93,9 +99,8 @@ def _rank(problem: PoolProblem) -> int:
     return (problem.products - 1) // 2 if problem.rank is None else problem.rank % problem.products
 
 
-def _pitch(rows: int, reach: int, column: int, line: int) -> int:
+def _pitch(most: int, reach: int, column: int, line: int) -> int:
     """Room for a good many outputs beside the columns that neighbours share; no power of two, for the cache's sake."""
-    most = min(ROW_BYTES[1], max(ROW_BYTES[0], ROWS_BYTES // rows))
     bytes_ = max(min(most, line), 3 * reach * column, 4 * column)
     vectors = -(-(bytes_ + reach * column + SLACK) // 64)
     return 64 * (vectors | 1)

@@ -34,6 +34,7 @@ class Tiling:
     halo_gap: int = 0
     pixels_first: bool = False
     look_ahead: bool = False  # the weights of the next block are asked for
+    past_caches: bool = False  # results of an image fill them
 
     def scratch(self, itemsize: int) -> tuple[int, int, int, int]:
         """Byte offsets of line, columns and offsets, and the whole size."""

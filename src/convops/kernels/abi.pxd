@@ -114,6 +114,7 @@ cdef struct Args:
     Py_ssize_t scratch_columns
     Py_ssize_t scratch_offsets
     bint look_ahead            # what the next block needs is asked for
+    bint past_caches           # results are stored past the caches where they can be
     # Weight gradients: images that sums run over, reduction blocks whose x is copied together, parts into which the
     # work of a tile is cut, and where in the scratch the copy of x begins.
     Py_ssize_t sum_images

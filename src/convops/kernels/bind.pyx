@@ -92,8 +92,8 @@ cdef class Launch:
                    tile_columns=1, block_channels=1, block_steps=1, halo_channels=0, halo_gap=0, pixels_first=False,
                    skipped_axis=-1, scratch_stride=0, scratch_line=0, scratch_columns=0, scratch_offsets=0,
                    scratch_halo=0, scratch_sums=0, sum_images=1, pack_blocks=1, segments=1, look_ahead=False,
-                   pooling=0, norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0, word_items=1, limbs=1,
-                   limb_ratio=0.0, size_t narrow=0):
+                   past_caches=False, pooling=0, norm=0.0, rank=0, strips=1, pitch_inputs=0, pitch_sums=0,
+                   word_items=1, limbs=1, limb_ratio=0.0, size_t narrow=0):
         a = &self.args
         a.groups, a.channels, a.rows = groups, channels, rows
         a.panel_rows, a.panel_unit, a.panel_columns = panel_rows, panel_unit, panel_columns
@@ -105,7 +105,7 @@ cdef class Launch:
         a.scratch_columns, a.scratch_offsets = scratch_columns, scratch_offsets
         a.scratch_halo, a.scratch_sums = scratch_halo, scratch_sums
         a.sum_images, a.pack_blocks, a.segments, a.look_ahead = sum_images, pack_blocks, segments, look_ahead
-        a.pooling, a.norm, a.rank = pooling, norm, rank
+        a.past_caches, a.pooling, a.norm, a.rank = past_caches, pooling, norm, rank
         a.strips, a.pitch_inputs, a.pitch_sums = strips, pitch_inputs, pitch_sums
         a.word_items, a.limbs, a.limb_ratio, a.narrow = word_items, limbs, limb_ratio, <Narrow> <void*> narrow
 

@@ -1,5 +1,6 @@
 # A block of depthwise outputs with vectors over pixels: what its micro-kernels are told, and how they end.
 from convops.kernels.lanes cimport Mask, end_vector, fetch_to_write, hold, load_weight, make_mask
+from convops.kernels.past_caches cimport store_past
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined
 from convops.kernels.tile cimport minimum
 
@@ -50,6 +51,7 @@ cdef struct Block:
     Py_ssize_t out_channel
     Py_ssize_t add_channel
     bint relu
+    bint past                  # results go past the caches
     char* out
     Py_ssize_t out_line
     const char* add
@@ -60,6 +62,7 @@ cdef enum End:
     GENERAL                    # some lines or lanes do not count, or there is more to do than to add the bias
     PARTIAL                    # some lanes do not count
     WHOLE
+    PASSING                    # whole vectors that go past the caches
 
 
 cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block* b, Py_ssize_t column, char** out,
@@ -69,6 +72,9 @@ cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block
     if r >= lines or (end == GENERAL and r >= b.lines):
         return
     for v in range(vectors):
+        if end == PASSING:
+            store_past(out[0] + v * VECTOR_BYTES, acc[r * vectors + v] + bias)
+            continue
         left = lanes if end == WHOLE else b.count - column - v * lanes
         at = column * (VECTOR_BYTES // lanes) + v * VECTOR_BYTES
         fetch_to_write(out[0] + lines * b.out_line + v * VECTOR_BYTES)
@@ -97,6 +103,14 @@ cdef inline inlined end_block(int lines, int vectors, const Block* b, Py_ssize_t
         end_line(4, lines, vectors, GENERAL, b, column, &out, bias, acc)
         end_line(5, lines, vectors, GENERAL, b, column, &out, bias, acc)
         end_line(6, lines, vectors, GENERAL, b, column, &out, bias, acc)
+    elif (b.count - column) * item >= vectors * VECTOR_BYTES and b.past:
+        end_line(0, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(1, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(2, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(3, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(4, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(5, lines, vectors, PASSING, b, column, &out, bias, acc)
+        end_line(6, lines, vectors, PASSING, b, column, &out, bias, acc)
     elif (b.count - column) * item >= vectors * VECTOR_BYTES:
         end_line(0, lines, vectors, WHOLE, b, column, &out, bias, acc)
         end_line(1, lines, vectors, WHOLE, b, column, &out, bias, acc)

@@ -6,117 +6,16 @@ is a box of output pixels times a range of input channels, each of which has `pa
 where they lie; only where a window meets padding at a line's end, or the input needs conversion or has a stride, a few
 lines are copied, split by phase (position mod stride). Start reading at `tile_f`.
 """
-from convops.kernels.abi cimport NONE, RELU, Args, Axis
-from convops.kernels.block cimport ALONE, LINES, THREE, Block
-from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
+from convops.kernels.abi cimport RELU, Args, Axis
+from convops.kernels.block cimport ACROSS, ALONE, LINES, THREE, Block
+from convops.kernels.past_caches cimport fence, goes_past
+from convops.kernels.plane_tile cimport Job, begin_tile, judge, next_channel
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
-from convops.kernels.tile cimport (
-    Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
-from convops.kernels.three cimport set_three_masks
+from convops.kernels.tile cimport blank_run, ceil_div, finish, gather_run, line_of, locate_box, minimum, source
 
 cdef enum:
     SHORT = 1024               # pixels of a plane that is worth no call of a micro-kernel of its own
-    SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
-
-
-# A tile at work.
-cdef struct Job:
-    Tile tile
-    Py_ssize_t spacing         # output lines that share input lines lie so far apart
-    Py_ssize_t slide           # input lines, `dilation` apart, from one of these to the next
-    Py_ssize_t item
-    bint in_place              # lines are read where they lie
-    bint zeros                 # a line's ends are padded with zeros, which masked loads supply
-    bint plain                 # the epilogue is one for vectors
-    bint apart                 # a 3x3 window with stride 2
-    bint small                 # a 3x3 window that goes by masked loads only
-    Py_ssize_t planes          # padded positions of the tile along the first two axes
-    Py_ssize_t lines
-    Py_ssize_t entries
-    char** rows                # where padded column 0 of each of these positions lies, in the channel at hand
-    Py_ssize_t* advance        # to the next channel
-    const char** copied        # the same for the copied lines
-    Py_ssize_t* columns        # of taps in place, then in the copy
-    Mask* masks
-    char* blank
-    char* copy
-    char* sums
-    Block block
-
-
-cdef inline Py_ssize_t reached(const Axis* axis, Py_ssize_t outs) noexcept nogil:
-    """Positions that the windows of `outs` neighbours reach."""
-    return (outs - 1) * axis.stride + (axis.window - 1) * axis.dilation + 1
-
-
-cdef inline bint all_zero(const char* bytes, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        if bytes[i]:
-            return False
-    return True
-
-
-cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
-    """What kind of work it is."""
-    cdef const Axis* last = &a.axis[2]
-    cdef bint three = THREE > 0 and a.axis[0].window == 1 and a.axis[1].window == 3 and last.window == 3
-    j.item = sizeof(Real)
-    j.slide = a.axis[1].stride // greatest_divisor(a.axis[1].stride, a.axis[1].dilation)
-    j.spacing = a.axis[1].dilation // greatest_divisor(a.axis[1].stride, a.axis[1].dilation)
-    j.in_place = a.load == NULL and last.spacing == 1 and (a.x.step[2] == sizeof(Real) or last.size == 1)
-    j.zeros = MASKS and last.border == NULL and all_zero(a.fill, sizeof(Real))
-    three = three and a.axis[1].dilation == 1 and last.dilation == 1 and a.axis[1].stride == last.stride
-    j.small = three and j.in_place and j.zeros and last.stride <= 2
-    j.apart = j.small and last.stride == 2
-    j.in_place = j.small or (j.in_place and last.stride == 1)
-    j.plain = a.epilogue.cast == NULL and (a.out.step[2] == sizeof(Real) or last.out == 1)
-    j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
-    j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.step[2] == sizeof(Real) or last.out == 1)
-
-
-cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
-    """Where the tables lie, and where the input's lines."""
-    cdef Tile* t = &j.tile
-    cdef const Axis* last = &a.axis[2]
-    cdef char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
-    cdef Py_ssize_t d, h, i, k, count
-    cdef int lanes = VECTOR_BYTES // sizeof(Real)
-    j.planes, j.lines = reached(&a.axis[0], t.extent[0]), reached(&a.axis[1], t.extent[1])
-    count = j.planes * j.lines
-    j.entries = count + SPARE
-    j.rows = <char**> (scratch + a.scratch_offsets)
-    j.advance = <Py_ssize_t*> (j.rows + j.entries)
-    j.columns = j.advance + j.entries
-    j.masks = <Mask*> (j.columns + 2 * last.window)
-    j.copied = <const char**> (j.masks + last.window + 4 * ceil_div(t.extent[2], lanes))
-    j.blank = scratch + a.scratch_columns
-    j.copy = j.blank + (reached(last, t.extent[2]) + 2 * VECTOR_BYTES) * sizeof(Real) if j.in_place else j.blank
-    for k in range(last.window):
-        j.columns[k] = k * last.dilation * <Py_ssize_t> sizeof(Real)
-    if j.small:
-        j.block.count, j.block.position = t.extent[2], t.origin[2] * last.stride
-        set_three_masks(&j.block, last.stride, lanes, j.masks)
-    if not j.in_place:
-        return
-    fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
-    for i in range(j.entries):
-        if i >= count:
-            j.rows[i], j.advance[i] = j.rows[count - 1], j.advance[count - 1]
-            continue
-        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i // j.lines)
-        h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + i % j.lines)
-        j.advance[i] = 0 if d < 0 or h < 0 else a.x.channel
-        j.rows[i] = j.blank if d < 0 or h < 0 else (
-            image + d * a.x.step[0] + h * a.x.step[1]
-            + (t.origin[2] * last.stride - last.shift) * <Py_ssize_t> sizeof(Real))
-
-
-cdef inline void next_channel(Job* j) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(j.entries):
-        j.rows[i] = j.rows[i] + j.advance[i]
 
 
 cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t column,
@@ -143,6 +42,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
     cdef Py_ssize_t taps = a.axis[0].window * a.axis[1].window * a.axis[2].window
     b.weights = a.weights + channel * taps * sizeof(Real)
     b.bias = a.epilogue.bias + channel * sizeof(Real)
+    b.masks = j.masks + (3 if j.small and begin == j.lead else 0)
     while c < end:
         vectors = vectors_at_once(b, kind, ceil_div(end - c, lanes))
         span = (end - c) // (vectors * lanes) * (vectors * lanes)
@@ -157,6 +57,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
             b.out = <char*> line_of(&a.out, &j.tile, channel, d, h, c)
             if a.epilogue.add.data != NULL:
                 b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
+        b.past = a.past_caches and j.plain and b.channels == 1 and goes_past(b.out, b.out_line)
         if Real is float:
             sum_block(b, vectors, kind, <f32v*> NULL)
         else:
@@ -207,25 +108,40 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
         run_columns(a, j, panel * a.panel_rows + r, d, h, begin, end, kind, tag)
 
 
+cdef inline Py_ssize_t inside_of(Py_ssize_t inner, Py_ssize_t left, Py_ssize_t lanes, Py_ssize_t chunk) noexcept nogil:
+    """Of the outputs that are left those in whole vectors inside, except what the last chunk takes at once."""
+    if inner < lanes:
+        return 0
+    if left - inner // chunk * chunk <= chunk:
+        return inner // chunk * chunk
+    return inner // lanes * lanes
+
+
 cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t h,
                            const Real* tag) noexcept nogil:
     """A block of lines from end to end, each part of it as it can be read."""
     cdef const Axis* last = &a.axis[2]
-    cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lanes = VECTOR_BYTES // sizeof(Real)
+    cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lead = j.lead
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), chunk = ACROSS * lanes if j.zeros else lanes
     if j.small:
-        run_part(a, j, panel, d, h, 0, width, APART if j.apart else SMALL, tag)
+        run_part(a, j, panel, d, h, 0, lead, APART if j.apart else SMALL, tag)
+        run_part(a, j, panel, d, h, lead, width, APART if j.apart else SMALL, tag)
         return
     if not j.in_place:
         run_part(a, j, panel, d, h, 0, width, COPIED, tag)
         return
     first = last.inner_begin - j.tile.origin[2]
-    beyond = last.inner_end - (last.window - 1) * last.dilation - j.tile.origin[2]
+    beyond = minimum(width, last.inner_end - (last.window - 1) * last.dilation - j.tile.origin[2])
     while c < width:
-        if first <= c and c + lanes <= minimum(beyond, width):
-            n = (minimum(beyond, width) - c) // lanes * lanes
+        n = 0
+        if first <= c:
+            n = inside_of(beyond - c, width - c, lanes, chunk)
+            n = minimum(n, lead - c) if c < lead else n
+        if n > 0:
             run_part(a, j, panel, d, h, c, c + n, INSIDE, tag)
         else:
-            n = width - c if c >= first else minimum(width - c, ceil_div(first - c, lanes) * lanes)
+            n = lead - c if c < lead else ceil_div(first - c, chunk) * chunk if c < first else width - c
+            n = minimum(n, width - c)
             run_part(a, j, panel, d, h, c, c + n, MASKED if j.zeros else COPIED, tag)
         c = c + n
 
@@ -249,17 +165,17 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     locate_box(a, number, &j.tile)
     judge(a, &j, tag)
     j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
+    j.block.channels = j.tile.panel_end - j.tile.panel_begin
+    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
+        j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
-    j.sums, j.block.add, j.block.masks = scratch, NULL, j.masks
+    j.sums, j.block.add = scratch, NULL
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain else ALONE * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
     j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):
         j.block.window[d] = a.axis[d].window
-    j.block.channels = j.tile.panel_end - j.tile.panel_begin
-    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
-        j.block.channels = 1
     panel = j.tile.panel_begin
     while panel < j.tile.panel_end:
         for d in range(j.tile.extent[0]):
@@ -273,6 +189,8 @@ cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
         tile_f(a, number, a.scratch, tag)
+    if a.past_caches:
+        fence()
 
 
 cdef api void depthwise_planes_f32(const Args* a) noexcept nogil:

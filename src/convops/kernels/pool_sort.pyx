@@ -11,7 +11,7 @@ from libc.stdint cimport (
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.rank_rows cimport ROW_BYTES, Key, exchange, highest_key, is_nan_bits, key_of
-from convops.kernels.rank_tile cimport Rows, begin_part, begin_rows, select_part
+from convops.kernels.rank_tile cimport Rows, begin_part, begin_rows, select_pair, select_part
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport (
     Line, Taps, begin_lines, end_output, end_tap, first_output, first_tap, next_line, place, taps_of)
@@ -93,20 +93,22 @@ cdef inline Py_ssize_t gather_pixel(const Args* a, const Line* to, Key* rows, Ke
     return taps.end - taps.begin
 
 
+cdef inline Py_ssize_t rank_among(const Args* a, Py_ssize_t items) noexcept nogil:
+    if a.pooling == MEDIAN:
+        return (items - 1) // 2
+    return a.rank if a.rank >= 0 else items + a.rank
+
+
 cdef inline void store(const Args* a, const Line* to, const Key* rows, const Key* nan,
                        Py_ssize_t outer, bint floats) noexcept nogil:
     """The item of the rank wanted; `outer` counts real taps along the other axes."""
-    cdef Py_ssize_t step = a.out.step[2] if to.along else a.out.channel, j, items, rank
+    cdef Py_ssize_t step = a.out.step[2] if to.along else a.out.channel, j, rank
     cdef Taps taps = taps_of(&a.axis[2], to.w)
     cdef char* out = place(&a.out, to)
     for j in range(to.count):
         if to.along and j > 0:
             taps = taps_of(&a.axis[2], to.w + j)
-        items = outer * (taps.end - taps.begin)
-        if a.pooling == MEDIAN:
-            rank = (items - 1) // 2
-        else:
-            rank = a.rank if a.rank >= 0 else items + a.rank
+        rank = rank_among(a, outer * (taps.end - taps.begin))
         (<Key*> (out + j * step))[0] = (
             nan[j] if is_nan_bits(nan[j], floats) else key_of(rows[rank * a.panel_columns + j], floats))
 
@@ -143,25 +145,75 @@ cdef void sort_piece(const Args* a, Line* to, Py_ssize_t unit, Py_ssize_t begin,
     to.channel, to.image = first, a.x.data + to.number * a.x.batch + first * a.x.channel
 
 
+cdef Py_ssize_t gather_column(const Args* a, const Line* to, Key* rows, Key* nan, bint floats) noexcept nogil:
+    """The taps of outputs below each other, whose windows meet padding along their lines only."""
+    cdef Taps deep = taps_of(&a.axis[0], to.d), high = taps_of(&a.axis[1], to.h), wide = taps_of(&a.axis[2], to.w)
+    cdef Py_ssize_t kd, kh, kw, filled = 0
+    cdef const char* line
+    for kd in range(deep.begin, deep.end):
+        for kh in range(high.begin, high.end):
+            line = (to.image + (deep.origin + kd * deep.step) * a.x.step[0]
+                    + (high.origin + kh * high.step) * a.x.step[1])
+            for kw in range(wide.begin, wide.end):
+                copy_items(rows + filled * a.panel_columns, nan, line + (wide.origin + kw * wide.step) * a.x.step[2],
+                           a.axis[1].stride * a.x.step[1], to.count, floats)
+                filled = filled + 1
+    return filled
+
+
+cdef void sort_columns(const Args* a, Line* to, Py_ssize_t unit, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t first,
+                       Py_ssize_t last, char* scratch, bint floats, const Key* tag) noexcept nogil:
+    """Columns [begin, end) of the output lines [first, last) in `unit` channels, by sorting."""
+    cdef Key* rows = <Key*> scratch
+    cdef Key* nan = <Key*> (scratch + a.scratch_offsets)
+    cdef Py_ssize_t channel = to.channel, i, j, items, lanes = ROW_BYTES // <Py_ssize_t> sizeof(Key)
+    cdef const Key* ranked
+    cdef char* out
+    for i in range(unit * (end - begin)):
+        to.channel, to.w, to.h = channel + i // (end - begin), begin + i % (end - begin), first
+        to.image = a.x.data + to.number * a.x.batch + to.channel * a.x.channel
+        while to.h < last:
+            to.count = minimum(a.panel_columns, last - to.h)
+            fill(nan, 0, to.count, 0)
+            items, out = gather_column(a, to, rows, nan, floats), place(&a.out, to)
+            sort_rows(rows, items, a.panel_columns, minimum(ceil_div(to.count, lanes) * lanes, a.panel_columns))
+            ranked = rows + rank_among(a, items) * a.panel_columns
+            for j in range(to.count):
+                (<Key*> (out + j * a.out.step[1]))[0] = (
+                    nan[j] if is_nan_bits(nan[j], floats) else key_of(ranked[j], floats))
+            to.h = to.h + to.count
+    to.channel, to.image = channel, a.x.data + to.number * a.x.batch + channel * a.x.channel
+
+
 cdef void select_channels(const Args* a, Line* to, Rows* r, Py_ssize_t begin, Py_ssize_t end, char* scratch,
                           bint floats, const Key* tag) noexcept nogil:
     """Output lines [begin, end) in the channels of a column: with padding by sorting, without by the network."""
-    cdef bint inner = r.begin[0] <= to.d < r.end[0]
-    cdef Py_ssize_t first = maximum(begin, r.begin[1]), last = minimum(end, r.end[1])
+    cdef bint inner = r.begin[0] <= to.d < r.end[0] and r.begin[2] < r.end[2], tall
+    cdef Py_ssize_t first = maximum(begin, r.begin[1]), last = minimum(end, r.end[1]), wide = a.axis[2].out
+    tall = inner and last - first >= maximum(r.begin[2], wide - r.end[2])
     for to.h in range(begin, end):
-        if inner and first <= to.h < last:
+        if not (inner and first <= to.h < last):
+            sort_piece(a, to, r.unit, 0, wide, scratch, floats, tag)
+        elif not tall:
             sort_piece(a, to, r.unit, 0, r.begin[2], scratch, floats, tag)
-            sort_piece(a, to, r.unit, r.end[2], a.axis[2].out, scratch, floats, tag)
-        else:
-            sort_piece(a, to, r.unit, 0, a.axis[2].out, scratch, floats, tag)
+            sort_piece(a, to, r.unit, r.end[2], wide, scratch, floats, tag)
     r.first = r.begin[2]
     while inner and r.first < r.end[2]:
         begin_part(a, r, to.image, to.d, floats, tag)
-        for to.h in range(first, last):
+        to.h = first
+        while to.h < last:
             to.w = r.first
+            if r.pairs and to.h + 1 < last and select_pair(a, r, to.h, place(&a.out, to), floats, tag):
+                to.h = to.h + 2
+                continue
             if not select_part(a, r, to.h, place(&a.out, to), floats, tag):
                 sort_piece(a, to, r.unit, r.first, r.first + r.count, scratch, floats, tag)
+            to.h = to.h + 1
         r.first = r.first + r.count
+    # Last, as the lines are in a cache now.
+    if tall:
+        sort_columns(a, to, r.unit, 0, r.begin[2], first, last, scratch, floats, tag)
+        sort_columns(a, to, r.unit, r.end[2], wide, first, last, scratch, floats, tag)
 
 
 cdef void select_tile(const Args* a, Py_ssize_t number, char* scratch, bint floats, const Key* tag) noexcept nogil:

@@ -4,7 +4,7 @@
 # and dealt out to `stride` rows, so that the windows of neighbouring outputs are neighbours in every row. Where the
 # channels of a pixel lie side by side, rows hold several channels of every pixel.
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.rank_median cimport median
+from convops.kernels.rank_median cimport median, median_pair
 from convops.kernels.rank_rows cimport Header, Key, copy_keys, highest_key, key_of, run_program
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
@@ -22,6 +22,7 @@ cdef struct Rows:
     Py_ssize_t columns         # outputs of a part
     Py_ssize_t first           # output of this part
     Py_ssize_t count
+    bint pairs                 # of output lines are done together
     Py_ssize_t lines           # of the ring, per plane of the window
     Py_ssize_t loaded          # lines before this one are in the ring
     Py_ssize_t in_place        # lines before this one are read where they lie
@@ -49,7 +50,9 @@ cdef inline void begin_rows(const Args* a, char* scratch, Py_ssize_t unit, Py_ss
     r.unit = unit
     for i in range(3):
         find_inner(&a.axis[i], &r.begin[i], &r.end[i])
-    r.lines = (axis.window - 1) * axis.dilation + 1
+    r.pairs = r.program.steps == 0 and r.program.shift > 0 and axis.window == r.program.row == 3
+    r.pairs = r.pairs and axis.dilation == axis.stride == 1
+    r.lines = (axis.window - 1) * axis.dilation + 1 + r.pairs
     r.columns = room - a.block_steps
     r.rows = <char**> (scratch + a.scratch_columns)
     ring = a.axis[0].window * r.lines * a.axis[2].stride
@@ -108,27 +111,28 @@ cdef inline const char* line_at(const Args* a, const Rows* r, Py_ssize_t plane, 
     return r.image + plane * a.axis[0].dilation * a.x.step[0] + (line - a.axis[1].shift) * a.x.step[1]
 
 
-cdef inline void load_lines(const Args* a, Rows* r, Py_ssize_t h, bint floats, const Key* tag) noexcept nogil:
-    """Bring the lines that the windows of output line `h` see into the ring."""
+cdef inline void load_lines(const Args* a, Rows* r, Py_ssize_t h, int outs, bint floats,
+                            const Key* tag) noexcept nogil:
+    """Bring the lines that the windows of `outs` output lines from `h` on see into the ring."""
     cdef const Axis* axis = &a.axis[1]
-    cdef Py_ssize_t line, k, slot
-    for line in range(maximum(r.loaded, h * axis.stride), h * axis.stride + r.lines):
+    cdef Py_ssize_t line, k, slot, end = (h + outs - 1) * axis.stride + (axis.window - 1) * axis.dilation + 1
+    for line in range(maximum(r.loaded, h * axis.stride), end):
         if line < r.in_place:
             continue
         for k in range(a.axis[0].window):
             slot = k * r.lines + line % r.lines
             r.nans[slot] = deal_out(a, r, r.ring + slot * a.axis[2].stride * a.pitch_inputs,
                                     line_at(a, r, k, line), floats, tag)
-    r.loaded = h * axis.stride + r.lines
+    r.loaded = maximum(r.loaded, end)
 
 
-cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, const Key* tag) noexcept nogil:
-    """Point the program to the items of output line `h`; whether there is no NaN among them."""
+cdef inline bint find_rows(const Args* a, Rows* r, Py_ssize_t h, int outs, const Key* tag) noexcept nogil:
+    """Point the program to the items of output line `h`, or of a pair; whether there is no NaN among them."""
     cdef const Axis* axis = &a.axis[1]
     cdef Py_ssize_t k, i, slot, phase, row = 0, line
     cdef bint nan = False
     for k in range(a.axis[0].window):
-        for i in range(axis.window):
+        for i in range(axis.window + outs - 1):
             line = h * axis.stride + i * axis.dilation
             if line < r.in_place:
                 r.rows[row] = <char*> line_at(a, r, k, line) + (r.first - a.axis[2].shift) * <Py_ssize_t> sizeof(Key)
@@ -161,21 +165,45 @@ cdef inline void store_keys(const Args* a, const Rows* r, char* out, const Key* 
             (<Key*> (out + i * step + c * channel))[0] = key_of(keys[i * r.unit + c], floats)
 
 
+cdef inline Py_ssize_t ahead_of(const Args* a, const Rows* r, Py_ssize_t h, int outs) noexcept nogil:
+    """From an input line to the one that the next outputs see: hardware reads ahead to the end of a page only."""
+    return outs * a.axis[1].stride * a.x.step[1] if h < r.in_place else 0
+
+
 cdef inline bint select_part(const Args* a, Rows* r, Py_ssize_t h, char* out, bint floats,
                              const Key* tag) noexcept nogil:
     """The part's results of one output line; False where NaN is among the items, which no network sorts."""
     cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
     cdef char* to = out
-    load_lines(a, r, h, floats, tag)
-    if not find_rows(a, r, h, tag):
+    load_lines(a, r, h, 1, floats, tag)
+    if not find_rows(a, r, h, 1, tag):
         return False
     if r.program.steps > 0 or r.program.shift == 0:
         store_keys(a, r, out, <const Key*> run_program(r.program, r.rows, r.count, r.unit, tag), floats)
         return True
     if has_gaps(a, r, tag):
         to = r.rows[r.program.rows - 1]
-    median(r.program.row, r.rows, r.program.shift * column, to, r.count * column, a.block_steps * column,
-           highest_key(tag) if floats else <Key> 0)
+    median(r.program.row, r.rows, r.program.shift * column, ahead_of(a, r, h, 1), to, r.count * column,
+           a.block_steps * column, highest_key(tag) if floats else <Key> 0)
     if to != out:
         store_keys(a, r, out, <const Key*> to, False)
+    return True
+
+
+cdef inline bint select_pair(const Args* a, Rows* r, Py_ssize_t h, char* out, bint floats,
+                             const Key* tag) noexcept nogil:
+    """The same for two output lines whose windows share lines."""
+    cdef Py_ssize_t column = r.unit * <Py_ssize_t> sizeof(Key)
+    cdef char* to = out
+    cdef char* next_to = out + a.out.step[1]
+    load_lines(a, r, h, 2, floats, tag)
+    if not find_rows(a, r, h, 2, tag):
+        return False
+    if has_gaps(a, r, tag):
+        to, next_to = r.rows[6], r.rows[7]
+    median_pair(r.rows, r.program.shift * column, ahead_of(a, r, h, 2), to, next_to, r.count * column,
+                highest_key(tag) if floats else <Key> 0)
+    if to != out:
+        store_keys(a, r, out, <const Key*> to, False)
+        store_keys(a, r, out + a.out.step[1], <const Key*> next_to, False)
     return True

@@ -30,7 +30,7 @@ cdef inline inlined slide_line(int first, int last, int lines, int vectors, bint
     for k in range(b.window[2]):
         for v in range(vectors):
             if masked:
-                load_masked(x + b.columns[k] + v * VECTOR_BYTES, masks[k], &column[v])
+                load_masked(x + b.columns[k] + v * VECTOR_BYTES, masks[k * vectors + v], &column[v])
             else:
                 load(x + b.columns[k] + v * VECTOR_BYTES, &column[v])
         slide_into(0, first, last, vectors, k, b, weights, column, acc)
@@ -111,11 +111,12 @@ cdef inline inlined begin_line(int r, int lines, int vectors, Vector* acc) noexc
             begin_chain(&acc[r * vectors + v])
 
 
-cdef inline void set_masks(const Block* b, Py_ssize_t column, int lanes) noexcept nogil:
+cdef inline void set_masks(const Block* b, Py_ssize_t column, int vectors, int lanes) noexcept nogil:
     """Which lanes lie on the input, tap by tap."""
-    cdef Py_ssize_t k, item = VECTOR_BYTES // lanes
+    cdef Py_ssize_t k, v, item = VECTOR_BYTES // lanes
     for k in range(b.window[2]):
-        b.masks[k] = inner_mask(b, b.position + column + b.columns[k] // item, lanes)
+        for v in range(vectors):
+            b.masks[k * vectors + v] = inner_mask(b, b.position + column + v * lanes + b.columns[k] // item, lanes)
 
 
 cdef inline inlined slide(int vectors, bint masked, const Block* block, Vector* tag) noexcept nogil:
@@ -126,7 +127,7 @@ cdef inline inlined slide(int vectors, bint masked, const Block* block, Vector* 
     cdef Py_ssize_t d, column = 0, plane = b.window[1] * b.window[2] * item
     while column < b.count:
         if masked:
-            set_masks(b, column, VECTOR_BYTES // item)
+            set_masks(b, column, vectors, VECTOR_BYTES // item)
         begin_line(0, LINES, vectors, acc)
         begin_line(1, LINES, vectors, acc)
         begin_line(2, LINES, vectors, acc)
@@ -154,6 +155,10 @@ cdef inline outlined slide_4(const Block* b, Vector* tag) noexcept nogil:
 
 cdef inline outlined slide_masked(const Block* b, Vector* tag) noexcept nogil:
     slide(1, True, b, tag)
+
+
+cdef inline outlined slide_masked_4(const Block* b, Vector* tag) noexcept nogil:
+    slide(ACROSS, True, b, tag)
 
 
 cdef inline outlined alone_8(const Block* block, Vector* tag) noexcept nogil:

@@ -1,7 +1,7 @@
 # Which micro-kernel takes a block of depthwise outputs.
 from convops.kernels.block cimport ACROSS, ALONE, Block
 from convops.kernels.simd cimport Vector
-from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked
+from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked, slide_masked_4
 from convops.kernels.three cimport three_4, three_4_apart, three_7, three_7_apart
 
 cdef enum Kind:
@@ -16,7 +16,7 @@ cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noex
     """How many of the vectors that are left the next micro-kernel takes."""
     cdef Py_ssize_t least
     if kind >= MASKED:
-        return 1
+        return ACROSS if kind == MASKED and left > 1 else 1
     least = 1 if kind == COPIED else 0
     if b.lines == 1 and left >= (ALONE // 2 + 1 if least else ALONE):
         return ALONE
@@ -36,6 +36,8 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
             three_7_apart(b, tag)
         else:
             three_4_apart(b, tag)
+    elif kind == MASKED and vectors > 1:
+        slide_masked_4(b, tag)
     elif kind == MASKED:
         slide_masked(b, tag)
     elif vectors == ALONE:

@@ -1,0 +1,51 @@
+# Stores that leave the caches alone: results that fill them need not be read before they are written, and drive out
+# no input. Addresses are multiples of a vector; whole lines of a cache are written together, or none.
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #if defined(__AVX512F__) || defined(__AVX2__)
+    #include <immintrin.h>
+    #define CONVOPS_PAST 1
+    #define convops_fence() _mm_sfence()
+    #else
+    #define CONVOPS_PAST 0
+    #define convops_fence() ((void) 0)
+    #endif
+    #if defined(__AVX512F__)
+    #define convops_past_f32(p, v) _mm512_stream_ps((float *) (p), (__m512) (v))
+    #define convops_past_f64(p, v) _mm512_stream_pd((double *) (p), (__m512d) (v))
+    #elif defined(__AVX2__)
+    #define convops_past_f32(p, v) _mm256_stream_ps((float *) (p), (__m256) (v))
+    #define convops_past_f64(p, v) _mm256_stream_pd((double *) (p), (__m256d) (v))
+    #else
+    #define convops_past_f32(p, v) (*(convops_f32v *) (p) = (v))
+    #define convops_past_f64(p, v) (*(convops_f64v *) (p) = (v))
+    #endif
+    #define convops_address(p) ((Py_ssize_t) (intptr_t) (p))
+    """
+    enum:
+        PAST "CONVOPS_PAST"                    # whether the level has such stores
+    void fence "convops_fence"() nogil         # before others may read what was stored
+    void past_f32 "convops_past_f32"(char*, f32v) nogil
+    void past_f64 "convops_past_f64"(char*, f64v) nogil
+    Py_ssize_t address "convops_address"(const char*) nogil
+
+
+cdef inline inlined store_past(char* out, Vector value) noexcept nogil:
+    if Vector is f32v:
+        past_f32(out, value)
+    else:
+        past_f64(out, value)
+
+
+cdef inline Py_ssize_t items_before(const char* out, Py_ssize_t item) noexcept nogil:
+    """Items up to the first that such a store may begin with; 0 where there is none."""
+    cdef Py_ssize_t bytes = -address(out) & (VECTOR_BYTES - 1)
+    return bytes // item if bytes % item == 0 else 0
+
+
+cdef inline bint goes_past(const char* out, Py_ssize_t pitch) noexcept nogil:
+    """Whether lines that lie so far apart may be stored from `out` on."""
+    return PAST and not (address(out) | pitch) & (VECTOR_BYTES - 1)
