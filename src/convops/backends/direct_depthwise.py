@@ -123,6 +123,8 @@ def _pixels_of_a_tile(
             shape[i] = _evenly(axes[i].out, shape[i] * 4 // 5)
         if shape[i] < axes[i].out:
             break
+    if shape[1] < axes[1].out:
+        shape[1] += shape[1] % 2
     return tuple(shape), max(1, channels)
 
 

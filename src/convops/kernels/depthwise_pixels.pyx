@@ -15,9 +15,6 @@ from convops.kernels.sharing cimport goes_in_pairs, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport Tile, fill_run, finish, line_of, locate_box, minimum, source
 
-cdef enum:
-    CROWDED = 1024             # bytes
-
 
 # A tile at work.
 cdef struct Job:
@@ -179,7 +176,6 @@ cdef inline void run_line(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, con
 
 cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept nogil:
     cdef Block* b = &j.block
-    cdef bint ahead
     j.plain = a.epilogue.cast == NULL and a.out.channel == sizeof(Real)
     j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
     j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.channel == sizeof(Real))
@@ -187,14 +183,11 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     b.relu = j.plain and a.epilogue.activation == RELU
     b.out, b.add = j.sums, NULL
     b.out_step = j.spacing * a.out.step[2] if j.plain else j.pitch * <Py_ssize_t> sizeof(Real)
-    # Pixels that meet in too few sets of the first-level cache would drive each other out.
-    ahead = j.in_place and j.plain and a.x.step[2] % CROWDED != 0
-    b.ahead, b.out_ahead = a.axis[1].stride * a.x.step[1] if ahead else 0, a.out.step[1] if ahead else 0
     b.add_step = j.spacing * a.epilogue.add.step[2]
     b.out_row, b.add_row = a.out.step[1], a.epilogue.add.step[1]
     j.pairs = j.plain and a.axis[0].window == 1 and a.axis[1].dilation == 1 and goes_in_pairs(b)
-    if j.pairs:
-        b.ahead, b.out_ahead = 2 * b.ahead, 2 * b.out_ahead
+    # The second-level cache has room for a line until its turn, the first one has not.
+    b.ahead = (2 if j.pairs else 1) * a.axis[1].stride * a.x.step[1] if j.in_place else 0
 
 
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
