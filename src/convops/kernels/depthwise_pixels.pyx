@@ -15,6 +15,9 @@ from convops.kernels.sharing cimport goes_in_pairs, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport Tile, fill_run, finish, line_of, locate_box, minimum, source
 
+cdef enum:
+    FAR = 20 << 20             # bytes of arrays that lie in memory; to ask for what caches hold only takes time
+
 
 # A tile at work.
 cdef struct Job:
@@ -186,8 +189,9 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     b.add_step = j.spacing * a.epilogue.add.step[2]
     b.out_row, b.add_row = a.out.step[1], a.epilogue.add.step[1]
     j.pairs = j.plain and a.axis[0].window == 1 and a.axis[1].dilation == 1 and goes_in_pairs(b)
-    # The second-level cache has room for a line until its turn, the first one has not.
-    b.ahead = (2 if j.pairs else 1) * a.axis[1].stride * a.x.step[1] if j.in_place else 0
+    b.ahead = 0
+    if j.in_place and a.images * (a.x.batch + a.out.batch) > FAR:
+        b.ahead = (2 if j.pairs else 1) * a.axis[1].stride * a.x.step[1]
 
 
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:

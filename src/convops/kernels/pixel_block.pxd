@@ -32,7 +32,7 @@ cdef struct Block:
     const char* add
     Py_ssize_t add_step
     Py_ssize_t add_row
-    Py_ssize_t ahead           # bytes to the input of the next line of outputs
+    Py_ssize_t ahead           # bytes to the input of the next line of outputs, which is asked for; 0 if it is not
 
 
 cdef inline inlined end_pixel(int s, const Block* b, Py_ssize_t at, Py_ssize_t count, Vector bias, char* out,

@@ -19,7 +19,7 @@ cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint 
         return
     pixel = b.points[line * b.positions + j] if listed else b.lines[line] + j * step
     load(pixel + at, &x)
-    if ahead and j >= wide - slide:
+    if ahead and b.ahead and j >= wide - slide:
         prefetch(pixel + at + b.ahead, 0, 2)
     for k in range(wide):
         if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
