@@ -31,8 +31,8 @@ cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* off
 cdef inline void pack_pixels(const Args* a, const char* grads, Py_ssize_t valid, Py_ssize_t count,
                              Real* to) noexcept nogil:
     """The same where the channels of a pixel are neighbours: vectors, as a call of `memcpy` takes longer."""
-    cdef Py_ssize_t i, j, lanes = VECTOR_BYTES // sizeof(Real), whole = valid // lanes * lanes
-    for j in range(count):
+    cdef Py_ssize_t i, _, lanes = VECTOR_BYTES // sizeof(Real), whole = valid // lanes * lanes
+    for _ in range(count):
         i = 0
         while i < whole:
             (<f32v*> (to + i))[0] = (<const f32v*> (grads + i * <Py_ssize_t> sizeof(Real)))[0]
