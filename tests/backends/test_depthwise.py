@@ -15,7 +15,7 @@ import convops
 from convops.backends import direct_depthwise
 from convops.backends.base import this_machine
 from convops.backends.direct import Direct
-from convops.backends.direct_depthwise import cut_depthwise
+from convops.backends.direct_depthwise import MOST_TURNED, cut_depthwise
 
 EXTRA = [{}, {"activation": "relu"}, {"activation": "leaky_relu"}]
 
@@ -142,6 +142,33 @@ def test_depthwise_layers_are_cut_for_it(layout):
     plan = convops.plan("conv", x, w, groups=64, layout=layout, backend="direct")
     tiling = Direct().cut(plan.problem, this_machine())
     assert tiling == cut_depthwise(plan.problem, this_machine())
+
+
+VIEWS = {
+    "as it is": lambda x: x,
+    "mirrored": lambda x: x[..., ::-1, ::-1],
+    "swapped bytes": lambda x: x.astype(x.dtype.newbyteorder()),
+    "channels together": lambda x: np.ascontiguousarray(to_last(x, 2)).transpose(0, 3, 1, 2),
+    "lines apart": lambda x: np.repeat(x, 2, axis=2)[:, :, ::2],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("window", "stride", "size"), [((5, 3), (2, 3), (13, 11)), ((2, 7), (1, 1), (11, 14))])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_planes_with_short_lines_are_turned(view, window, stride, size, dtype):
+    """In several tiles, the last of which has fewer channels than a vector has lanes."""
+    channels = MOST_TURNED + 3
+    rng = np.random.default_rng(1)
+    x = VIEWS[view](rng.standard_normal((2, channels, *size)).astype(dtype))
+    w, bias = (rng.standard_normal(shape).astype(dtype) for shape in ((channels, 1, *window), channels))
+    keywords = {"stride": stride, "padding": 2, "groups": channels, "boundary": "reflect", "activation": "relu"}
+    plan = convops.plan("conv", x, w, bias, backend="direct", **keywords)
+    assert cut_depthwise(plan.problem, this_machine()).halo_channels == MOST_TURNED
+    expected = convops.conv(x, w, bias, backend="im2col", **keywords)
+    for workers in (1, 2):
+        out = poisoned(expected.shape, expected.dtype)
+        same_bits(convops.conv(x, w, bias, out=out, backend="direct", workers=workers, **keywords), expected)
 
 
 class Guarded:

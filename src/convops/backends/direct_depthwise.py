@@ -24,6 +24,8 @@ MIN_TILES = 8
 # Outputs of a line of a tile, and entries of the table of its input lines.
 MAX_LINE = 2048
 MAX_LISTED = 1 << 16
+# Channels whose planes are turned together, if so many fit: enough to fill vectors, few enough for many tiles.
+MOST_TURNED = 64
 UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 
 
@@ -37,7 +39,7 @@ def cut_depthwise(problem: ConvProblem, machine: Machine) -> Tiling | None:
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     if problem.arrangement.is_channels_last and 2 * problem.out_channels >= lanes and _positions(axes[2]) <= MAX_LINE:
         return _cut_pixels(problem, machine, axes)
-    return cut_lines(problem, axes) or _cut_planes(problem, machine, axes)
+    return cut_lines(problem, axes) or _cut_turned(problem, machine, axes) or _cut_planes(problem, machine, axes)
 
 
 def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling) -> float:
@@ -117,6 +119,45 @@ def _cut_pixels(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
     )
 
 
+def _cut_turned(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> Tiling | None:
+    """Whole planes whose lines are too short for vectors, or strided: they are turned into pixels and back."""
+    item = np.dtype(problem.dtype).itemsize
+    lanes = isa.micro_channels.lanes(item)
+    last, outputs = axes[2], prod(problem.out_spatial)
+    if problem.group_rows > 1 or problem.channels < lanes or problem.types.x != problem.dtype:
+        return None
+    if (last.stride == 1 and last.out >= 2 * lanes) or _has_its_own_kernel(axes) or _positions(last) > MAX_LINE:
+        return None
+    reached, size = prod(_reach(a, a.out) for a in axes), prod(a.size for a in axes)
+    most = machine.l2 // 2 // item // (reached + size + outputs) // lanes * lanes
+    if most == 0 or outputs == 0:
+        return None
+    channels = min(most, MOST_TURNED, ceil(problem.channels / lanes) * lanes)
+    return Tiling(
+        "depthwise_pixels",
+        1,
+        lanes,
+        channels,
+        1,
+        tuple(a.out for a in problem.axes),
+        1,
+        outputs,
+        unit=1,
+        totals=(outputs + lanes + size + 1) * channels,
+        halo=(1 + reached) * channels,
+        listed=(axes[0].window * axes[1].window + axes[1].stride) * (3 + _positions(last)),
+        line=isa.dense.block_items(item),
+        halo_channels=channels,
+        pixels_first=True,
+    )
+
+
+def _has_its_own_kernel(axes: tuple[Axis, ...]) -> bool:
+    """Whether planes of any size go well as they are."""
+    three = axes[0].window == 1 and axes[1].window == axes[2].window == 3
+    return three and axes[1].dilation == axes[2].dilation == 1 and axes[1].stride == axes[2].stride <= 2
+
+
 def _pixels_of_a_tile(
     problem: ConvProblem, axes: tuple[Axis, ...], items: int, lanes: int
 ) -> tuple[tuple[int, ...], int]:
@@ -137,6 +178,8 @@ def _pixels_of_a_tile(
             shape[i] = _evenly(axes[i].out, shape[i] * 4 // 5)
         if shape[i] < axes[i].out:
             break
+    if shape[1] < axes[1].out:
+        shape[1] += shape[1] % 2
     return tuple(shape), max(1, channels)
 
 

@@ -132,7 +132,7 @@ def _describe(
         looks_ahead=_is_far(problem, channels, machine),
         item=item,
         totals=panels * width * columns * _taps(problem),
-        grads=panels * width * prod(block),
+        grads=width * prod(block),
         line=columns * _taps(problem),
         seconds=seconds,
     )

@@ -3,8 +3,8 @@
 
 Called by `backends/direct.py` through `bind.pyx`; the sums are made in `sharing.pxd`. A tile is a box of output pixels
 times a range of channels. Pixels are read where they lie; padding is a pixel of its own, so that every boundary is
-only a matter of pointers. Other dtypes, other strides and several outputs per channel are copied first. Start reading
-at `tile_f`.
+only a matter of pointers. Other dtypes, other strides and several outputs per channel are copied first, planes with
+short lines turned. Start reading at `tile_f`.
 """
 from libc.string cimport memcpy
 
@@ -14,9 +14,10 @@ from convops.kernels.pixel_block cimport PIXELS, Block
 from convops.kernels.sharing cimport goes_in_pairs, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport Tile, fill_run, finish, line_of, locate_box, minimum, source
+from convops.kernels.turned cimport Turned, describe_turned, place_parts, store_turned, turn_input
 
 cdef enum:
-    CROWDED = 1024             # bytes
+    FAR = 20 << 20             # bytes of arrays that lie in memory; to ask for what caches hold only takes time
 
 
 # A tile at work.
@@ -179,7 +180,6 @@ cdef inline void run_line(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, con
 
 cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept nogil:
     cdef Block* b = &j.block
-    cdef bint ahead
     j.plain = a.epilogue.cast == NULL and a.out.channel == sizeof(Real)
     j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
     j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.channel == sizeof(Real))
@@ -187,14 +187,12 @@ cdef inline void begin_epilogue(const Args* a, Job* j, const Real* tag) noexcept
     b.relu = j.plain and a.epilogue.activation == RELU
     b.out, b.add = j.sums, NULL
     b.out_step = j.spacing * a.out.step[2] if j.plain else j.pitch * <Py_ssize_t> sizeof(Real)
-    # Pixels that meet in too few sets of the first-level cache would drive each other out.
-    ahead = j.in_place and j.plain and a.x.step[2] % CROWDED != 0
-    b.ahead, b.out_ahead = a.axis[1].stride * a.x.step[1] if ahead else 0, a.out.step[1] if ahead else 0
     b.add_step = j.spacing * a.epilogue.add.step[2]
     b.out_row, b.add_row = a.out.step[1], a.epilogue.add.step[1]
     j.pairs = j.plain and a.axis[0].window == 1 and a.axis[1].dilation == 1 and goes_in_pairs(b)
-    if j.pairs:
-        b.ahead, b.out_ahead = 2 * b.ahead, 2 * b.out_ahead
+    b.ahead = 0
+    if j.in_place and a.images * (a.x.batch + a.out.batch) > FAR:
+        b.ahead = (2 if j.pairs else 1) * a.axis[1].stride * a.x.step[1]
 
 
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
@@ -224,10 +222,10 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     fill_run(a, <Real*> j.blank, 0, 1, j.pitch, -1)
 
 
-cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+cdef void compute_tile(const Args* a, const Tile* t, char* scratch, const Real* tag) noexcept nogil:
     cdef Job j
     cdef Py_ssize_t d, h
-    locate_box(a, number, &j.tile)
+    j.tile = t[0]
     begin_tile(a, &j, scratch, tag)
     begin_epilogue(a, &j, tag)
     if not j.in_place:
@@ -239,6 +237,22 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
             j.block.line_count = a.axis[0].window * a.axis[1].window + (j.block.rows - 1) * j.block.down
             run_line(a, &j, d, h, tag)
             h = h + j.block.rows
+
+
+cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+    cdef Tile t
+    cdef Turned turned
+    cdef Args here
+    locate_box(a, number, &t)
+    if not a.halo_channels:
+        compute_tile(a, &t, scratch, tag)
+        return
+    here = a[0]
+    place_parts(a, &t, scratch, &turned, tag)
+    turn_input(a, &t, &turned, tag)
+    describe_turned(&t, &turned, &here, tag)
+    compute_tile(&here, &t, scratch, tag)
+    store_turned(a, &t, &turned, <Real*> (scratch + a.scratch_line))
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:

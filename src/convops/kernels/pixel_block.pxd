@@ -1,5 +1,5 @@
 # A block of neighbouring output pixels with vectors over channels: what it is, how its sums begin and end.
-from convops.kernels.lanes cimport begin_chain, end_vector, fetch_to_write, load_f32, load_f64
+from convops.kernels.lanes cimport begin_chain, end_vector, load_f32, load_f64
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined
 from convops.kernels.tile cimport minimum
 
@@ -32,14 +32,12 @@ cdef struct Block:
     const char* add
     Py_ssize_t add_step
     Py_ssize_t add_row
-    Py_ssize_t ahead           # bytes to the input and to the results of the next line of outputs
-    Py_ssize_t out_ahead
+    Py_ssize_t ahead           # bytes to the input of the next line of outputs, which is asked for; 0 if it is not
 
 
 cdef inline inlined end_pixel(int s, const Block* b, Py_ssize_t at, Py_ssize_t count, Vector bias, char* out,
                               const char* add, const Vector* acc) noexcept nogil:
     if s < b.pixels:
-        fetch_to_write(out + s * b.out_step + at + b.out_ahead)
         end_vector(acc[s], bias, add + s * b.add_step + at if add != NULL else NULL, b.relu,
                    out + s * b.out_step + at, count)
 

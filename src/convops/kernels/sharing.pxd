@@ -3,9 +3,9 @@
 # The weights of a line of the window stay in registers, and each input pixel of a line is loaded once for all outputs
 # that it reaches. So is each line for two lines of outputs, where windows of one kind allow it. Each output is one
 # chain of multiply-adds, taps in C order.
-from convops.kernels.lanes cimport fetch, keep, load
+from convops.kernels.lanes cimport keep, load
 from convops.kernels.pixel_block cimport PIXELS, Block, begin_pixels, end_pixels
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined, prefetch
 from convops.kernels.tile cimport minimum
 
 
@@ -19,8 +19,8 @@ cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint 
         return
     pixel = b.points[line * b.positions + j] if listed else b.lines[line] + j * step
     load(pixel + at, &x)
-    if ahead and j >= wide - slide:
-        fetch(pixel + at + b.ahead)
+    if ahead and b.ahead and j >= wide - slide:
+        prefetch(pixel + at + b.ahead, 0, 2)
     for k in range(wide):
         if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
             if upper:
@@ -85,7 +85,7 @@ cdef inline inlined sum_channels(int wide, int slide, bint listed, const Block* 
         begin_pixels(acc)
         for i in range(b.line_count):
             if wide:
-                share_line(wide, slide, True, False, 0, listed, i == b.line_count - 1, b, i,
+                share_line(wide, slide, True, False, 0, listed, i >= b.line_count - b.down, b, i,
                            c * (VECTOR_BYTES // lanes), acc)
             else:
                 spread_line(b, i, c * (VECTOR_BYTES // lanes), acc)

@@ -6,11 +6,9 @@ Called by `backends/weight_grad.py` through `bind.pyx`; hands blocks of pixels t
 pixels lie `dilation` apart, and `out` taps lie `stride` apart. A tile is a range of output channels times a range of
 input channels, and goes through all pixels in one order, so that no sum is ever split. Start reading at `tile_f`.
 """
-from libc.string cimport memcpy
-
 from convops.kernels.abi cimport MOST_PIXELS, Args, Turned
 from convops.kernels.ahead cimport Rows, fetch, rows_of_grad, rows_of_input
-from convops.kernels.simd cimport VECTOR_BYTES, Real
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v
 from convops.kernels.tile cimport ceil_div, minimum
 from convops.kernels.turn cimport turn_in
 from convops.kernels.weight_input cimport Input, copy_input, describe_copy, read_in_place
@@ -30,15 +28,26 @@ cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* off
                     offsets = offsets + 1
 
 
+cdef inline void pack_pixels(const Args* a, const char* grads, Py_ssize_t valid, Py_ssize_t count,
+                             Real* to) noexcept nogil:
+    """The same where the channels of a pixel are neighbours: vectors, as a call of `memcpy` takes longer."""
+    cdef Py_ssize_t i, _, lanes = VECTOR_BYTES // sizeof(Real), whole = valid // lanes * lanes
+    for _ in range(count):
+        i = 0
+        while i < whole:
+            (<f32v*> (to + i))[0] = (<const f32v*> (grads + i * <Py_ssize_t> sizeof(Real)))[0]
+            i = i + lanes
+        for i in range(whole, a.panel_rows):
+            to[i] = (<const Real*> grads)[i] if i < valid else 0
+        grads, to = grads + a.grad.step[2], to + a.panel_rows
+
+
 cdef inline void pack_run(const Args* a, const char* grads, const Py_ssize_t* places, Py_ssize_t valid,
                           Py_ssize_t count, Real* to) noexcept nogil:
     """`count` pixels of a panel of output channels, the channels of a pixel together."""
     cdef Py_ssize_t i, j = 0, lanes = VECTOR_BYTES // sizeof(Real)
     if a.grad.channel == sizeof(Real):
-        for j in range(count):
-            memcpy(to + j * a.panel_rows, grads + j * a.grad.step[2], valid * sizeof(Real))
-            for i in range(valid, a.panel_rows):
-                to[j * a.panel_rows + i] = 0
+        pack_pixels(a, grads, valid, count, to)
         return
     while a.grad.step[2] == sizeof(Real) and j + lanes <= count:
         for i in range(a.panel_rows // lanes):
@@ -51,55 +60,51 @@ cdef inline void pack_run(const Args* a, const char* grads, const Py_ssize_t* pl
         j = j + 1
 
 
-cdef inline void pack_block(const Args* a, const Part* part, const Box* box, Py_ssize_t* places,
+cdef inline void pack_panel(const Args* a, const Part* part, const Box* box, Py_ssize_t panel, Py_ssize_t* places,
                             Real* to) noexcept nogil:
-    """All panels of one block, in the order in which the micro-kernel reads them; lines that touch form one run."""
-    cdef Py_ssize_t p, b, i, j, valid, first, deep = box.extent[1], high = box.extent[2], run = box.extent[3]
+    """One panel of a block, in the order in which the micro-kernel reads it; lines that touch form one run."""
+    cdef Py_ssize_t b, i, j, deep = box.extent[1], high = box.extent[2], run = box.extent[3]
+    cdef Py_ssize_t first = panel * a.panel_rows, valid = minimum(a.panel_rows, a.rows - first)
     cdef const char* grads
     if run == a.axis[2].window and (high == 1 or a.grad.step[1] == run * a.grad.step[2]):
         run, high = run * high, 1
         if box.extent[2] == a.axis[1].window and (deep == 1 or a.grad.step[0] == run * a.grad.step[2]):
             run, deep = run * deep, 1
-    for p in range(part.panel_begin, part.panel_end):
-        first = p * a.panel_rows
-        valid = minimum(a.panel_rows, a.rows - first)
-        for i in range(a.panel_rows):
-            places[i] = minimum(i, valid - 1) * a.grad.channel
-        for b in range(box.extent[0]):
-            for i in range(deep):
-                for j in range(high):
-                    grads = (a.grad.data + (box.origin[0] + b) * a.grad.batch
-                             + (part.group * a.rows + first) * a.grad.channel + (box.origin[1] + i) * a.grad.step[0]
-                             + (box.origin[2] + j) * a.grad.step[1] + box.origin[3] * a.grad.step[2])
-                    pack_run(a, grads, places, valid, run, to)
-                    to = to + run * a.panel_rows
+    for i in range(a.panel_rows):
+        places[i] = minimum(i, valid - 1) * a.grad.channel
+    for b in range(box.extent[0]):
+        for i in range(deep):
+            for j in range(high):
+                grads = (a.grad.data + (box.origin[0] + b) * a.grad.batch
+                         + (part.group * a.rows + first) * a.grad.channel + (box.origin[1] + i) * a.grad.step[0]
+                         + (box.origin[2] + j) * a.grad.step[1] + box.origin[3] * a.grad.step[2])
+                pack_run(a, grads, places, valid, run, to)
+                to = to + run * a.panel_rows
 
 
-cdef inline void sum_block(const Args* a, const Part* part, const Input* input, const char* x, const Real* grads,
+cdef inline void sum_panel(const Args* a, const Part* part, const Input* input, const char* x, const Real* grads,
                            Py_ssize_t steps, const Py_ssize_t* offsets, Real* totals, bint first,
                            Rows* ahead) noexcept nogil:
-    """Adds one block to every sum of the tile. Rows that are summed together stay for all taps."""
-    cdef Py_ssize_t p, i, run, row, end, kd, kh, kw, parts = ceil_div(part.rows, a.panel_columns)
+    """Adds one block to every sum of a panel. Rows that are summed together stay for all taps."""
+    cdef Py_ssize_t i, run, row, end, kd, kh, kw, parts = ceil_div(part.rows, a.panel_columns)
     cdef Py_ssize_t wide = 1 if part.flat else a.axis[2].out
     cdef const Turned* turned = a.turned + (a.panel_rows * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES - 1) * MOST_PIXELS
-    for p in range(part.panel_end - part.panel_begin):
-        for i in range(parts):
-            row, end = part.rows * i // parts, part.rows * (i + 1) // parts
-            for run in range(part.runs):
-                kw, kh, kd = run % wide, run // wide % a.axis[1].out, run // wide // a.axis[1].out
-                turned[end - row - 1](
-                    steps, x + row * input.row + kd * input.tap[0] + kh * input.tap[1] + kw * input.tap[2], input.row,
-                    <const char*> (grads + p * steps * a.panel_rows), offsets,
-                    <char*> (totals + ((p * part.runs + run) * part.rows + row) * a.panel_rows), first, 1, NULL)
-                if a.look_ahead:
-                    fetch(&ahead[0])
-                    fetch(&ahead[1])
+    for i in range(parts):
+        row, end = part.rows * i // parts, part.rows * (i + 1) // parts
+        for run in range(part.runs):
+            kw, kh, kd = run % wide, run // wide % a.axis[1].out, run // wide // a.axis[1].out
+            turned[end - row - 1](
+                steps, x + row * input.row + kd * input.tap[0] + kh * input.tap[1] + kw * input.tap[2], input.row,
+                <const char*> grads, offsets, <char*> (totals + (run * part.rows + row) * a.panel_rows), first, 1, NULL)
+            if a.look_ahead:
+                fetch(&ahead[0])
+                fetch(&ahead[1])
 
 
 cdef inline void sum_box(const Args* a, const Part* part, const Box* box, const Input* input, char* scratch,
                          bint first, Rows* ahead, Real* totals) noexcept nogil:
-    """The blocks of a box, one after the other."""
-    cdef Py_ssize_t size = block_along(a, box.cut), done = 0, steps
+    """The blocks of a box, one after the other; a panel is packed when its turn comes, into the first-level cache."""
+    cdef Py_ssize_t size = block_along(a, box.cut), done = 0, steps, p, sums = part.runs * part.rows * a.panel_rows
     cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets)
     cdef Real* grads = <Real*> (scratch + a.scratch_columns)
     cdef Box block = box[0]
@@ -107,9 +112,10 @@ cdef inline void sum_box(const Args* a, const Part* part, const Box* box, const 
         block.origin[box.cut] = box.origin[box.cut] + done
         block.extent[box.cut] = minimum(size, box.extent[box.cut] - done)
         steps = block.extent[0] * block.extent[1] * block.extent[2] * block.extent[3]
-        pack_block(a, part, &block, offsets + a.block_steps, grads)
-        sum_block(a, part, input, input.first + done * input.pixel[box.cut], grads, steps, offsets, totals,
-                  first and done == 0, ahead)
+        for p in range(part.panel_end - part.panel_begin):
+            pack_panel(a, part, &block, part.panel_begin + p, offsets + a.block_steps, grads)
+            sum_panel(a, part, input, input.first + done * input.pixel[box.cut], grads, steps, offsets,
+                      totals + p * sums, first and done == 0, ahead)
         done = done + size
 
 

@@ -3,7 +3,7 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real
-from convops.kernels.tile cimport blank_run, ceil_div, fill_run, gather_run, source
+from convops.kernels.tile cimport blank_run, ceil_div, fill_run, gather_run, minimum, source
 from convops.kernels.weight_parts cimport Box, Part, box_along, cut_axis
 
 
@@ -36,13 +36,41 @@ cdef inline void read_in_place(const Args* a, const Part* part, const Box* box, 
         to.first = to.first + (box.origin[i + 1] * a.axis[i].dilation - a.axis[i].shift) * a.x.step[i]
 
 
+cdef inline Py_ssize_t run_inside(const Args* a, Py_ssize_t d, Py_ssize_t h, Py_ssize_t position, Py_ssize_t step,
+                                  Py_ssize_t count) noexcept nogil:
+    """How many positions from this one on are items of x that need no conversion."""
+    if d < 0 or h < 0 or a.load != NULL or a.axis[2].spacing != 1:
+        return 0
+    if position < a.axis[2].inner_begin or position >= a.axis[2].inner_end:
+        return 0
+    return minimum(count, (a.axis[2].inner_end - 1 - position) // step + 1)
+
+
+cdef inline void copy_run(const Args* a, Real* to, const char* items, Py_ssize_t step, Py_ssize_t channels,
+                          Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t j, c, pitch = channels + a.halo_gap
+    if a.x.channel == sizeof(Real):
+        for j in range(count):
+            memcpy(to + j * pitch, items + j * step, channels * sizeof(Real))
+        return
+    for c in range(channels):
+        for j in range(count):
+            to[j * pitch + c] = (<const Real*> (items + c * a.x.channel + j * step))[0]
+
+
 cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize_t d, Py_ssize_t h,
                              Py_ssize_t position, Py_ssize_t step, Py_ssize_t channels,
                              Py_ssize_t count) noexcept nogil:
     """A line of x with the channels of each position together."""
-    cdef Py_ssize_t j, c, at
+    cdef Py_ssize_t j = 0, c, at, run
     cdef const char* item
-    for j in range(count):
+    while j < count:
+        run = run_inside(a, d, h, position + j * step, step, count - j)
+        if run:
+            copy_run(a, to, line + (position + j * step - a.axis[2].shift) * a.x.step[2], step * a.x.step[2], channels,
+                     run)
+            to, j = to + run * (channels + a.halo_gap), j + run
+            continue
         at = source(&a.axis[2], position + j * step)
         if at < 0 or d < 0 or h < 0:
             fill_run(a, to, 1, channels, 1, -1 if at == -1 or d == -1 or h == -1 else -2)
@@ -55,7 +83,7 @@ cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize
             else:
                 for c in range(channels):
                     to[c] = (<const Real*> (item + c * a.x.channel))[0]
-        to = to + channels + a.halo_gap
+        to, j = to + channels + a.halo_gap, j + 1
 
 
 cdef inline void copy_line(const Args* a, Real* to, Py_ssize_t pitch, const char* image, Py_ssize_t d, Py_ssize_t h,
