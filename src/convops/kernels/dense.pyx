@@ -180,25 +180,34 @@ cdef inline void compute_tile(const Args* a, const Tile* t, Input* input, Py_ssi
         i = i + deep
 
 
-cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    cdef Tile t
-    cdef Input input
+cdef inline bint is_same_box(const Tile* t, const Tile* other) noexcept nogil:
+    return (t.batch == other.batch and t.group == other.group and t.origin[0] == other.origin[0]
+            and t.origin[1] == other.origin[1] and t.origin[2] == other.origin[2])
+
+
+cdef void tile_f(const Args* a, const Tile* t, Input* input, bint copied, char* scratch,
+                 const Real* tag) noexcept nogil:
+    """`copied` says that `input` holds the halo of this box already."""
     cdef Py_ssize_t c = 0, channels, chunk = a.halo_channels if a.halo_channels else a.channels
-    locate_box(a, number, &t)
     while c < a.channels:
         channels = minimum(chunk, a.channels - c)
-        if a.halo_channels:
-            copy_halo(a, &t, <Real*> (scratch + a.scratch_columns), c, channels, &input)
-        else:
-            read_in_place(a, &t, &input)
-        compute_tile(a, &t, &input, c, channels, scratch, tag)
+        if not a.halo_channels:
+            read_in_place(a, t, input)
+        elif channels < a.channels or not copied:
+            copy_halo(a, t, <Real*> (scratch + a.scratch_columns), c, channels, input)
+        compute_tile(a, t, input, c, channels, scratch, tag)
         c = c + channels
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Tile t, before
+    cdef Input input
     cdef Py_ssize_t number
+    before.batch = -1
     for number in range(a.tile_begin, a.tile_end):
-        tile_f(a, number, a.scratch, tag)
+        locate_box(a, number, &t)
+        tile_f(a, &t, &input, is_same_box(&t, &before), a.scratch, tag)
+        before = t
 
 
 cdef api void dense_f32(const Args* a) noexcept nogil:
