@@ -13,8 +13,10 @@ from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
-# What lies a multiple of so many bytes apart meets in too few sets of the first-level cache.
+# What lies a multiple of so many bytes apart meets in too few sets of the first-level cache: pixels of which a block
+# of steps reads a part for several taps, and those that are read through once.
 CROWDED = 1024
+CROWDED_ONCE = 4096
 # Output channels from which on a copy that joins short lines pays.
 JOINING_ROWS = 256
 # Runs of pixels in a part of a line, at least; the share of the work that longer lines may cost in copying.
@@ -107,7 +109,8 @@ def _reads_in_place(problem: ConvProblem) -> bool:
     if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes) or _joins_by_copying(problem):
         return False
     if problem.arrangement.is_channels_last:
-        return not _is_crowded(problem, problem.channels * problem.axes[-1].stride)
+        crowded = CROWDED_ONCE if set(problem.window) == {1} else CROWDED
+        return not _is_crowded(problem, problem.channels * problem.axes[-1].stride, crowded)
     return not _is_crowded(problem, prod(problem.spatial)) or problem.group_channels < 8
 
 
@@ -117,8 +120,8 @@ def _joins_by_copying(problem: ConvProblem) -> bool:
     return strided and problem.axes[-1].out < isa.micro_channels.most_pixels() and problem.group_rows >= JOINING_ROWS
 
 
-def _is_crowded(problem: ConvProblem, distance: int) -> bool:
-    return distance * np.dtype(problem.dtype).itemsize % CROWDED == 0
+def _is_crowded(problem: ConvProblem, distance: int, crowded: int = CROWDED) -> bool:
+    return distance * np.dtype(problem.dtype).itemsize % crowded == 0
 
 
 def _gap(problem: ConvProblem, channels: int) -> int:
@@ -168,10 +171,10 @@ def _grown(
 ) -> tuple[int, ...]:
     """A box with lines of at most that length, grown outwards while halo and sums fit into half the L2 cache.
 
-    Weights that do not fit there pass by once per box: better the halo waits in the third-level cache, too.
+    Weights that outgrow that cache pass by once per box: better the halo waits in the third-level cache, too.
     """
     item = np.dtype(problem.dtype).itemsize
-    room = max(machine.l2 // 2, machine.l3 // HALO_SHARE if _weight_bytes(problem) > machine.l2 // 2 else 0)
+    room = max(machine.l2 // 2, machine.l3 // HALO_SHARE if _weight_bytes(problem) > machine.l2 else 0)
     panels = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
     rows = min(problem.group_rows, panels * width)
 

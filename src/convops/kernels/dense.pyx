@@ -47,11 +47,10 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
                        runs - longer, finish)
 
 
-cdef inline void fetch_ahead(const char* weights, Py_ssize_t size, Py_ssize_t part, Py_ssize_t count,
-                             Py_ssize_t parts) noexcept nogil:
-    """`count` of so many parts of the next block's weights, on the way from the third-level cache."""
+cdef inline void fetch_ahead(const char* weights, Py_ssize_t size, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
+    """One of so many parts of the next block's weights, on the way from the third-level cache."""
     cdef Py_ssize_t at = size * part // parts // CACHE_LINE * CACHE_LINE
-    while at < size * (part + count) // parts:
+    while at < size * (part + 1) // parts:
         prefetch(weights + at, 0, 2)
         at = at + CACHE_LINE
 
@@ -82,8 +81,8 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
         while j < t.extent[1]:
             if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
-            if a.look_ahead and not edged:
-                fetch_ahead(weights + size, size, i * t.extent[1] + j, lines, parts)
+            if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
+                fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             cut_taps(a, t, i, j, per_tap, &low, &high)
             finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
