@@ -13,12 +13,17 @@ from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
-# What lies a multiple of so many bytes apart meets in too few sets of the first-level cache.
+# What lies a multiple of so many bytes apart meets in too few sets of the first-level cache: pixels of which a block
+# of steps reads a part for several taps, and those that are read through once.
 CROWDED = 1024
+CROWDED_ONCE = 4096
 # Output channels from which on a copy that joins short lines pays.
 JOINING_ROWS = 256
-# Runs of pixels in a part of a line, at least.
+# Runs of pixels in a part of a line, at least; the share of the work that longer lines may cost in copying.
 MIN_RUNS = 4
+COPYING = 0.02
+# Of the third-level cache, the part that a tile's halo may fill.
+HALO_SHARE = 16
 # Pixels of a tile, and weights in second-level caches, from which on weights are asked for ahead.
 HIDING_PIXELS = 100
 FAR_WEIGHTS = 4
@@ -37,7 +42,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
     gap = _gap(problem, chunk)
     shape = _tile_shape(problem, machine, width, chunk, in_place)
     counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
-    panels = ceil(problem.group_rows / width)
+    panels = _tile_panels(problem, width, shape)
     kept = prod(shape) * (panels if chunk < problem.group_channels else 1)
     return Tiling(
         "dense",
@@ -76,8 +81,11 @@ def seconds_of_channels(problem: ConvProblem, machine: Machine, tiling: Tiling) 
 
 def _looks_ahead(problem: ConvProblem, machine: Machine, pixels: int) -> bool:
     """Whether asking for weights is hidden by the work on a tile, or they come from so far that it pays anyway."""
-    weights = problem.out_channels * problem.products * np.dtype(problem.dtype).itemsize
-    return pixels >= HIDING_PIXELS or weights > FAR_WEIGHTS * machine.l2
+    return pixels >= HIDING_PIXELS or _weight_bytes(problem) > FAR_WEIGHTS * machine.l2
+
+
+def _weight_bytes(problem: ConvProblem) -> int:
+    return problem.out_channels * problem.products * np.dtype(problem.dtype).itemsize
 
 
 def _panel_width(problem: ConvProblem) -> int | None:
@@ -101,7 +109,8 @@ def _reads_in_place(problem: ConvProblem) -> bool:
     if any(a.inner[0] > 0 or a.padded > a.inner[1] for a in problem.axes) or _joins_by_copying(problem):
         return False
     if problem.arrangement.is_channels_last:
-        return not _is_crowded(problem, problem.channels * problem.axes[-1].stride)
+        crowded = CROWDED_ONCE if set(problem.window) == {1} else CROWDED
+        return not _is_crowded(problem, problem.channels * problem.axes[-1].stride, crowded)
     return not _is_crowded(problem, prod(problem.spatial)) or problem.group_channels < 8
 
 
@@ -111,8 +120,8 @@ def _joins_by_copying(problem: ConvProblem) -> bool:
     return strided and problem.axes[-1].out < isa.micro_channels.most_pixels() and problem.group_rows >= JOINING_ROWS
 
 
-def _is_crowded(problem: ConvProblem, distance: int) -> bool:
-    return distance * np.dtype(problem.dtype).itemsize % CROWDED == 0
+def _is_crowded(problem: ConvProblem, distance: int, crowded: int = CROWDED) -> bool:
+    return distance * np.dtype(problem.dtype).itemsize % crowded == 0
 
 
 def _gap(problem: ConvProblem, channels: int) -> int:
@@ -147,23 +156,39 @@ def _chunk(problem: ConvProblem, machine: Machine) -> int:
 
 
 def _tile_shape(problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool) -> tuple[int, ...]:
-    """The box whose halo is the smallest beside it, over some cuts of the last axis."""
+    """The longest lines whose halo costs hardly more than the cheapest: outputs are then written in one stream."""
     line = problem.axes[-1].out
     parts = 1 if in_place else max(1, line // (MIN_RUNS * isa.micro_channels.most_pixels()))
     boxes = [_grown(problem, machine, width, chunk, in_place, ceil(line / n)) for n in range(1, parts + 1)]
-    return min(boxes, key=lambda box: _halo_items(problem, box, chunk) / prod(box))
+    costs = [_halo_items(problem, box, chunk) / prod(box) for box in boxes]
+    slack = COPYING * 2 * problem.group_rows * chunk * prod(problem.window) / machine.rates.multiply_add
+    most = min(costs) + slack * machine.rates.copy / 4
+    return next(box for box, cost in zip(boxes, costs, strict=True) if cost <= most)
 
 
 def _grown(
     problem: ConvProblem, machine: Machine, width: int, chunk: int, in_place: bool, line: int
 ) -> tuple[int, ...]:
-    """A box with lines of at most that length, grown outwards while halo and sums fit into half the L2 cache."""
-    kept = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
+    """A box with lines of at most that length, grown outwards while halo and sums fit into half the L2 cache.
+
+    Weights that outgrow that cache pass by once per box: better the halo waits in the third-level cache, too.
+    """
+    item = np.dtype(problem.dtype).itemsize
+    room = max(machine.l2 // 2, machine.l3 // HALO_SHARE if _weight_bytes(problem) > machine.l2 else 0)
+    panels = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
+    rows = min(problem.group_rows, panels * width)
 
     def fits(box: tuple[int, ...]) -> bool:
-        flops = 2 * prod(box) * problem.group_rows * problem.products
-        halo = 0 if in_place else _halo_items(problem, box, chunk)
-        items = halo + prod(box) * width * kept
-        return flops <= TILE_FLOPS and items * np.dtype(problem.dtype).itemsize <= machine.l2 // 2
+        halo = 0 if in_place else _halo_items(problem, box, chunk) * item
+        sums = prod(box) * width * panels * item
+        flops = 2 * prod(box) * rows * problem.products
+        return flops <= TILE_FLOPS and sums <= machine.l2 // 2 and halo + sums <= room
 
     return grown([*(a.out for a in problem.axes[:-1]), line], fits)
+
+
+def _tile_panels(problem: ConvProblem, width: int, shape: tuple[int, ...]) -> int:
+    """Panels of a tile: all, unless it would take too long; then equal parts, which share the copy of the halo."""
+    panels = ceil(problem.group_rows / width)
+    flops = 2 * prod(shape) * width * problem.products
+    return ceil(panels / ceil(panels / max(1, TILE_FLOPS // flops)))

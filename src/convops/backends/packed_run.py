@@ -113,7 +113,7 @@ class PackedRunner:
             return {}
         if self._tiling.kernel != "dense":
             return {"micro": isa.micro.address(self._tiling.rows, self._item)}
-        return {"turned": isa.micro_channels.table(self._item)}
+        return {"turned": isa.micro_channels.table(self._item), "edged": isa.micro_edges.table(self._item)}
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
         if add is not None:

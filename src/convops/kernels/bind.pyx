@@ -9,7 +9,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.string cimport memcpy, memset
 
-from convops.kernels.abi cimport Args, Axis, Cast, Load, Micro, Narrow, Operand, Pass, Product, Turned
+from convops.kernels.abi cimport Args, Axis, Cast, Edged, Load, Micro, Narrow, Operand, Pass, Product, Turned
 from convops.kernels.team cimport Kernel, share
 
 cdef extern from *:
@@ -50,7 +50,7 @@ cdef class Launch:
     """
 
     def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1,
-                 zeros=None, matrices=None, size_t micro=0, size_t turned=0, bytes fill=bytes(16),
+                 zeros=None, matrices=None, size_t micro=0, size_t turned=0, size_t edged=0, bytes fill=bytes(16),
                  double divisor=0, bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0,
                  int policy=0, size_t products=0, passes=(0, 0, 0, 0), **sizes):
         memset(&self.args, 0, sizeof(Args))
@@ -58,6 +58,7 @@ cdef class Launch:
         self.kernel = <Kernel> PyCapsule_GetPointer(capsule, PyCapsule_GetName(capsule))
         self.args.micro = <Micro> <void*> micro
         self.args.turned = <const Turned*> turned
+        self.args.edged = <const Edged*> edged
         self.args.products = <const Product*> products
         for i in range(2):
             self.args.input_pass[i] = <Pass> <void*> <size_t> passes[i]

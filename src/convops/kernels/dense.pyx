@@ -5,7 +5,8 @@ Called by `backends/direct.py` through `bind.pyx`; hands runs of pixels to the m
 A tile is a box of output pixels times a range of panels of output channels. Its input is read where it lies, or from
 a copy of the halo where that needs padding or conversion. Start reading at `tile_f`.
 """
-from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Axis, Finish, Turned
+from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Edge, Finish, Turned
+from convops.kernels.edges cimport cut_taps, distance_ahead, leaves_out_edges, lines_alike, sum_edges
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
@@ -14,6 +15,7 @@ from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, 
 cdef enum:
     CACHE_LINE = 64
     SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
+    STORED_RUNS = 64                # the same where the micro-kernel itself stores them
 
 
 cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* offsets,
@@ -45,15 +47,6 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
                        runs - longer, finish)
 
 
-cdef inline void skip_padding(const Args* a, Py_ssize_t output, Py_ssize_t* begin, Py_ssize_t* end) noexcept nogil:
-    """Cut the taps to those that fall on the input along the skipped axis; products with zeros change no sum."""
-    cdef const Axis* axis = &a.axis[a.skipped_axis]
-    cdef Py_ssize_t at = output * axis.stride
-    begin[0] = 0 if at >= axis.inner_begin else ceil_div(axis.inner_begin - at, axis.dilation)
-    end[0] = 0 if at >= axis.inner_end else ceil_div(axis.inner_end - at, axis.dilation)
-    end[0] = minimum(end[0], axis.window)
-
-
 cdef inline void fetch_ahead(const char* weights, Py_ssize_t size, Py_ssize_t part, Py_ssize_t parts) noexcept nogil:
     """One of so many parts of the next block's weights, on the way from the third-level cache."""
     cdef Py_ssize_t at = size * part // parts // CACHE_LINE * CACHE_LINE
@@ -76,28 +69,38 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Py_ssize_t i, j, k, low, high, lines = joined_lines(a, t, input), height = panel_height(a, panel)
     cdef Py_ssize_t size = steps * height * <Py_ssize_t> sizeof(Real), parts = t.extent[0] * t.extent[1]
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
+    cdef Py_ssize_t per_line = per_tap // (a.axis[1].window if a.skipped_axis == 0 else 1)
+    cdef bint edged = leaves_out_edges(a, t, height, begin, steps, per_line, totals)
     cdef Finish finish
+    cdef Edge edge
+    edge.hop, edge.steps = input.hop[1], per_line
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
         j = 0
         while j < t.extent[1]:
-            if a.look_ahead:
+            if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
+                lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
+            if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
-            if a.skipped_axis >= 0:
-                skip_padding(a, t.origin[1] + j if a.skipped_axis == 1 else t.origin[0] + i, &low, &high)
-                low, high = maximum(low * per_tap, begin), minimum(high * per_tap, begin + steps)
-            if low < high:
-                finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
+            cut_taps(a, t, i, j, per_tap, &low, &high)
+            finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
+            if low >= high:
+                for k in range(lines * t.extent[2] * height if first else 0):
+                    totals[k] = 0
+                for k in range(lines if finishes else 0):
+                    store_pixels(a, t, channel, height, height, i, j + k, totals + k * t.extent[2] * height)
+            elif edged:
+                edge.lines, edge.groups = lines, (high - low) // per_line
+                edge.ahead = distance_ahead(a, t, i, j, size)
+                sum_edges(a, t, &edge, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
+                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
+                          &finish if finishes else NULL)
+            else:
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                          &finish if finishes else NULL)
-            elif first:
-                for k in range(lines * t.extent[2] * height):
-                    totals[k] = 0
-            if low >= high and finishes:
-                store_pixels(a, t, channel, height, height, i, j, totals)
             totals = totals + lines * t.extent[2] * height
             j = j + lines
 
@@ -137,9 +140,9 @@ cdef inline bint is_one_block(const Args* a) noexcept nogil:
     return a.channels * a.axis[0].window * a.axis[1].window * a.axis[2].window <= a.block_steps
 
 
-cdef inline Py_ssize_t segment_pixels(const Args* a, const Tile* t) noexcept nogil:
-    """Pixels of a line whose sums stay in the first-level cache until they are stored, in whole runs."""
-    cdef Py_ssize_t parts = ceil_div(t.extent[2], SEGMENT_RUNS * a.panel_columns)
+cdef inline Py_ssize_t segment_pixels(const Args* a, const Tile* t, Py_ssize_t runs) noexcept nogil:
+    """Pixels of a line whose sums or results stay in a near cache for all panels, in whole runs."""
+    cdef Py_ssize_t parts = ceil_div(t.extent[2], runs * a.panel_columns)
     return ceil_div(ceil_div(t.extent[2], parts), a.panel_columns) * a.panel_columns
 
 
@@ -160,9 +163,10 @@ cdef inline void compute_tile(const Args* a, const Tile* t, Input* input, Py_ssi
     """At once where weights pass by in several blocks, else a few lines or a part of one at a time."""
     cdef Tile s = t[0]
     cdef Py_ssize_t i = 0, j, w, pixels = t.extent[2], lines = t.extent[1], deep = t.extent[0], kept = 0
+    cdef Py_ssize_t runs = STORED_RUNS if is_finished_in_registers(a, a.panel_rows, sizeof(Real)) else SEGMENT_RUNS
     cdef const char* x
     if is_one_block(a):
-        pixels, lines, deep = segment_pixels(a, t), maximum(1, SEGMENT_RUNS * a.panel_columns // t.extent[2]), 1
+        pixels, lines, deep = segment_pixels(a, t, runs), maximum(1, runs * a.panel_columns // t.extent[2]), 1
     elif channels < a.channels:
         kept = pixels * lines * deep * a.panel_rows
     while i < t.extent[0]:
@@ -180,25 +184,34 @@ cdef inline void compute_tile(const Args* a, const Tile* t, Input* input, Py_ssi
         i = i + deep
 
 
-cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    cdef Tile t
-    cdef Input input
+cdef inline bint is_same_box(const Tile* t, const Tile* other) noexcept nogil:
+    return (t.batch == other.batch and t.group == other.group and t.origin[0] == other.origin[0]
+            and t.origin[1] == other.origin[1] and t.origin[2] == other.origin[2])
+
+
+cdef void tile_f(const Args* a, const Tile* t, Input* input, bint copied, char* scratch,
+                 const Real* tag) noexcept nogil:
+    """`copied` says that `input` holds the halo of this box already."""
     cdef Py_ssize_t c = 0, channels, chunk = a.halo_channels if a.halo_channels else a.channels
-    locate_box(a, number, &t)
     while c < a.channels:
         channels = minimum(chunk, a.channels - c)
-        if a.halo_channels:
-            copy_halo(a, &t, <Real*> (scratch + a.scratch_columns), c, channels, &input)
-        else:
-            read_in_place(a, &t, &input)
-        compute_tile(a, &t, &input, c, channels, scratch, tag)
+        if not a.halo_channels:
+            read_in_place(a, t, input)
+        elif channels < a.channels or not copied:
+            copy_halo(a, t, <Real*> (scratch + a.scratch_columns), c, channels, input)
+        compute_tile(a, t, input, c, channels, scratch, tag)
         c = c + channels
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+    cdef Tile t, before
+    cdef Input input
     cdef Py_ssize_t number
+    before.batch = -1
     for number in range(a.tile_begin, a.tile_end):
-        tile_f(a, number, a.scratch, tag)
+        locate_box(a, number, &t)
+        tile_f(a, &t, &input, is_same_box(&t, &before), a.scratch, tag)
+        before = t
 
 
 cdef api void dense_f32(const Args* a) noexcept nogil:

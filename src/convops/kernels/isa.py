@@ -50,6 +50,7 @@ def with_vnni(name: str) -> ModuleType:
 
 micro = kernel("micro")
 micro_channels = kernel("micro_channels")
+micro_edges = kernel("micro_edges")
 direct = kernel("direct")
 dense = kernel("dense")
 depthwise_lines = kernel("depthwise_lines")

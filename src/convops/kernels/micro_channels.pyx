@@ -5,53 +5,8 @@ Called through `Args.turned` by `dense.pyx`, once per run of pixels, panel of ou
 pixels of a run may lie any constant step apart, so that nothing is packed. Start reading at `multiply`.
 """
 from convops.kernels.abi cimport MOST_PIXELS, Finish, Turned
-from convops.kernels.simd cimport (
-    MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined, relu_f32, relu_f64)
-
-
-cdef inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step, const char* weights,
-                           Vector* acc) noexcept nogil:
-    # Four bases and the scaled index of an address reach 14 pixels without a register for each.
-    cdef const char* four[4]
-    cdef Vector column[2]
-    cdef Vector product
-    cdef int i, j
-    four[0], four[1] = x, x + 4 * step
-    four[2], four[3] = x + 8 * step, four[1] + 8 * step
-    for j in range(vectors):
-        column[j] = (<const Vector*> weights)[j]
-    for i in range(rows):
-        for j in range(vectors):
-            if Vector is f32v:
-                product = (<const float*> (four[i // 4] + (i % 4) * step))[0] * column[j]
-            else:
-                product = (<const double*> (four[i // 4] + (i % 4) * step))[0] * column[j]
-            # The first product begins the chain; the zero bias of `tile.finish` turns -0.0 into +0.0.
-            acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
-
-
-cdef inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bint first) noexcept nogil:
-    cdef int i, j
-    for i in range(rows):
-        for j in range(vectors):
-            t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
-
-
-cdef inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
-                   Finish* to) noexcept nogil:
-    cdef Vector value
-    cdef int i, j
-    for i in range(rows):
-        for j in range(vectors):
-            value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
-            value = value + ((<const Vector*> to.bias)[j] + 0)
-            if to.relu:
-                if Vector is f32v:
-                    value = relu_f32(value)
-                else:
-                    value = relu_f64(value)
-            (<Vector*> to.out)[j] = value
-        to.out = to.out + to.pitch
+from convops.kernels.channel_sums cimport keep, multiply_step, store
+from convops.kernels.simd cimport MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
 
 cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
@@ -63,9 +18,9 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
     cdef Py_ssize_t k, _
     for _ in range(runs):
-        multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
+        multiply_step(0, rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
-            multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
+            multiply_step(0, rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
         if finish == NULL:
             keep(rows, vectors, acc, t, first)
         else:
@@ -242,7 +197,7 @@ cdef outlined turned_14x2(Py_ssize_t steps, const char* x, Py_ssize_t step, cons
     multiply(14, 2, steps, x, step, weights, offsets, t, first, runs, finish)
 
 
-# [vectors - 1][float64][rows - 1]
+# [float64][vectors - 1][rows - 1]
 cdef Turned TABLE[2][2][MOST_PIXELS]
 TABLE[0][0][0], TABLE[1][0][0] = <Turned> turned_1x1[f32v], <Turned> turned_1x1[f64v]
 TABLE[0][0][1], TABLE[1][0][1] = <Turned> turned_2x1[f32v], <Turned> turned_2x1[f64v]

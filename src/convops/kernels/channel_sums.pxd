@@ -1,0 +1,49 @@
+# What the micro-kernels with vectors over output channels share: one step, and where the sums go.
+from convops.kernels.abi cimport Finish
+from convops.kernels.simd cimport Vector, f32v, inlined, relu_f32, relu_f64
+
+
+cdef inline inlined multiply_step(int row, int rows, int vectors, bint begin, const char* x, Py_ssize_t step,
+                           const char* weights, Vector* acc) noexcept nogil:
+    """Pixels [row, rows) of a run."""
+    # Four bases and the scaled index of an address reach 14 pixels without a register for each.
+    cdef const char* four[4]
+    cdef Vector column[2]
+    cdef Vector product
+    cdef int i, j
+    four[0], four[1] = x, x + 4 * step
+    four[2], four[3] = x + 8 * step, four[1] + 8 * step
+    for j in range(vectors):
+        column[j] = (<const Vector*> weights)[j]
+    for i in range(row, rows):
+        for j in range(vectors):
+            if Vector is f32v:
+                product = (<const float*> (four[i // 4] + (i % 4) * step))[0] * column[j]
+            else:
+                product = (<const double*> (four[i // 4] + (i % 4) * step))[0] * column[j]
+            # The first product begins the chain; the zero bias of `tile.finish` turns -0.0 into +0.0.
+            acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
+
+
+cdef inline inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bint first) noexcept nogil:
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            t[i * vectors + j] = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+
+
+cdef inline inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
+                   Finish* to) noexcept nogil:
+    cdef Vector value
+    cdef int i, j
+    for i in range(rows):
+        for j in range(vectors):
+            value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
+            value = value + ((<const Vector*> to.bias)[j] + 0)
+            if to.relu:
+                if Vector is f32v:
+                    value = relu_f32(value)
+                else:
+                    value = relu_f64(value)
+            (<Vector*> to.out)[j] = value
+        to.out = to.out + to.pitch
