@@ -4,7 +4,7 @@ from convops.kernels.simd cimport Vector, f32v, inlined, relu_f32, relu_f64
 
 
 cdef inline inlined multiply_step(int row, int rows, int vectors, bint begin, const char* x, Py_ssize_t step,
-                           const char* weights, Vector* acc) noexcept nogil:
+                                  const char* weights, Vector* acc) noexcept nogil:
     """Pixels [row, rows) of a run."""
     # Four bases and the scaled index of an address reach 14 pixels without a register for each.
     cdef const char* four[4]
@@ -33,7 +33,7 @@ cdef inline inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bi
 
 
 cdef inline inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
-                   Finish* to) noexcept nogil:
+                          Finish* to) noexcept nogil:
     cdef Vector value
     cdef int i, j
     for i in range(rows):

@@ -27,7 +27,7 @@ cdef inline void cut_taps(const Args* a, const Tile* t, Py_ssize_t d, Py_ssize_t
 
 cdef inline bint leaves_out_edges(const Args* a, const Tile* t, Py_ssize_t height, Py_ssize_t begin,
                                   Py_ssize_t steps, Py_ssize_t per_line, const Real* tag) noexcept nogil:
-    """Whether lines of taps are whole and those of pixels short, and padding is zero as it is along the skipped axis."""
+    """Whether lines of taps are whole, those of pixels short, and padding zero, as it is along the skipped axis."""
     return (a.edged != NULL and a.skipped_axis >= 0 and a.axis[2].border == NULL
             and t.extent[2] <= MOST_RUNS * a.panel_columns and begin % per_line == 0 and steps % per_line == 0
             and height * <Py_ssize_t> sizeof(Real) == 2 * VECTOR_BYTES)

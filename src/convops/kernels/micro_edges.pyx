@@ -1,7 +1,7 @@
 # cython: language_level=3
 """The multiply-add loop of `micro_channels.pyx` for short lines whose ends reach over the input's edges.
 
-Called through `Args.edged` by `dense.pyx`, once per run of a line, or per lines of one run, with a panel of two vectors.
+Called through `Args.edged` by `dense.pyx`, with panels of two vectors, for a run of a line or for lines of one run.
 Taps that put the first or the last pixel of a run on zero padding leave that pixel out: in a line of seven pixels
 every tenth product of a 3x3 window. Start reading at `multiply`.
 """
@@ -29,14 +29,14 @@ cdef inlined multiply(int rows, const Edge* edge, const char* x, Py_ssize_t step
     cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
     cdef const char* w
     cdef Py_ssize_t groups = edge.groups, begin = edge.first, end = edge.last, both = edge.steps, ahead = edge.ahead
-    cdef Py_ssize_t _, k, g, at, lines = edge.lines
+    cdef Py_ssize_t _, _group, k, at, lines = edge.lines
     cdef int i, j
     for _ in range(lines):
         for i in range(rows):
             for j in range(WIDTH):
                 spread(0, &acc[i * WIDTH + j])
         w, at = weights, 0
-        for g in range(groups):
+        for _group in range(groups):
             for k in range(begin):
                 step_on(1, rows, x + offsets[at + k], step, w + k * STEP_BYTES, ahead, acc)
             for k in range(begin, end):
