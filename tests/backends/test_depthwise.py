@@ -154,7 +154,7 @@ VIEWS = {
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("window", "stride", "size"), [((5, 3), (2, 3), (13, 11)), ((2, 7), (1, 1), (11, 14))])
+@pytest.mark.parametrize(("window", "stride", "size"), [((5, 3), (2, 3), (13, 11)), ((2, 7), (1, 2), (11, 14))])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_planes_with_short_lines_are_turned(view, window, stride, size, dtype):
     """In several tiles, the last of which has fewer channels than a vector has lanes."""
@@ -194,23 +194,26 @@ class Guarded:
 def check_guarded_calls():
     """Every path with every operand beside a page that kills whoever touches it."""
     for layout in ("channels_first", "channels_last"):
-        for size, window, stride, groups in (
-            (7, 3, 1, 5),
-            (20, 3, 2, 17),
-            (33, 5, 1, 33),
-            (50, 5, 2, 19),
-            (40, 4, 3, 3),
+        for size, window, stride, groups, deep in (
+            (7, 3, 1, 5, 1),
+            (20, 3, 2, 17, 1),
+            (33, 5, 1, 33, 1),
+            (50, 5, 2, 19, 1),
+            (40, 4, 3, 3, 1),
+            (70, 3, 2, 2, 3),
+            (71, 3, 2, 2, 3),
         ):
             for padding, dtype in ((0, "float32"), (2, "float32"), (1, "float64")):
                 for at_end in (False, True):
-                    call_guarded(layout, size, window, stride, groups, padding, dtype, at_end)
+                    call_guarded(layout, size, window, stride, groups, deep, padding, dtype, at_end)
 
 
-def call_guarded(layout, size, window, stride, groups, padding, dtype, at_end):
-    """One of these calls."""
-    shape = (2, groups, size, size) if layout == "channels_first" else (2, size, size, groups)
+def call_guarded(layout, size, window, stride, groups, deep, padding, dtype, at_end):
+    """One of these calls; groups have so many input channels."""
+    channels = groups * deep
+    shape = (2, channels, size, size) if layout == "channels_first" else (2, size, size, channels)
     rng = np.random.default_rng(size)
-    plain = [rng.standard_normal(s).astype(dtype) for s in (shape, (groups, 1, window, window), (groups,))]
+    plain = [rng.standard_normal(s).astype(dtype) for s in (shape, (groups, deep, window, window), (groups,))]
     keywords = {"stride": stride, "padding": padding, "groups": groups, "layout": layout}
     expected = convops.conv(*plain, backend="im2col", **keywords)
     add = np.ones_like(expected)

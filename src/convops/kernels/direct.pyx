@@ -7,6 +7,7 @@ stride and dilation neighbouring outputs read neighbouring items: a tap is then 
 copy. Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport Args, Axis
+from convops.kernels.second cimport gather_second
 from convops.kernels.simd cimport Real
 from convops.kernels.sweep cimport sweep
 from convops.kernels.tile cimport (
@@ -51,6 +52,9 @@ cdef inline void copy_halo(const Args* a, const Tile* t, const Halo* halo, Real*
                         h = source(&a.axis[1], position(&a.axis[1], t.origin[1], fh, j))
                         if d < 0 or h < 0:
                             blank_run(a, to, halo.pitch, d, h, w, a.axis[2].stride, channels, halo.size[2])
+                        elif a.axis[2].stride == 2:
+                            gather_second(a, to, halo.pitch, image + d * a.x.step[0] + h * a.x.step[1], w, channels,
+                                          halo.size[2])
                         else:
                             gather_run(a, to, halo.pitch, image + d * a.x.step[0] + h * a.x.step[1], w,
                                        a.axis[2].stride, channels, halo.size[2])
