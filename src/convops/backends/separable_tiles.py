@@ -113,11 +113,19 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     # A stride leaves out lines, but no pixels of those that are summed.
     multiplied = 2.0 * outputs * problem.axes[1].stride * taps * item / 4
     read, written = (dtypes.named(dtype).itemsize for dtype in (problem.types.x, problem.types.result))
-    moved = read * prod(problem.spatial) * problem.channels + written * outputs
-    if way.is_box or way.rank > 1 or problem.types.x != problem.dtype:
-        # Lines are copied; otherwise they are read where they lie.
+    moved = read * prod(problem.spatial) * problem.channels
+    if not way.is_box and way.rank == 1 and problem.types.x == problem.dtype and not _is_common(problem):
+        # Lines are read where they lie, and not copied as by the rivals.
+        moved = moved * 3 // 4
+    else:
         moved += item * way.rank * outputs // 4
+    moved += written * outputs
     return multiplied / machine.rates.multiply_add + moved / machine.rates.copy
+
+
+def _is_common(problem: ConvProblem) -> bool:
+    """Whether direct convolution has a kernel of its own for the problem, which copies nothing either."""
+    return problem.window == (3, 3) and all(axis.boundary == ("constant", "constant") for axis in problem.axes)
 
 
 def _evenly(length: int, most: float) -> int:
