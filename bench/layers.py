@@ -11,6 +11,7 @@ from dataclasses import replace
 from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
+from pool_gradients import pool_gradients
 from workload import Layer
 
 
@@ -203,4 +204,5 @@ def _of(dtype: str, suite: str) -> tuple[Layer, ...]:
 
 SUITES["integers"] = _of("uint8", "integers") + _of("int8", "integers") + _of("int16", "integers")
 SUITES["complex"] = _of("complex64", "complex") + _of("complex128", "complex")
+SUITES["pool_gradients"] = pool_gradients(POOLS)
 SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

@@ -14,6 +14,7 @@ ITEM_BYTES = {
     "int8": 1,
     "uint8": 1,
     "int16": 2,
+    "uint16": 2,
     "int32": 4,
     "int64": 8,
 }
