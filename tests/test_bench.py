@@ -60,8 +60,15 @@ def test_names_are_unique():
 
 def test_groups_of_suites_leave_nothing_out():
     kinds = {layer.suite for layer in SUITES["layers"] + SUITES["more"]}
-    assert kinds.isdisjoint({"filters", "separable", "images", "signals", "pools"})
-    assert {layer.suite for layer in SUITES["all"]} == kinds | {"filters", "separable", "images", "signals", "pools"}
+    assert kinds.isdisjoint({"filters", "separable", "images", "signals", "pools", "pools_narrow"})
+    assert {layer.suite for layer in SUITES["all"]} == kinds | {
+        "filters",
+        "separable",
+        "images",
+        "signals",
+        "pools",
+        "pools_narrow",
+    }
     assert {len(layer.window) for layer in SUITES["more"]} == {1, 2, 3}
 
 
