@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from gradients import Gradient
 from libraries.base import Call, Candidate, Task, Unsuitable
+from pool_gradients import PoolGradient
 from results import OURS, Comparison, Outcome
 from timing import SAMPLE_SECONDS, SETTLE_SECONDS, alternate, once
 from workload import RANKS
@@ -52,7 +53,7 @@ def _candidates(
 ) -> Iterator[tuple[str, Candidate]]:
     yield from ((OURS, candidate) for candidate in ours.candidates(task, **choice))
     for library, module in peers.items():
-        able = library in GRADIENTS or not isinstance(task.layer, Gradient)
+        able = library in GRADIENTS or not isinstance(task.layer, Gradient | PoolGradient)
         able = able and (library in IMAGES or not task.layer.x_dtype)
         able = library in RANKERS if task.layer.operation in RANKS else able
         offered = (list(module.candidates(task)) if able else []) or [Candidate("-", partial(_nothing, task))]

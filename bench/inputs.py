@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from gradients import Gradient
+from pool_gradients import PoolGradient
 from workload import POOLS, RANKS, Layer
 
 LINE = 64  # bytes of a cache line
@@ -37,6 +38,8 @@ def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     if isinstance(layer, Gradient):
         first, second = (generator.standard_normal(shape, dtype=layer.dtype) for shape in layer.operand_shapes)
         return first, second
+    if isinstance(layer, PoolGradient):
+        return _drawn(generator, layer.forward.output_shape, layer.dtype), None
     x = _drawn(generator, layer.input_shape, layer.image_dtype)
     if layer.operation in (*POOLS, *RANKS):
         return x, None
@@ -46,6 +49,11 @@ def _values(layer: Layer, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
         return x, _smoothing(layer)
     w = _drawn(generator, shape, layer.weight_dtype)
     return x, w if w.dtype.kind in "iu" else (w / np.sqrt(taps)).astype(w.dtype)
+
+
+def drawn_input(layer: PoolGradient) -> np.ndarray:
+    """Return what was pooled, the same for all libraries."""
+    return aligned_copy(_drawn(np.random.default_rng(1), layer.input_shape, layer.dtype))
 
 
 def _drawn(generator: np.random.Generator, shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
+from pool_gradients import pool_gradients
 from workload import Layer
 
 
@@ -128,9 +129,12 @@ NARROW_POOLS = tuple(
         x_dtype=dtype,
         out_dtype=dtype,
     )
-    for operation, dtypes in (("max_pool", ("uint8", "uint16", "int16")), ("avg_pool", ("uint8",)))
+    for operation, dtypes, windows in (
+        ("max_pool", ("uint8", "uint16", "int16"), (3, 5, 9, 31, 101)),
+        ("avg_pool", ("uint8",), (3,)),
+    )
     for dtype in dtypes
-    for n in (3, 5, 9, 31, 101)
+    for n in windows
 )
 
 # Order statistics of images, for which windows of OpenCV are odd squares: of reals and 16 bits up to 5x5.
@@ -217,4 +221,5 @@ def _of(dtype: str, suite: str) -> tuple[Layer, ...]:
 
 SUITES["integers"] = _of("uint8", "integers") + _of("int8", "integers") + _of("int16", "integers")
 SUITES["complex"] = _of("complex64", "complex") + _of("complex128", "complex")
+SUITES["pool_gradients"] = pool_gradients(POOLS)
 SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

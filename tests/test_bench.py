@@ -60,7 +60,7 @@ def test_names_are_unique():
 
 def test_groups_of_suites_leave_nothing_out():
     kinds = {layer.suite for layer in SUITES["layers"] + SUITES["more"]}
-    assert kinds.isdisjoint({"filters", "separable", "images", "signals", "pools", "ranks"})
+    assert kinds.isdisjoint({"filters", "separable", "images", "signals", "pools", "pools_narrow", "ranks"})
     assert {layer.suite for layer in SUITES["all"]} == kinds | {
         "filters",
         "separable",
@@ -68,6 +68,7 @@ def test_groups_of_suites_leave_nothing_out():
         "signals",
         "pools",
         "ranks",
+        "pools_narrow",
     }
     assert {len(layer.window) for layer in SUITES["more"]} == {1, 2, 3}
 

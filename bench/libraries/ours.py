@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 from gradients import Gradient
-from inputs import aligned, aligned_copy, arguments, operands_after
+from inputs import aligned, aligned_copy, arguments, drawn_input, operands_after
+from pool_gradients import PoolGradient
 from workload import POOLS, RANKS
 
 import convops
@@ -21,11 +22,38 @@ VERSION = convops.__version__
 
 def candidates(task: Task, **choice: Any) -> Iterator[Candidate]:
     """Yield plans and plain calls; `choice` holds backend= and accuracy= where the user set them."""
+    if isinstance(task.layer, PoolGradient):
+        yield from _pool_gradients(task)
+        return
     yield Candidate("plan", partial(_plan_call, task, choice), prepacked=True)
     yield Candidate("call", partial(_plain_call, task, choice))
     if task.layer.operation in ("conv", *POOLS, *RANKS) or isinstance(task.layer, Gradient):
         yield Candidate("plan channels_last", partial(_plan_last, task, choice), prepacked=True)
         yield Candidate("call channels_last", partial(_call_last, task, choice))
+
+
+def _pool_gradients(task: Task) -> Iterator[Candidate]:
+    """Calls, as there are no plans: one into a reused result stands for a plan."""
+    for layout in ("channels_first", "channels_last"):
+        yield Candidate(f"out= {layout}", partial(_pool_gradient, task, layout, True), prepacked=True)
+        yield Candidate(f"call {layout}", partial(_pool_gradient, task, layout, False))
+
+
+def _pool_gradient(task: Task, layout: str, reuses: bool) -> Call:
+    layer, last = task.layer, layout == "channels_last"
+    x = drawn_input(layer)
+    x, grad = (_moved(x), _moved(task.x)) if last else (x, task.x)
+    keywords = {name: getattr(layer, name) for name in ("stride", "padding")} | {"layout": layout}
+    operands = (grad, x.shape, layer.window)
+    if layer.of_maximum:
+        operands = (grad, convops.max_pool(x, layer.window, indices="plane", **keywords)[1], x.shape, layer.window)
+    else:
+        keywords["count_include_pad"] = layer.count_include_pad
+    if reuses:
+        keywords["out"] = aligned(x.shape, layer.dtype)
+    function = attrgetter(layer.operation)(convops)
+    axes = (0, x.ndim - 1, *range(1, x.ndim - 1)) if last else tuple(range(x.ndim))
+    return lambda: function(*operands, **keywords).transpose(axes)
 
 
 def make_plan(task: Task, choice: dict[str, Any]) -> Any:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from gradients import Gradient
+from inputs import drawn_input
+from pool_gradients import PoolGradient
 from workload import POOLS, RESULTS
 
 from .base import (
@@ -40,7 +42,10 @@ def candidates(task: Task) -> Iterator[Candidate]:
         return
     layer, rank = task.layer, max(2, len(task.layer.window))
     layouts = {"contiguous": torch.contiguous_format, "channels_last": CHANNELS_LAST[rank]}
-    if isinstance(layer, Gradient):
+    if isinstance(layer, PoolGradient):
+        for name, layout in layouts.items():
+            yield Candidate(name, partial(_pool_gradient, task, layout))
+    elif isinstance(layer, Gradient):
         for name, layout in layouts.items():
             yield Candidate(name, partial(_gradient, task, layout))
     elif layer.operation in POOLS:
@@ -129,6 +134,18 @@ def _pool(task: Task, layout: torch.memory_format) -> Call:
     if layer.operation == "max_pool":
         return partial(functional.max_pool2d, x, *geometry)
     return partial(functional.avg_pool2d, x, *geometry, count_include_pad=layer.count_include_pad)
+
+
+def _pool_gradient(task: Task, layout: torch.memory_format) -> Call:
+    """Use the operators that autograd calls."""
+    layer = task.layer
+    x, grad = (torch.from_numpy(a).contiguous(memory_format=layout) for a in (drawn_input(layer), task.x))
+    geometry = (list(layer.window), [layer.stride] * 2, [layer.padding] * 2)
+    if not layer.of_maximum:
+        operator = torch.ops.aten.avg_pool2d_backward
+        return partial(operator, grad, x, *geometry, False, layer.count_include_pad, None)
+    indices = functional.max_pool2d(x, layer.window, layer.stride, layer.padding, return_indices=True)[1]
+    return partial(torch.ops.aten.max_pool2d_with_indices_backward, grad, x, *geometry, [1, 1], False, indices)
 
 
 def _gradient(task: Task, layout: torch.memory_format) -> Call:

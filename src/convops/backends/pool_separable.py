@@ -31,6 +31,8 @@ MOST_BYTES = 1 << 25
 TILE_ITEMS = 1 << 20
 # Lines of a tile over those of a window that slides across them.
 SHARED = 8
+# Time of moving an item and of joining two, against pooling one tap after the other; joins that long windows stand for.
+MOVED, JOINED, LONG = 0.35, 0.02, 40
 # Of the kernel: bytes of a vector, items that are folded one after the other, lines folded along themselves before any
 # is folded across, bytes of lines copied together.
 CHUNK, MOST_ALONG, MOST_ACROSS, GROUP, NEAR_BYTES = 64, 16, 10, 8, 1 << 13
@@ -86,10 +88,10 @@ def scratch_bytes(problem: PoolProblem, item: str) -> int:
 
 
 def seconds_of(problem: PoolProblem, machine: Machine) -> float:
-    """Predicted time of one image: a few items per item and pass."""
-    passes = sum(min(axis.window, MOST_ACROSS) for axis in problem.axes)
+    """Predicted time of one image: of moving items, and of joining them."""
+    joins = sum(axis.window if axis.window <= MOST_ACROSS else LONG for axis in problem.axes)
     items = prod(problem.spatial) + prod(problem.out_spatial)
-    return problem.channels * items * passes / machine.rates.pooled
+    return problem.channels * items * (MOVED + JOINED * joins) / machine.rates.pooled
 
 
 def tile_lines(problem: PoolProblem, channels: int) -> int:

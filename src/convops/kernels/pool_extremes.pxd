@@ -84,10 +84,12 @@ cdef extern from *:
     #if defined(CONVOPS_INTEGER)
     #define CONVOPS_INTEGERS(type, suffix) \\
         static inline convops_##type##v convops_max_##type(convops_##type##v a, convops_##type##v b) { \\
-            return (convops_##type##v) CONVOPS_INTEGER(max_##suffix)((CONVOPS_REGISTER(i)) a, (CONVOPS_REGISTER(i)) b); \\
+            return (convops_##type##v) CONVOPS_INTEGER(max_##suffix)( \\
+                (CONVOPS_REGISTER(i)) a, (CONVOPS_REGISTER(i)) b); \\
         } \\
         static inline convops_##type##v convops_min_##type(convops_##type##v a, convops_##type##v b) { \\
-            return (convops_##type##v) CONVOPS_INTEGER(min_##suffix)((CONVOPS_REGISTER(i)) a, (CONVOPS_REGISTER(i)) b); \\
+            return (convops_##type##v) CONVOPS_INTEGER(min_##suffix)( \\
+                (CONVOPS_REGISTER(i)) a, (CONVOPS_REGISTER(i)) b); \\
         }
     #endif
     CONVOPS_INTEGERS(u8, epu8)
@@ -124,13 +126,13 @@ cdef extern from *:
     }
     #endif
     #if CONVOPS_VECTOR == 64
-    #define CONVOPS_PLACES(first) first, first + 2, first + 4, first + 6, first + 8, first + 10, first + 12, first + 14, \\
-        first + 16, first + 18, first + 20, first + 22, first + 24, first + 26, first + 28, first + 30, first + 32, \\
-        first + 34, first + 36, first + 38, first + 40, first + 42, first + 44, first + 46, first + 48, first + 50, \\
-        first + 52, first + 54, first + 56, first + 58, first + 60, first + 62
+    #define CONVOPS_PLACES(first) first, first + 2, first + 4, first + 6, first + 8, first + 10, first + 12, \\
+        first + 14, first + 16, first + 18, first + 20, first + 22, first + 24, first + 26, first + 28, first + 30, \\
+        first + 32, first + 34, first + 36, first + 38, first + 40, first + 42, first + 44, first + 46, first + 48, \\
+        first + 50, first + 52, first + 54, first + 56, first + 58, first + 60, first + 62
     #elif CONVOPS_VECTOR == 32
-    #define CONVOPS_PLACES(first) first, first + 2, first + 4, first + 6, first + 8, first + 10, first + 12, first + 14, \\
-        first + 16, first + 18, first + 20, first + 22, first + 24, first + 26, first + 28, first + 30
+    #define CONVOPS_PLACES(first) first, first + 2, first + 4, first + 6, first + 8, first + 10, first + 12, \\
+        first + 14, first + 16, first + 18, first + 20, first + 22, first + 24, first + 26, first + 28, first + 30
     #else
     #define CONVOPS_PLACES(first) first, first + 2, first + 4, first + 6, first + 8, first + 10, first + 12, first + 14
     #endif

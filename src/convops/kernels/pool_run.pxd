@@ -150,14 +150,14 @@ cdef inline inlined fold_four(int kind, Py_ssize_t n, char* to, const char* item
     cdef Wide best[4]
     cdef Wide value
     cdef int v
-    cdef Py_ssize_t k, size = item_bytes(tag)
+    cdef Py_ssize_t _k, size = item_bytes(tag)
     cdef const char* divisors = run.divisors + i * size
     items, to = items + i * size, to + i * size
     for v in range(4):
         best[v] = (<const Wide*> (items + v * VECTOR_BYTES))[0]
         if kind == SUM:
             from_zero(&best[v])
-    for k in range(1, n):
+    for _k in range(1, n):
         items = items + run.shift
         for v in range(4):
             value = (<const Wide*> (items + v * VECTOR_BYTES))[0]
@@ -209,8 +209,8 @@ cdef inline inlined fold_rows(int kind, Py_ssize_t n, bint paired, char* to, con
 
 cdef inline inlined shift_rows(int kind, int unit, char* to, const char* items, const Run* run,
                                const Wide* tag) noexcept nogil:
-    cdef Py_ssize_t i, done = 0
-    for i in range(run.times):
+    cdef Py_ssize_t _i, done = 0
+    for _i in range(run.times):
         shift_row(kind, unit, to, items, run, &done, tag)
         if done < run.count:
             fold_row(kind, run.n, False, to, items, 1, done, run, tag)

@@ -31,8 +31,9 @@ cdef inline void clear(const Args* a, char* out, Py_ssize_t channels, const Sum*
             (<Sum*> (out + p * a.out.step[2] + c * a.out.channel))[0] = 0
 
 
-cdef inline void add_run(const char* places, Py_ssize_t place_step, const char* values, Py_ssize_t value_step, char* out,
-                         Py_ssize_t step, Py_ssize_t next_out, Py_ssize_t count, const Sum* tag) noexcept nogil:
+cdef inline void add_run(const char* places, Py_ssize_t place_step, const char* values, Py_ssize_t value_step,
+                         char* out, Py_ssize_t step, Py_ssize_t next_out, Py_ssize_t count,
+                         const Sum* tag) noexcept nogil:
     """So many values; `out` moves on from one to the next where they belong to different planes."""
     cdef Py_ssize_t i
     cdef Sum* to

@@ -1,16 +1,16 @@
 # cython: language_level=3
 """Pooling of planes axis by axis: maxima, minima, sums and means, in time that hardly depends on the window.
 
-Called by `backends/pool_separable.py` through `bind.pyx`; hands nothing on. A band of output lines is made in two
-steps: every input line is folded along the line (`pool_along.pxd`), then the results are folded across the lines.
-Vectors run over pixels, of several planes where lines are short, or over channels where those lie side by side; all
-take the same steps in the same order.
+Called by `backends/pool_separable.py` through `bind.pyx`; hands nothing on. Wide planes are cut into strips that stay
+in the level-1 cache. Bands of output lines are made in two steps: every input line is folded along the line
+(`pool_along.pxd`), then the results are folded across the lines. Vectors run over pixels, of several planes where lines
+are short, or over channels where those lie side by side; all take the same steps in the same order.
 
-Short windows, and those that do not overlap, are folded from the first item to the last. Longer ones slide
-(`pool_sliding.pxd`). Which is which depends on the window alone, so results do not depend on the layout or on
-the cut into bands. Start reading at `tile_s`.
+Short windows, and those that do not overlap, are folded from the first item to the last. Longer ones climb along lines
+(`pool_climb.pxd`) and slide across them (`pool_sliding.pxd`). Which is which depends on the window alone, so results do
+not depend on the layout or on the cut into strips and bands. Start reading at `tile_s`.
 """
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
@@ -103,7 +103,8 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
             fold_rows_across(a, kind, j, i, &run, tag)
             i = i + (run.times if j.planes == 1 else 1)
             continue
-        fold_items(kind_of(kind, j), <Item*> j.totals, <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
+        fold_items(kind_of(kind, j), <Item*> j.totals,
+                   <const Item*> j.folded + i * a.axis[1].stride * j.out_pitch, &run)
         put_line(a, j, i, <const Item*> j.totals)
         i = i + 1
 
