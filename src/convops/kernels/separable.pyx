@@ -55,7 +55,7 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
     j.along.plane, j.along.line, j.along.lines = 0, 0, 1
     j.along.out_line, j.across.out_line = 0, a.out.step[1] if b.plain else b.pitch
     j.along.add, j.across.add, j.across.add_line = NULL, NULL, a.epilogue.add.step[1]
-    j.along.relu, j.across.relu = False, False
+    j.along.relu = j.across.relu = j.along.past = j.across.past = False
     j.along.ahead, j.across.ahead = 0, 0
 
 
