@@ -21,7 +21,7 @@ from drawn import CHANNELS, FLOPS, LARGEST_BYTES, MAPS, STRIDES, WINDOWS, draw_l
 from inputs import arguments, operands, operands_after
 from layers import SUITES
 from results import Comparison, Outcome
-from workload import POOLS, Layer
+from workload import POOLS, RANKS, Layer
 
 BENCH = Path(fma.__file__).parent
 MIXED = draw_mixed(seed=3, count=24)
@@ -34,7 +34,7 @@ MOST_WEIGHTS = 300_000
 def test_shapes_of_a_layer_are_those_of_convops(label):
     layer = EVERY[label]
     rank = len(layer.window)
-    assert len(layer.input_shape) == rank + (2 if layer.operation in ("conv", *POOLS) else 0)
+    assert len(layer.input_shape) == rank + (2 if layer.operation in ("conv", *POOLS, *RANKS) else 0)
     assert layer.output_shape[-rank:] == convops.geometry.output_length(
         layer.input_shape[-rank:], layer.window, **layer.geometry
     )
