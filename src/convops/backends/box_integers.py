@@ -12,6 +12,7 @@ from math import ceil, floor, log2, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
+from convops.backends.tiling import evenly
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -84,11 +85,6 @@ def lengths(problem: ConvProblem) -> tuple[int, int]:
     down, along = problem.axes
     high = max(1, int(max(WINDOWS * down.window, down.out / LEAST_BANDS)))
     return evenly(down.out, high), evenly(along.out, max(WIDEST, 4 * along.window))
-
-
-def evenly(length: int, most: int) -> int:
-    """The longest of as few parts as there must be."""
-    return ceil(length / ceil(length / most))
 
 
 def scratch(problem: ConvProblem, wide: int) -> tuple[int, int, int, int]:

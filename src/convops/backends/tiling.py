@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, prod
+from math import ceil, gcd, prod
 
 from convops.backends.lowering import RANK
 from convops.problem.conv import ConvProblem
+from convops.problem.geometry import Axis
 
 # Products after which a partial sum is added to the total. The bits depend on it, so it is no tuning knob.
 REDUCTION_BLOCK = 288
+# Work of a tile: enough to hide what it costs to begin one, little enough that all workers get some.
+TILE_FLOPS = 4e6
+LEAST_FLOPS = 1e5
+MIN_TILES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +108,23 @@ def grown(outs: Sequence[int], fits: Callable[[tuple[int, ...]], bool]) -> tuple
         if shape[i] < out:
             break
     return tuple(shape)
+
+
+def slide(axis: Axis) -> int:
+    """Input lines, `dilation` apart, from one output line to the next that shares any with it."""
+    return axis.stride // gcd(axis.stride, axis.dilation)
+
+
+def reach(axis: Axis, outs: int) -> int:
+    """Positions that the windows of so many neighbours reach."""
+    return (outs - 1) * axis.stride + axis.extent
+
+
+def evenly(length: int, most: float) -> int:
+    """The longest part when a length is cut into the fewest parts of nearly equal length."""
+    return ceil(length / ceil(length / max(1, int(most))))
+
+
+def budget(flops: int, outputs: int) -> float:
+    """Outputs of a tile, each of which takes so many operations, where no memory limits them."""
+    return max(LEAST_FLOPS, min(TILE_FLOPS, flops * outputs / MIN_TILES)) / flops

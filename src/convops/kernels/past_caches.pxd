@@ -5,6 +5,7 @@ from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
 cdef extern from *:
     """
     #include <stdint.h>
+    #include <string.h>
     #if defined(__AVX512F__) || defined(__AVX2__)
     #include <immintrin.h>
     #define CONVOPS_PAST 1
@@ -14,22 +15,19 @@ cdef extern from *:
     #define convops_fence() ((void) 0)
     #endif
     #if defined(__AVX512F__)
-    #define convops_past_f32(p, v) _mm512_stream_ps((float *) (p), (__m512) (v))
-    #define convops_past_f64(p, v) _mm512_stream_pd((double *) (p), (__m512d) (v))
+    #define convops_past(p, v) _mm512_stream_si512((__m512i *) (p), (__m512i) (v))
     #elif defined(__AVX2__)
-    #define convops_past_f32(p, v) _mm256_stream_ps((float *) (p), (__m256) (v))
-    #define convops_past_f64(p, v) _mm256_stream_pd((double *) (p), (__m256d) (v))
+    #define convops_past(p, v) _mm256_stream_si256((__m256i *) (p), (__m256i) (v))
     #else
-    #define convops_past_f32(p, v) (*(convops_f32v *) (p) = (v))
-    #define convops_past_f64(p, v) (*(convops_f64v *) (p) = (v))
+    #define convops_past(p, v) memcpy((p), &(v), sizeof(v))
     #endif
     #define convops_address(p) ((Py_ssize_t) (intptr_t) (p))
     """
     enum:
         PAST "CONVOPS_PAST"                    # whether the level has such stores
     void fence "convops_fence"() nogil         # before others may read what was stored
-    void past_f32 "convops_past_f32"(char*, f32v) nogil
-    void past_f64 "convops_past_f64"(char*, f64v) nogil
+    void past_f32 "convops_past"(char*, f32v) nogil
+    void past_f64 "convops_past"(char*, f64v) nogil
     Py_ssize_t address "convops_address"(const char*) nogil
 
 

@@ -138,17 +138,6 @@ cdef extern from *:
     #endif
     #define convops_even_u16(a, b) __builtin_shufflevector(a, b, CONVOPS_PLACES(0))
     #define convops_odd_u16(a, b) __builtin_shufflevector(a, b, CONVOPS_PLACES(1))
-    /* Past the caches: addresses of whole vectors. */
-    #if defined(__AVX512F__)
-    #define convops_stream(to, v) _mm512_stream_si512((__m512i *) (to), (__m512i) (v))
-    #define convops_end_streams() _mm_sfence()
-    #elif defined(__AVX2__)
-    #define convops_stream(to, v) _mm256_stream_si256((__m256i *) (to), (__m256i) (v))
-    #define convops_end_streams() _mm_sfence()
-    #else
-    #define convops_stream(to, v) memcpy((to), &(v), CONVOPS_VECTOR)
-    #define convops_end_streams() ((void) 0)
-    #endif
     #if defined(__AVX512F__)
     #define CONVOPS_WORDS(a, b, k) _mm512_alignr_epi32((__m512i) (b), (__m512i) (a), (k) & 15)
     #define convops_shift_u8(a, b, k) ((convops_u8v) ((k) % 4 == 0 ? CONVOPS_WORDS(a, b, (k) / 4) : \\
@@ -174,8 +163,6 @@ cdef extern from *:
     # Whether there may be NaN in either.
     bint unordered_f32 "convops_unordered_f32"(f32v, f32v) nogil
     bint unordered_f64 "convops_unordered_f64"(f64v, f64v) nogil
-    void stream_u8 "convops_stream"(char*, u8v) nogil
-    void end_streams "convops_end_streams"() nogil
     u8v shift_u8 "convops_shift_u8"(u8v, u8v, int) nogil
     u8v load_u8 "convops_load_u8"(const char*, Py_ssize_t) nogil
     void store_u8 "convops_store_u8"(char*, u8v, Py_ssize_t) nogil

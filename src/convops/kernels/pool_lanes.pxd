@@ -6,10 +6,11 @@ from convops.kernels.along cimport shift_f32, shift_f64
 from convops.kernels.fold cimport MAXIMUM, MINIMUM
 from convops.kernels.lanes cimport (
     even_f32, even_f64, load_f32, load_f64, odd_f32, odd_f64, splat_f32, splat_f64, store_f32, store_f64)
+from convops.kernels.past_caches cimport store_past
 from convops.kernels.pool_extremes cimport (
     even_u16, even_u8, i16v, i32v, i8v, load_u8, max_f32, max_f64, max_i16, max_i32, max_i8, max_u16, max_u8,
     min_f32, min_f64, min_i16, min_i32, min_i8, min_u16, min_u8, odd_u16, odd_u8, plain_max_f32, plain_max_f64,
-    plain_min_f32, plain_min_f64, shift_u8, store_u8, stream_u8, u16v, u8v, unordered_f32, unordered_f64)
+    plain_min_f32, plain_min_f64, shift_u8, store_u8, u16v, u8v, unordered_f32, unordered_f64)
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 
 ctypedef fused Wide:
@@ -122,7 +123,7 @@ cdef inline inlined stream(char* to, const Wide* value) noexcept nogil:
     if <size_t> to % VECTOR_BYTES:
         (<Wide*> to)[0] = value[0]
     else:
-        stream_u8(to, (<const u8v*> value)[0])
+        store_past(to, (<const f32v*> value)[0])
 
 
 cdef inline bint may_have_nan(const char* items, Py_ssize_t count, Py_ssize_t ahead, const Wide* tag) noexcept nogil:

@@ -14,11 +14,11 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
+from convops.kernels.past_caches cimport fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_run, out_line,
     reach_of, seen, set_length, slides)
-from convops.kernels.pool_extremes cimport end_streams
 from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_run cimport Run, row_of
@@ -236,7 +236,7 @@ cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
         tile_s(a, a.pooling, number, a.scratch, tag)
-    end_streams()
+    fence()
 
 
 cdef api void separable_uint8(const Args* a) noexcept nogil:
