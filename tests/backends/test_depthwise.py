@@ -1,11 +1,10 @@
 """Convolution of single channels: the bits of im2col for every shape, and no byte read or written beyond an array."""
 
-import ctypes
-import mmap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from guarded import guard
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.geometry import BOUNDARIES
@@ -15,7 +14,8 @@ import convops
 from convops.backends import direct_depthwise
 from convops.backends.base import this_machine
 from convops.backends.direct import Direct
-from convops.backends.direct_depthwise import MOST_TURNED, cut_depthwise
+from convops.backends.direct_depthwise import cut_depthwise
+from convops.backends.direct_depthwise_pixels import MOST_TURNED
 
 EXTRA = [{}, {"activation": "relu"}, {"activation": "leaky_relu"}]
 
@@ -171,26 +171,6 @@ def test_planes_with_short_lines_are_turned(view, window, stride, size, dtype):
         same_bits(convops.conv(x, w, bias, out=out, backend="direct", workers=workers, **keywords), expected)
 
 
-class Guarded:
-    """Memory that ends (or begins) where a page begins (or ends) that must not be touched."""
-
-    def __init__(self, size):
-        pages = -(-size // mmap.PAGESIZE)
-        self.memory = mmap.mmap(-1, (pages + 2) * mmap.PAGESIZE)
-        self.begin = mmap.PAGESIZE
-        self.end = (pages + 1) * mmap.PAGESIZE
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        protect = ctypes.CDLL(None, use_errno=True).mprotect
-        for page in (address, address + self.end):
-            assert protect(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
-
-    def array(self, shape, dtype, at_end):
-        """An array that touches one of the two pages."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        start = self.end - size if at_end else self.begin
-        return np.frombuffer(self.memory, dtype, int(np.prod(shape)), start).reshape(shape)
-
-
 def check_guarded_calls():
     """Every path with every operand beside a page that kills whoever touches it."""
     for layout in ("channels_first", "channels_last"):
@@ -223,13 +203,6 @@ def call_guarded(layout, size, window, stride, groups, deep, padding, dtype, at_
         out[...] = 0
         convops.conv(*guarded[:3], backend="direct", out=out, **keywords, **extra)
         same_bits(out, np.maximum(expected + add, 0) if extra else expected)
-
-
-def guard(plain, at_end):
-    """A copy beside a forbidden page."""
-    copy = Guarded(plain.nbytes).array(plain.shape, plain.dtype, at_end)
-    copy[...] = plain
-    return copy
 
 
 def test_nothing_beyond_an_array_is_touched():

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guarded import guard
 from hypothesis import given
 from hypothesis import strategies as st
 from support import run_python, same_bits, to_last
-from test_depthwise import guard
 
 import convops
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guarded import guard
 from support import run_python, same_bits, to_last
-from test_depthwise import guard
 
 import convops
 

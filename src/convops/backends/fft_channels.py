@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convops.backends.aligned import aligned
 from convops.backends.base import Array, Machine
 from convops.backends.fft_header import header
 from convops.backends.fft_repair import repair
@@ -15,7 +16,6 @@ from convops.backends.fft_spectra import Spectra
 from convops.backends.fft_table import MOST_SCALE
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.threads import useful_workers
-from convops.backends.winograd_weights import aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.scratch import Workspace

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convops.backends.aligned import LINE, aligned
 from convops.backends.base import Array
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.fft_repair import repair
 from convops.backends.threads import useful_workers
-from convops.backends.winograd_weights import LINE, aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express

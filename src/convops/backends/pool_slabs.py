@@ -12,6 +12,7 @@ import numpy as np
 from convops.backends.base import Array
 from convops.backends.express import Count
 from convops.backends.misfits import Misfit
+from convops.backends.pool_sums import is_wide
 from convops.kernels.express import Express
 from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
@@ -68,7 +69,8 @@ def slab_planes(problem: PoolProblem) -> int:
 def slab_bytes(problem: PoolProblem, item: str) -> int:
     """Memory of one slab: x, its copy with the kernels' items, and a few arrays of its outputs."""
     sizes = {dtypes.named(name).itemsize for name in (problem.dtype, problem.compute, item) if name != dtypes.INTEGER}
-    return slab_planes(problem) * (sum(sizes) * prod(problem.spatial) + 5 * 16 * prod(problem.out_spatial))
+    largest = 16 if problem.compute in dtypes.COMPLEX or is_wide(problem.dtype) else 8
+    return slab_planes(problem) * (sum(sizes) * prod(problem.spatial) + 5 * largest * prod(problem.out_spatial))
 
 
 def run_slabs(problem: PoolProblem, pool: Pool, x: Array, out: Any, workers: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from convops.backends import box_integers
+from convops.backends.aligned import LINE, aligned
 from convops.backends.base import Array, Machine
 from convops.backends.express import Count, express
 from convops.backends.finish import raise_first_misfit
@@ -17,7 +18,6 @@ from convops.backends.separable_factors import Factors
 from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
-from convops.backends.winograd_weights import LINE, aligned
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convops.backends.aligned import aligned
 from convops.backends.base import Array
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.finish import raise_first_misfit
@@ -15,7 +16,7 @@ from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
 from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, block_count, item_count
-from convops.backends.winograd_weights import Transform, aligned, matrices, plain_weights
+from convops.backends.winograd_weights import Transform, matrices, plain_weights
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express

@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 
+from convops.backends.aligned import LINE, aligned
 from convops.backends.base import Array
 from convops.backends.express import weights_and_bias
 from convops.backends.lowering import kernel_axes
@@ -19,15 +20,8 @@ from convops.kernels.express import Express
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
-LINE = 64
 # Transformed between two looks at signals.
 CHUNK_BYTES = 1 << 24
-
-
-def aligned(block: Array | bytearray) -> Array:
-    """Bytes from the first whole cache line on."""
-    memory = np.frombuffer(block, np.uint8)
-    return memory[-memory.ctypes.data % LINE :]
 
 
 def matrices(blocks: Blocks) -> Array:
