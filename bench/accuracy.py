@@ -174,20 +174,27 @@ def draw(path: Path, shown: list[Point]) -> None:
         colour = COLOURS[point.method.backend]
         axes.scatter(point.error, point.speed, s=110, color=colour, edgecolors="white", zorder=3, clip_on=False)
         label = f"{point.method.title}\n{point.error:.2g}x error, {point.speed:.0f} GFLOP/s"
-        below = point.method.backend == TORCH
-        place = {"textcoords": "offset points", "ha": "center", "va": "top" if below else "bottom"}
+        place = {"textcoords": "offset points", "ha": _side(point, shown), "va": "bottom"}
         looks = {"fontsize": 9, "color": colour, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.5}}
-        axes.annotate(label, (point.error, point.speed), (0, -10 if below else 9), **place, **looks)
+        axes.annotate(label, (point.error, point.speed), (0, 9), **place, **looks)
     _decorate(axes, shown)
     figure.savefig(path, dpi=140)
     plt.close(figure)
 
 
+def _side(point: Point, shown: list[Point]) -> str:
+    """Where a label ends or begins, so that it stays away from that of a neighbour."""
+    top = max(p.speed for p in shown)
+    near = [p for p in shown if 0.5 < p.error / point.error < 2 and abs(p.speed - point.speed) < 0.15 * top]
+    ranks = sorted(p.error for p in near)
+    return "center" if len(near) == 1 else ("right" if ranks.index(point.error) == 0 else "left")
+
+
 def _decorate(axes: Any, shown: list[Point]) -> None:
     axes.set_xscale("log")
     low, high = min(p.error for p in shown), max(p.error for p in shown)
-    axes.set_xlim(low / 1.8, high * 1.8)
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low / 1.8 <= t <= high * 1.8]
+    axes.set_xlim(low / 3, high * 1.8)
+    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low / 3 <= t <= high * 1.8]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
     axes.set_ylim(0, 1.18 * max(p.speed for p in shown))
