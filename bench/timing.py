@@ -21,9 +21,7 @@ def once(call: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def sample(call: Callable[[], Any], estimate: float, target: float) -> float:
-    """Return the mean seconds of as many calls as `target` seconds hold, after untimed ones if they are short."""
-    if estimate >= target:
-        return once(call)[0]
+    """Return the mean seconds of as many calls as `target` seconds hold, at least one, after untimed ones."""
     warmed = time.perf_counter() + WARM_SECONDS
     while time.perf_counter() < warmed:
         call()

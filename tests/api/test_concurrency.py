@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from cases import ConvCase
 from support import ANY_WINDOW, run_conv, run_python, same_bits
@@ -180,3 +181,38 @@ def test_more_callers_than_places_on_the_board():
     with ThreadPoolExecutor(40) as pool:
         for got in pool.map(planned, [arrays[0]] * 400):
             same_bits(got, expected)
+
+
+def test_helpers_give_back_the_cpus_they_sleep_off():
+    """A helper sleeps off its caller's CPU, and may use all CPUs again when it wakes."""
+    script = """
+        import os, threading, time
+        import numpy as np
+        import convops
+
+        x, w = np.ones((1, 32, 61, 67), "f4"), np.ones((32, 32, 3, 3), "f4")
+        allowed = os.sched_getaffinity(0)
+        call = lambda: convops.conv(x, w, workers=2, backend="direct").tobytes()
+        expected = call()
+        helpers = [int(task) for task in os.listdir("/proc/self/task") if int(task) != os.getpid()]
+        for cpu in (*allowed, *allowed):
+            os.sched_setaffinity(0, {cpu})
+            time.sleep(0.01)
+            assert call() == expected
+        os.sched_setaffinity(0, allowed)
+        for helper in helpers:
+            assert os.sched_getaffinity(helper) and len(allowed - os.sched_getaffinity(helper)) <= 1
+        print("done")
+    """
+    assert run_python(script) == "done\n"
+
+
+@pytest.mark.parametrize("value", [1.0, float("nan"), float("inf")])
+def test_threads_share_the_packing_of_weights(value):
+    rng = np.random.default_rng(7)
+    x, w = rng.normal(size=(1, 96, 9, 8)).astype("f4"), rng.normal(size=(130, 96, 3, 3)).astype("f4")
+    w[129, 95, 2, 2] = value
+    call = [convops.conv(x, w, padding=1, accuracy="high", workers=n) for _ in range(3) for n in (1, 3)]
+    expected = convops.plan("conv", x, w, padding=1, accuracy="high", workers=1)(x)
+    for result in call:
+        same_bits(result, expected)

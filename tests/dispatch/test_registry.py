@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support import CONV_BACKENDS, FIXED_ORDER
 
-from convops import explain, plan
+from convops import conv, explain, plan
 from convops.backends.base import Backend
 from convops.dispatch.registry import backends_for
 
@@ -49,3 +49,17 @@ def test_explanations_name_every_backend_and_the_winner():
     table = str(explain("conv", x, w)).splitlines()
     for name in CONV_BACKENDS:
         assert any(name in line for line in table)
+
+
+def test_weights_are_not_read_for_a_bound_that_cannot_fit(monkeypatch):
+    """Plain calls would read all weights each time: FFT is the cheapest here, and never has an elementwise bound."""
+    x, w = np.ones((1, 64, 56, 56), "f4"), np.ones((64, 64, 5, 5), "f4")
+    asked = []
+    for backend in backends_for("conv"):
+        bound = backend.error_bound
+        monkeypatch.setattr(
+            backend, "error_bound", lambda p, w, bound=bound: asked.append(w is not None) or bound(p, w)
+        )
+    for _ in range(3):
+        conv(x, w, accuracy="high")
+        assert asked and not any(asked)

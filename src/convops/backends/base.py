@@ -66,6 +66,7 @@ class Backend(ABC):
     kind: str
     prepares = True  # whether `prepare` rearranges the weights
     knows_worst = False  # whether the error bound without weights holds for all, those included that overflow
+    never_elementwise = False  # whether the error bound is relative to whole tiles, whatever the weights
 
     @abstractmethod
     def supports(self, problem: Any) -> str | None:

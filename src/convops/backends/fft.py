@@ -40,6 +40,7 @@ class Fft(Backend):
 
     name = "fft"
     kind = "conv"
+    never_elementwise = True
 
     def supports(self, problem: ConvProblem) -> str | None:
         if not dtypes.is_float(problem.dtype):

@@ -64,6 +64,7 @@ class Winograd(Backend):
 
     kind = "conv"
     knows_worst = True
+    never_elementwise = True
 
     def __init__(self, name: str, points: int) -> None:
         self.name = name

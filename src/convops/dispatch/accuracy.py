@@ -25,6 +25,11 @@ def check(accuracy: Any) -> str | float:
     return float(accuracy)
 
 
+def is_elementwise(accuracy: str | float) -> bool:
+    """Whether a class asks for bounds relative to the terms of each item."""
+    return accuracy == "high"
+
+
 def objection(problem: ConvProblem, bound: ErrorBound, accuracy: str | float) -> str | None:
     """Why a bound does not fit the class; None where it does."""
     if bound.measure == "none":
@@ -33,7 +38,7 @@ def objection(problem: ConvProblem, bound: ErrorBound, accuracy: str | float) ->
         return None if bound.factor <= accuracy else f"bound {bound.factor:.1e} exceeds the tolerance {accuracy:.1e}"
     if bound.measure == "terms":
         return None
-    if accuracy == "high":
+    if is_elementwise(accuracy):
         return 'no elementwise bound, which accuracy "high" asks for'
     # Each part of a complex result sums twice as many real products.
     terms = problem.products * (2 if problem.dtype in dtypes.COMPLEX else 1)

@@ -117,10 +117,15 @@ def order(problem: Problem, machine: Machine, wishes: Wishes) -> tuple[Ranked, .
     able = []
     for backend in backends_for(problem.kind):
         answer = _ask(backend, problem, None, machine, wishes)
-        if not answer.refusal and (backend.weighs(problem) or not answer.objection):
+        if not answer.refusal and (not answer.objection or _may_change(backend, problem, wishes)):
             able.append(answer)
     able.sort(key=lambda c: (c.backend.name == "reference", c.seconds))
     return tuple(Ranked(c.backend, _asks(c, problem)) for c in able)
+
+
+def _may_change(backend: Backend, problem: Problem, wishes: Wishes) -> bool:
+    """Whether weights may lift an objection that was made without them."""
+    return backend.weighs(problem) and not (backend.never_elementwise and classes.is_elementwise(wishes.accuracy))
 
 
 def _asks(answer: Candidate, problem: Problem) -> bool:

@@ -22,6 +22,7 @@ cdef object BYTE = numpy.dtype("uint8")
 cdef enum:
     MOST_AXES = 8
     KEPT = 1 << 23             # bytes of a block that waits for the next plain call, at most
+    SHARED = 1 << 17           # bytes of packed weights that threads share the packing of, at least
     LINE = 64                  # bytes at whose multiples packed weights and scratch memory begin
 
 # Lent to plain calls. The system would take memory back after each call, and clear it page by page for the next.
@@ -194,7 +195,7 @@ cdef class Express:
         cdef int status = 0
         self.w.place(w, &args.x)
         args.out.data = packed
-        args.workers = 1
+        args.workers = self._team() if self.packed >= SHARED else 1
         args.epilogue.status = &status
         self.pack._run(&args, 1)
         return status == 0
@@ -239,12 +240,15 @@ cdef class Express:
                 PyBuffer_Release(&views[i])
         return status == 0
 
+    cdef int _team(self) except -1:
+        return 1 if self.workers is None else self.workers()
+
     cdef _run(self, Args* args):
         cdef bytearray block
         cdef Workspace memory = SCRATCH if self.memory is None else self.memory
         cdef Py_ssize_t size
         args.images = self.images
-        args.workers = 1 if self.workers is None else self.workers()
+        args.workers = self._team()
         size = self.scratch * args.workers + LINE
         block = memory.borrow(size)
         args.scratch = _aligned(PyByteArray_AS_STRING(block))

@@ -14,7 +14,9 @@ cdef extern from *:
     #include <pthread.h>
     #include <sched.h>
     #include <signal.h>
+    #include <sys/syscall.h>
     #include <time.h>
+    #include <unistd.h>
     #if defined(__x86_64__)
     #define convops_pause() __builtin_ia32_pause()
     #elif defined(__aarch64__)
@@ -30,12 +32,12 @@ cdef extern from *:
         pthread_cond_init(&convops_work, 0);
     }
     /* A thread without signals: they belong to the threads of the user. */
-    static int convops_start(void* (*run)(void*)) {
+    static int convops_start(void* (*run)(void*), void* own) {
         pthread_t thread;
         sigset_t all, before;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
-        int failed = pthread_create(&thread, 0, run, 0);
+        int failed = pthread_create(&thread, 0, run, own);
         pthread_sigmask(SIG_SETMASK, &before, 0);
         if (!failed) pthread_detach(thread);
         return !failed;
@@ -48,6 +50,29 @@ cdef extern from *:
         CPU_CLR(cpu, &others);
         if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
             sched_setaffinity(0, sizeof allowed, &allowed);
+    }
+    /* Where a helper sleeps: off the CPU of its caller. The system likes to wake it there, and there it would wait
+       until the caller is done. `id` is 0 while it is awake. */
+    typedef struct { pid_t id; int cpu; cpu_set_t allowed, others; } convops_berth_t;
+    static void convops_keep_off(convops_berth_t* berth, int cpu) {
+        if (berth->cpu == cpu) return;
+        berth->cpu = cpu;
+        berth->others = berth->allowed;
+        if (cpu >= 0) CPU_CLR(cpu, &berth->others);
+        if (CPU_COUNT(&berth->others)) sched_setaffinity(berth->id, sizeof berth->others, &berth->others);
+    }
+    static void convops_lie_down(convops_berth_t* berth, int cpu) {
+        berth->id = (pid_t) syscall(SYS_gettid);
+        berth->cpu = -1;
+        sched_getaffinity(0, sizeof berth->allowed, &berth->allowed);
+        berth->others = berth->allowed;
+        convops_keep_off(berth, cpu);
+    }
+    /* Back to the CPUs that were allowed, unless somebody else has allowed others since. */
+    static void convops_rise(convops_berth_t* berth) {
+        cpu_set_t now;
+        berth->id = 0;
+        if (!sched_getaffinity(0, sizeof now, &now) && CPU_EQUAL(&now, &berth->others)) convops_keep_off(berth, -1);
     }
     static int convops_cpu(void) { return sched_getcpu(); }
     static int convops_cpus(void) {
@@ -75,8 +100,13 @@ cdef extern from *:
     int pthread_cond_broadcast(pthread_cond_t*) nogil
     int pthread_atfork(void (*)() noexcept nogil, void (*)() noexcept nogil, void (*)() noexcept nogil)
     void renew "convops_renew"() nogil
-    bint start_thread "convops_start"(void* (*)(void*) noexcept nogil) nogil
+    bint start_thread "convops_start"(void* (*)(void*) noexcept nogil, void*) nogil
     void part_from "convops_part_from"(int cpu) nogil
+    ctypedef struct Berth "convops_berth_t":
+        int id
+    void keep_off "convops_keep_off"(Berth*, int cpu) nogil
+    void lie_down "convops_lie_down"(Berth*, int cpu) nogil
+    void rise "convops_rise"(Berth*) nogil
     int this_cpu "convops_cpu"() nogil
     int count_cpus "convops_cpus"() nogil
     void nap "convops_nap"() nogil

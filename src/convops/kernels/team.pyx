@@ -11,9 +11,9 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from convops.kernels.abi cimport Args
 from convops.kernels.system cimport (
-    add, count_cpus, fegetenv, fenv_t, fesetenv, get, get_item, keep_bits, lock, nap, part_from, pause,
-    pthread_atfork, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
-    pthread_mutex_unlock, put, renew, start_thread, swap, swap_item, this_cpu, work_to_do)
+    Berth, add, count_cpus, fegetenv, fenv_t, fesetenv, get, get_item, keep_bits, keep_off, lie_down, lock, nap,
+    part_from, pause, pthread_atfork, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait,
+    pthread_mutex_lock, pthread_mutex_unlock, put, renew, rise, start_thread, swap, swap_item, this_cpu, work_to_do)
 
 cdef enum:
     JOBS = 16                  # at a time; a caller that finds the board full works alone
@@ -38,6 +38,7 @@ cdef struct Job:
 cdef Job board[JOBS]
 cdef int posted = 0            # jobs so far
 cdef int asleep = 0            # helpers
+cdef Berth berths[MOST_HELPERS]
 cdef int helpers = 0
 cdef int offered = 0           # seats at the jobs on the board
 cdef int cpus = 1
@@ -107,46 +108,49 @@ cdef Job* spin(int* seat) noexcept nogil:
     return NULL
 
 
-cdef Job* sleep_until_work(int* seat) noexcept nogil:
-    """A seat, but not while on the caller's CPU: a helper that waits for its turn there would hold the caller up."""
+cdef Job* sleep_until_work(int* seat, Berth* berth) noexcept nogil:
+    """A seat, after a sleep off the caller's CPU."""
     cdef Job* job
     pthread_mutex_lock(&lock)
+    lie_down(berth, get(&caller_cpu))
     add(&asleep, 1)
     job = take_seat(seat)
     while job == NULL:
         pthread_cond_wait(&work_to_do, &lock)
-        pthread_mutex_unlock(&lock)
-        part_from(get(&caller_cpu))
-        pthread_mutex_lock(&lock)
         job = take_seat(seat)
     add(&asleep, -1)
+    rise(berth)
     pthread_mutex_unlock(&lock)
     return job
 
 
-cdef void* help(void* _) noexcept nogil:
+cdef void* help(void* own_berth) noexcept nogil:
     """The life of a helper."""
     cdef int seat
-    cdef Job* job = sleep_until_work(&seat)
+    cdef Berth* berth = <Berth*> own_berth
+    cdef Job* job = sleep_until_work(&seat, berth)
     while True:
         fesetenv(&job.environment)
         work(job, seat)
         add(&job.seats, -1)
         job = spin(&seat)
         if job == NULL:
-            job = sleep_until_work(&seat)
+            job = sleep_until_work(&seat, berth)
 
 
 cdef void call_helpers(int wanted) noexcept nogil:
     """Start those that are missing for all jobs together, wake those that sleep."""
     global helpers, cpus
-    cdef int all = min(get(&offered), MOST_HELPERS)
+    cdef int all = min(get(&offered), MOST_HELPERS), i
     if get(&helpers) >= all and not get(&asleep):
         return
     pthread_mutex_lock(&lock)
     if helpers < all:
         cpus = count_cpus()
-    while helpers < all and start_thread(help):
+    for i in range(helpers):
+        if berths[i].id:
+            keep_off(&berths[i], get(&caller_cpu))
+    while helpers < all and start_thread(help, &berths[helpers]):
         helpers = helpers + 1
     if wanted > 1:
         pthread_cond_broadcast(&work_to_do)
@@ -210,6 +214,8 @@ cdef void begin_anew() noexcept nogil:
     cdef int i
     for i in range(JOBS):
         board[i].taken = board[i].seats = 0
+    for i in range(MOST_HELPERS):
+        berths[i].id = 0
     asleep = helpers = offered = 0
     renew()
 

@@ -59,6 +59,7 @@ class Rewriting(Backend):
         self.inner = inner
         self.name = inner.name
         self.knows_worst = inner.knows_worst
+        self.never_elementwise = inner.never_elementwise
         self._rewrites = rewrites
 
     def _rewrite(self, problem: ConvProblem) -> Rewrite | None:
