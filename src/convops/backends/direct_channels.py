@@ -27,6 +27,10 @@ HALO_SHARE = 16
 # Pixels of a tile, and weights in second-level caches, from which on weights are asked for ahead.
 HIDING_PIXELS = 100
 FAR_WEIGHTS = 4
+# Parts of a problem that are enough for a few threads, if each is so much work; more where it copies a halo.
+LEAST_PARTS = 8
+PART_FLOPS = 1_200_000
+COPYING_PART_FLOPS = 5_000_000
 # Runs of fewer pixels wait for their own sums; the share of the speed that is left.
 SHORT_RUNS = {1: 0.25, 2: 0.4, 3: 0.55}
 
@@ -177,14 +181,22 @@ def _grown(
     room = max(machine.l2 // 2, machine.l3 // HALO_SHARE if _weight_bytes(problem) > machine.l2 else 0)
     panels = 1 if chunk >= problem.group_channels else ceil(problem.group_rows / width)
     rows = min(problem.group_rows, panels * width)
+    pixels = _most_pixels(problem, width, PART_FLOPS if in_place else COPYING_PART_FLOPS)
 
     def fits(box: tuple[int, ...]) -> bool:
         halo = 0 if in_place else _halo_items(problem, box, chunk) * item
         sums = prod(box) * width * panels * item
         flops = 2 * prod(box) * rows * problem.products
-        return flops <= TILE_FLOPS and sums <= machine.l2 // 2 and halo + sums <= room
+        return prod(box) <= pixels and flops <= TILE_FLOPS and sums <= machine.l2 // 2 and halo + sums <= room
 
     return grown([*(a.out for a in problem.axes[:-1]), line], fits)
+
+
+def _most_pixels(problem: ConvProblem, width: int, part_flops: int) -> int:
+    """So few that several threads find something to do; they share the panels, too."""
+    pixels, panels = prod(problem.out_spatial), problem.groups * ceil(problem.group_rows / width)
+    parts = min(LEAST_PARTS, 2 * problem.out_channels * pixels * problem.products // part_flops)
+    return ceil(pixels / max(1, ceil(parts / panels)))
 
 
 def _tile_panels(problem: ConvProblem, width: int, shape: tuple[int, ...]) -> int:
