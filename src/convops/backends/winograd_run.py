@@ -15,7 +15,7 @@ from convops.backends.finish import raise_first_misfit
 from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
-from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, block_count, item_count
+from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, block_count, item_count, panel_parts
 from convops.backends.winograd_weights import Transform, matrices, plain_weights
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -96,6 +96,7 @@ class WinogradRunner:
             kernel_axes(problem.axes, blocks.tile),
             tiles=1,
             chunk=chunk,
+            kin=panel_parts(problem, blocks),
             products=isa.winograd_products.table(
                 blocks.rows // isa.micro_channels.lanes(blocks.itemsize), blocks.itemsize
             ),

@@ -156,8 +156,12 @@ def block_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
 
 def item_count(problem: ConvProblem, blocks: Blocks, batch: int) -> int:
     """Work items of so many images."""
-    parts = ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
-    return block_count(problem, blocks, batch) * problem.groups * parts
+    return block_count(problem, blocks, batch) * problem.groups * panel_parts(problem, blocks)
+
+
+def panel_parts(problem: ConvProblem, blocks: Blocks) -> int:
+    """Work items of a block of one group, which share its transformed input."""
+    return ceil(ceil(problem.group_rows / blocks.rows) / blocks.tile_panels)
 
 
 def weight_bytes(problem: ConvProblem, blocks: Blocks) -> int:

@@ -7,7 +7,7 @@ cdef class Launch:
     cdef Kernel kernel
     cdef Py_ssize_t tiles
     cdef double chunk
-    cdef Py_ssize_t grain
+    cdef Py_ssize_t grain, kin
     cdef object keep
 
     cdef _set_axis(self, Axis* to, axis)

@@ -45,11 +45,12 @@ cdef class Launch:
 
     `tiles` are those of one image with as many row panels as a tile may have, and `chunk` is the number of images
     between two looks at signals. `grain` tiles go together; where it is 0, tiles whose numbers differ by a multiple of
-    the number of workers are done in order by one worker. `zeros` stand for a bias that is not given,
+    the number of workers are done in order by one worker. `kin` tiles in a row, and the row panels of any tile, share
+    what is prepared for them: one worker had better do them all. `zeros` stand for a bias that is not given,
     `matrices` for weights.
     """
 
-    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1,
+    def __init__(self, module, str name, axes, *, Py_ssize_t tiles, double chunk, Py_ssize_t grain=1, Py_ssize_t kin=1,
                  zeros=None, matrices=None, size_t micro=0, size_t turned=0, size_t edged=0, bytes fill=bytes(16),
                  double divisor=0, bint count_padding=False, int activation=0, constants=(0.0, 0.0), size_t cast=0,
                  int policy=0, size_t products=0, passes=(0, 0, 0, 0), **sizes):
@@ -73,7 +74,7 @@ cdef class Launch:
         self.args.fresh = True
         self.tiles = tiles
         self.chunk = chunk
-        self.grain = grain
+        self.grain, self.kin = grain, max(kin, grain)
         self.keep = [self._set_axis(&self.args.axis[i], axis) for i, axis in enumerate(axes)], zeros, matrices
         self.args.epilogue.bias = _pointer(zeros, [], 0)
         self.args.weights = _pointer(matrices, [], 0)
@@ -147,10 +148,12 @@ cdef class Launch:
         return status == 0
 
     cdef _run(self, Args* args, Py_ssize_t images, Py_ssize_t items=0):
-        cdef Py_ssize_t begin = 0, tiles = items, chunk
+        cdef Py_ssize_t begin = 0, tiles = items, kin = self.kin, parts, chunk
         if not items:
             tiles = self.tiles * images
-            tiles = tiles * _split_panels(args, tiles)
+            parts = _split_panels(args, tiles)
+            kin = parts if self.grain == 1 else kin
+            tiles = tiles * parts
         chunk = max(1, <Py_ssize_t> (self.chunk * tiles / images))
         if self.grain > 1:
             chunk = (chunk + self.grain - 1) // self.grain * self.grain
@@ -159,7 +162,7 @@ cdef class Launch:
             begin = min(begin + chunk * args.workers, tiles)
             args.tile_end = begin
             with nogil:
-                share(self.kernel, args, self.grain)
+                share(self.kernel, args, self.grain, kin)
             PyErr_CheckSignals()
 
 

@@ -34,6 +34,7 @@ cdef struct Job:
     Py_ssize_t next            # item
     Py_ssize_t items           # tiles, or slots
     Py_ssize_t grain           # tiles that go together; 0: items are slots, which take every `workers`-th tile each
+    Py_ssize_t kin             # tiles in a row that share what is prepared for them
 
 cdef Job board[JOBS]
 cdef int posted = 0            # jobs so far
@@ -45,13 +46,21 @@ cdef int cpus = 1
 cdef int caller_cpu = -1       # of the newest job
 
 
+cdef inline Py_ssize_t fair_share(Job* job, Py_ssize_t begin) noexcept nogil:
+    """Kin go to one thread as long as every other finds as many."""
+    cdef Py_ssize_t left = job.items - begin, workers = job.args.workers
+    cdef Py_ssize_t count = max(1, left // (PARTS * workers * job.grain)) * job.grain
+    if left >= job.kin * workers:
+        count = max(count // job.kin, 1) * job.kin - (job.args.tile_begin + begin) % job.kin
+    return min(left, count)
+
+
 cdef Py_ssize_t claim(Job* job, Py_ssize_t* begin) noexcept nogil:
     """How many items, from `begin` on, are this thread's now: many at first, few at the end, 0 when all are taken."""
-    cdef Py_ssize_t left, grain = job.grain, count
+    cdef Py_ssize_t count
     begin[0] = get_item(&job.next)
     while begin[0] < job.items:
-        left = job.items - begin[0]
-        count = min(left, max(1, left // (PARTS * job.args.workers * grain)) * grain) if job.grain else 1
+        count = fair_share(job, begin[0]) if job.grain else 1
         if swap_item(&job.next, begin, begin[0] + count):
             return count
     return 0
@@ -180,8 +189,11 @@ cdef void wait_for_helpers(Job* job) noexcept nogil:
             nap()
 
 
-cdef void share(Kernel kernel, const Args* args, Py_ssize_t grain) noexcept nogil:
-    """Compute the tiles of `args` with up to `args.workers` threads; the caller is one of them."""
+cdef void share(Kernel kernel, const Args* args, Py_ssize_t grain, Py_ssize_t kin) noexcept nogil:
+    """Compute the tiles of `args` with up to `args.workers` threads; the caller is one of them.
+
+    `kin` is a multiple of `grain`.
+    """
     cdef Py_ssize_t items = args.tile_end - args.tile_begin if grain else args.workers
     cdef int wanted = min(min(args.workers, (items - 1) // max(1, grain) + 1) - 1, MOST_HELPERS)
     cdef Job alone
@@ -191,7 +203,7 @@ cdef void share(Kernel kernel, const Args* args, Py_ssize_t grain) noexcept nogi
         return
     if job == NULL:
         job, wanted = &alone, 0
-    job.kernel, job.args, job.grain, job.items, job.next = kernel, args, grain, items, 0
+    job.kernel, job.args, job.grain, job.kin, job.items, job.next = kernel, args, grain, kin, items, 0
     if wanted <= 0:
         work(job, 0)
         return
