@@ -9,7 +9,7 @@ repeats along a line is copied from sums where they are at hand. The order of a 
 tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
 from convops.kernels.abi cimport Args
-from convops.kernels.along cimport SHIFTS, Along, sum_along_line
+from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
@@ -178,6 +178,15 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
         sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
 
 
+cdef inline void sum_halved(const Args* a, Job* j, Py_ssize_t i, char* out, const Real* tag) noexcept nogil:
+    """A line of results from the sums of line `i`, of which a stride takes every second."""
+    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if j.band.plain else 0)
+    if Real is float:
+        halve_along_line(&j.along, out, j.band.width * j.band.item, <f32v*> NULL)
+    else:
+        halve_along_line(&j.along, out, j.band.width * j.band.item, <f64v*> NULL)
+
+
 cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to,
                       Py_ssize_t pixels) noexcept nogil:
     """Every so-many-th pixel."""
@@ -200,6 +209,8 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
         ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
     if a.axis[2].stride == 1:
         sum_dense(a, j, i, out, b.width, tag)
+    elif SHIFTS and a.axis[2].stride == 2 and b.unit == 1 and a.axis[2].dilation == 1:
+        sum_halved(a, j, i, out, tag)
     else:
         sum_dense(a, j, i, dense, dense_pixels(a, b) * b.unit, tag)
         pick(<const Real*> dense, a.axis[2].stride, b.unit, <Real*> out, b.width // b.unit)
