@@ -150,7 +150,8 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
     cdef Py_ssize_t i, k, first = h * a.axis[1].stride
     cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
     while j.made < needed and not j.in_place:
-        ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
+        if h == 0:
+            ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
         copy_line(a, b, j.made, <Real*> j.rows[j.made])
         j.made = j.made + 1
     j.across.rows, j.across.lines = j.rows + first, count
@@ -217,6 +218,13 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     end_line(a, b, h, out, tag)
 
 
+cdef inline void ask_for_next(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
+    """The lines that the next block copies, some after each output line: all at once they would wait for each other."""
+    cdef Py_ssize_t k
+    for k in range(0 if j.in_place else a.axis[1].stride):
+        ask_for(line_ahead(a, &j.band, j.made + i * a.axis[1].stride + k), j.band.reach // j.band.unit, a.x.step[2])
+
+
 cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     cdef Job j
     # Dilated columns meet at no neighbouring lines.
@@ -232,6 +240,7 @@ cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         sum_across(a, &j, h, count, tag)
         for i in range(count):
             sum_along(a, &j, h + i, i, tag)
+            ask_for_next(a, &j, i)
         h = h + count
 
 
