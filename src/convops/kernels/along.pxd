@@ -138,7 +138,8 @@ cdef struct Along:
     Py_ssize_t taps
     const char* weights
     const char* bias
-    const char* ahead          # asked for meanwhile, item by item
+    const char* ahead          # asked for meanwhile, so many bytes further on for every vector of sums
+    Py_ssize_t hop
 
 
 cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char* out, Py_ssize_t runs,
@@ -151,6 +152,7 @@ cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char
     cdef int v, p, lanes = VECTOR_BYTES // item
     cdef const char* line
     cdef const char* weights
+    cdef const char* ahead = b.ahead + at // VECTOR_BYTES * b.hop
     load_weight(b.bias, &bias)
     bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     for _i in range(runs):
@@ -163,7 +165,8 @@ cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char
                 k = k + lanes
         for v in range(vectors):
             (<Vector*> (out + v * VECTOR_BYTES))[0] = acc[v] + bias
-            fetch(b.ahead + at + v * VECTOR_BYTES)
+            fetch(ahead + v * b.hop)
+        ahead = ahead + vectors * b.hop
         at = at + vectors * VECTOR_BYTES
         out = out + vectors * VECTOR_BYTES
 
@@ -199,6 +202,7 @@ cdef inline inlined halve_run(int vectors, const Along* along, Py_ssize_t at, ch
     cdef int v, p, lanes = VECTOR_BYTES // item
     cdef const char* line
     cdef const char* weights
+    cdef const char* ahead = b.ahead + at // VECTOR_BYTES * b.hop
     load_weight(b.bias, &bias)
     bias = bias + 0
     for _i in range(runs):
@@ -211,7 +215,8 @@ cdef inline inlined halve_run(int vectors, const Along* along, Py_ssize_t at, ch
                 k = k + 2 * lanes
         for v in range(vectors):
             (<Vector*> (out + v * VECTOR_BYTES))[0] = acc[v] + bias
-            fetch(b.ahead + at + v * VECTOR_BYTES)
+            fetch(ahead + v * b.hop)
+        ahead = ahead + vectors * b.hop
         at = at + vectors * VECTOR_BYTES
         out = out + vectors * VECTOR_BYTES
 

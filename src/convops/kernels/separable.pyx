@@ -150,8 +150,7 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
     cdef Py_ssize_t i, k, first = h * a.axis[1].stride
     cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
     while j.made < needed and not j.in_place:
-        if h == 0:
-            ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
+        ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
         copy_line(a, b, j.made, <Real*> j.rows[j.made])
         j.made = j.made + 1
     j.across.rows, j.across.lines = j.rows + first, count
@@ -164,6 +163,21 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
         pad_sums(a, j, <Real*> j.parts[i], j.end, b.reach // b.unit)
 
 
+cdef inline void ask_ahead(const Args* a, Job* j, Py_ssize_t i, const char* out, Py_ssize_t vectors) noexcept nogil:
+    """What the sums along line `i` ask for, vector by vector: results below, or the lines that the next block copies.
+
+    All of a line at once would find no room among the loads under way.
+    """
+    cdef Band* b = &j.band
+    cdef Py_ssize_t pixels = b.reach // b.unit
+    j.along.ahead, j.along.hop = out, VECTOR_BYTES if b.plain else 0
+    if b.plain:
+        j.along.ahead = out + a.out.step[1]
+    elif not j.in_place and 0 < a.x.step[2] and j.made + (i + 1) * a.axis[1].stride < b.lines:
+        j.along.ahead = line_ahead(a, b, j.made + i * a.axis[1].stride)
+        j.along.hop = minimum(64, ceil_div((a.axis[1].stride - 1) * a.x.step[1] + pixels * a.x.step[2], vectors))
+
+
 cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
                            const Real* tag) noexcept nogil:
     """A line of results from the sums of line `i`, as if there were no stride."""
@@ -172,7 +186,7 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
         j.apart.rows = j.parts + i
         sum_items(&j.apart, COPIED, out, 0, items, tag)
         return
-    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if b.plain else 0)
+    j.along.lines = j.parts[i]
     if Real is float:
         sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
     else:
@@ -181,7 +195,7 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
 
 cdef inline void sum_halved(const Args* a, Job* j, Py_ssize_t i, char* out, const Real* tag) noexcept nogil:
     """A line of results from the sums of line `i`, of which a stride takes every second."""
-    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if j.band.plain else 0)
+    j.along.lines = j.parts[i]
     if Real is float:
         halve_along_line(&j.along, out, j.band.width * j.band.item, <f32v*> NULL)
     else:
@@ -208,6 +222,7 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     cdef char* dense = b.sums + j.pitch
     if not b.plain and h + AHEAD < b.tile.extent[1]:
         ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
+    ask_ahead(a, j, i, out, ceil_div(b.width * b.item, VECTOR_BYTES))
     if a.axis[2].stride == 1:
         sum_dense(a, j, i, out, b.width, tag)
     elif SHIFTS and a.axis[2].stride == 2 and b.unit == 1 and a.axis[2].dilation == 1:
@@ -216,13 +231,6 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
         sum_dense(a, j, i, dense, dense_pixels(a, b) * b.unit, tag)
         pick(<const Real*> dense, a.axis[2].stride, b.unit, <Real*> out, b.width // b.unit)
     end_line(a, b, h, out, tag)
-
-
-cdef inline void ask_for_next(const Args* a, const Job* j, Py_ssize_t i) noexcept nogil:
-    """The lines that the next block copies, some after each output line: all at once they would wait for each other."""
-    cdef Py_ssize_t k
-    for k in range(0 if j.in_place else a.axis[1].stride):
-        ask_for(line_ahead(a, &j.band, j.made + i * a.axis[1].stride + k), j.band.reach // j.band.unit, a.x.step[2])
 
 
 cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
@@ -240,7 +248,6 @@ cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         sum_across(a, &j, h, count, tag)
         for i in range(count):
             sum_along(a, &j, h + i, i, tag)
-            ask_for_next(a, &j, i)
         h = h + count
 
 
