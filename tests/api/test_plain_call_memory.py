@@ -12,6 +12,7 @@ from support import planned, reals, rng, run_python, same_bits
 
 import convops
 from convops.api import calls
+from convops.dispatch.routine import MOST_KNOWN
 
 
 def test_no_array_is_remembered():
@@ -92,3 +93,15 @@ def test_a_child_that_was_forked_while_another_thread_remembered():
         print("done")
     """
     assert run_python(script) == "done\n"
+
+
+def test_few_and_small_filters_are_known_again():
+    x = reals(1, (300, 301))
+    for size, kept in ((9, True), (25, False)):
+        calls.ROUTINES.clear()
+        for seed in range(40):
+            w = np.outer(reals(seed, (size,)), reals(seed + 1, (size,)))
+            for _ in range(3):
+                convops.correlate(x, w, "same", boundary="reflect")
+        (entry,) = calls.ROUTINES._entries.values()
+        assert len(entry.value._known) == (MOST_KNOWN if kept else 0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from call_cases import call_of
-from support import integers, planned, reals, same_bits
+from support import integers, planned, reals, rng, same_bits
 
 import convops
 
@@ -80,3 +80,44 @@ def test_float_results_that_do_not_fit_an_integer_dtype():
     for _ in range(2):
         with pytest.raises(OverflowError, match=r"\(1, 0, "):
             convops.conv(x, w, dtype="i2")
+
+
+IMAGES = [
+    ({"mode": "same", "boundary": "reflect"}, "f4", "f4"),
+    ({"mode": "same", "stride": 2}, "f8", "f8"),
+    ({"mode": "valid", "dtype": "u1", "overflow": "saturate"}, "u1", "f4"),
+    ({"mode": "same", "dtype": "i2", "overflow": "wrap"}, "u1", "i4"),
+]
+
+
+@pytest.mark.parametrize(("options", "x", "w"), IMAGES)
+def test_filters_in_turn_and_filters_that_change_in_place(options, x, w):
+    image, drawn = rng(1).integers(0, 256, (33, 37)).astype(x), rng(2)
+    kernels = [np.outer(drawn.integers(-4, 5, 5), drawn.integers(0, 9, 5)).astype(w) for _ in range(6)]
+    kernels += [drawn.integers(-4, 5, (5, 5)).astype(w) for _ in range(3)]
+    expected = [planned("correlate", (image, k), options) for k in kernels]
+    for turn in ([0, 1] * 4, range(9), range(9), [8, 8, 8]):
+        for number in turn:
+            same_bits(convops.correlate(image, kernels[number], **options), expected[number])
+    changing = kernels[0].copy()
+    for number in (0, 0, 0, 1, 1, 8, 0):
+        changing[...] = kernels[number]
+        same_bits(convops.correlate(image, changing, **options), expected[number])
+
+
+def test_a_filter_met_before_must_still_lie_apart_from_the_result():
+    block = reals(1, (40, 40))
+    kernel, image = block[:3, :3], reals(2, (40, 40))
+    kernel[...] = np.outer([1, 2, 1], [1, 0, -1])
+    for _ in range(3):
+        convops.correlate(image, kernel, "same", out=np.empty_like(block))
+    with pytest.raises(ValueError, match="overlap"):
+        convops.correlate(image, kernel, "same", out=block)
+
+
+def test_infinite_pixels_of_a_filter_met_before():
+    image, kernel = reals(1, (64, 66)), np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype("f4")
+    for value in (0, 1, 2, np.nan, np.inf, 3):
+        image[20, 30] = value
+        with np.errstate(invalid="ignore"):
+            same_bits(convops.correlate(image, kernel, "same"), planned("correlate", (image, kernel, "same"), {}))

@@ -192,3 +192,67 @@ def test_plain_calls_look_at_the_structure_each_time(structure):
     assert convops.max_pool(x, structure=structure).tolist() == [[[3.0]]]
     assert convops.max_pool(x, structure=[5.0, 0.0]).tolist() == [[[6.0]]]
     assert convops.max_pool(x, (2,)).tolist() == [[[1.0]]]
+
+
+FLAT = {
+    "cross": [[0, 1, 0], [1, 1, 1], [0, 1, 0]],
+    "disc": [[0, 0, 1, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1], [0, 0, 1, 0, 0]],
+    "hook": [[1, 1, 1, 1], [1, 0, 0, 0], [1, 0, 0, 1]],
+    "one off the centre": [[0, 0, 0, 0], [0, 0, 0, 1]],
+    "diagonal": np.eye(4).tolist(),
+    "many": (np.arange(130).reshape(10, 13) % 2).tolist(),
+}
+FLAT_GEOMETRY = [
+    {"stride": 1, "padding": "same"},
+    {"stride": (2, 1), "padding": "valid"},
+    {"stride": (1, 3), "padding": ((0, 1), (1, 0)), "dilation": (2, 1)},
+    {"stride": 1, "padding": 1, "ceil_mode": True},
+    {"stride": 2, "padding": ((-1, 1), (1, -2))},
+]
+
+
+def flat(shape, dtype):
+    """A structure that leaves out what is 0 in the picture."""
+    dtype, kept = np.dtype(dtype), np.array(FLAT[shape], bool)
+    if dtype.kind == "f":
+        return np.where(kept, 0, -np.inf).astype(dtype)
+    limits = np.iinfo(dtype)
+    return np.where(kept, 0, int(limits.min) - int(limits.max))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("shape", FLAT)
+@pytest.mark.parametrize("kind", POOLS)
+def test_flat_structures(kind, shape, dtype):
+    rng = np.random.default_rng(5)
+    structure = flat(shape, dtype)
+    for sizes in ((2, 3, 24, 29), (1, 1, 41, 700)):
+        x = rng.integers(0, 100, sizes).astype(dtype)
+        for geometry in FLAT_GEOMETRY:
+            options = {"structure": structure, "overflow": "saturate", **geometry}
+            expected = POOLS[kind](x, backend="reference", **options)
+            same_bits(POOLS[kind](x, **options), expected)
+            same_bits(POOLS[kind](x[..., ::-1].copy()[..., ::-1], **options), expected)
+            last = POOLS[kind](to_last(x, 2), layout="channels_last", **options)
+            same_bits(np.ascontiguousarray(np.moveaxis(last, -1, 1)), expected)
+            values, _ = POOLS[kind](x, indices="plane", **options)
+            same_bits(values, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.0])
+@pytest.mark.parametrize("kind", POOLS)
+def test_what_a_flat_structure_leaves_out_may_be_no_number(kind, value, dtype):
+    x = np.random.default_rng(6).integers(-1, 2, (1, 1, 33, 70)).astype(dtype)
+    x[0, 0, 5::9, 7::11] = value
+    options = {"structure": flat("disc", dtype), "stride": 1, "padding": 2}
+    with np.errstate(invalid="ignore"):
+        same_bits(POOLS[kind](x, **options), POOLS[kind](x, backend="reference", **options))
+
+
+def test_a_flat_structure_that_may_overflow_does_not():
+    x = np.random.default_rng(7).integers(0, 256, (64, 65)).astype(np.uint8)
+    for kind, pool in POOLS.items():
+        expected = pool(x.astype("i4"), stride=1, padding=1, structure=flat("cross", "uint8"))
+        got = pool(x, stride=1, padding=1, structure=flat("cross", "uint8"), overflow="raise")
+        np.testing.assert_array_equal(got, expected, kind)

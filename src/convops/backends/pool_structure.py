@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil, prod
 
 import numpy as np
 
+from convops.backends import pool_flat
 from convops.backends.base import Array, ErrorBound, Machine, Runner
 from convops.backends.express import Count
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
+from convops.backends.pool_flat import FlatRunner
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_planes
 from convops.backends.rounding import cast
 from convops.backends.threads import useful_workers
@@ -26,6 +29,8 @@ KINDS = ("max", "min")
 # Outputs of a line that are compared together, and items per tile.
 PIECE = 1 << 10
 TILE_ITEMS = 1 << 17
+# Taps that take as long as a rectangle of a flat structure, where no slabs are needed.
+RECTANGLE_TAPS = 4
 LARGEST = {"int32": 2**31 - 2, "int64": 2**63 - 2}
 
 
@@ -44,10 +49,11 @@ class PoolStructure:
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         """Bytes of the lines of all workers, of tap numbers, and of a slab."""
         slab = 0 if _is_direct(problem) else _slab_bytes(problem)
+        slab += pool_flat.workspace(problem, workers)
         return scratch_bytes(problem) * workers + slab + (8 * prod(problem.out_shape) if problem.indices else 0)
 
     def prepare(self, problem: PoolProblem, w: Array, machine: Machine) -> Runner:
-        """A runner for native arrays as they are, and through slabs for others."""
+        """A runner for flat structures, else for native arrays as they are, and through slabs for others."""
         item = _item(problem)
         structure = np.ascontiguousarray(w, item)
         planes = _Extremes(problem, structure, 1, machine)
@@ -57,9 +63,13 @@ class PoolStructure:
             planes(x.astype(item, copy=False), values, taps, workers)
             return cast(values, problem.out_dtype, problem.policy)
 
+        run: Runner = DirectRunner(problem, _Extremes(problem, structure, problem.channels, machine), convert)
         if not _is_direct(problem):
-            return lambda x, out, workers: run_slabs(problem, convert, x, out, workers)
-        return DirectRunner(problem, _Extremes(problem, structure, problem.channels, machine), convert)
+            run = partial(run_slabs, problem, convert)
+        rectangles = pool_flat.rectangles_of(problem, w) or []
+        if not rectangles or (_is_direct(problem) and len(rectangles) * RECTANGLE_TAPS > problem.products):
+            return run
+        return FlatRunner(problem, rectangles, machine, run)
 
 
 class _Extremes:

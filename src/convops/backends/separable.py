@@ -11,7 +11,7 @@ from math import inf
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner, result_roundoff, this_machine
 from convops.backends.packed import border_bytes
-from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product
+from convops.backends.separable_factors import MOST_COMPONENTS, Factors, factors_of, is_product, products_of
 from convops.backends.separable_run import SeparableRunner, way_of, ways_of
 from convops.backends.separable_tiles import Way, scratch_bytes, seconds_of_bands
 from convops.problem import dtypes
@@ -67,12 +67,11 @@ class Separable(Backend):
         if problem.channels > 1 and not is_product(w, problem.dtype):
             # Many kernels, and learned ones: not worth taking apart.
             return "kernels that are no products of a column and a row"
-        factors = factors_of(w, problem.dtype)
+        factors = (factors_of if _pays(problem, 2) else products_of)(w, problem.dtype)
         if factors is None:
             return "a kernel that is not finite, or one with too many components"
         way = way_of(problem, factors)
-        multiplied = way.rank * sum(problem.window)
-        if self._seconds(problem, machine, way) > others or (way.rank > 1 and 3 * multiplied > 2 * problem.products):
+        if self._seconds(problem, machine, way) > others or (way.rank > 1 and not _pays(problem, way.rank)):
             kind = "a box" if way.is_box else f"a sum of {way.rank} products of a column and a row"
             return f"the kernel is {kind}, which takes longer here than what others do"
         return None
@@ -91,6 +90,11 @@ class Separable(Backend):
         factors = factors_of(w, problem.dtype)
         seconds = self._seconds(problem, machine, way_of(problem, factors))
         return SeparableRunner(problem, factors, w, bias, machine, seconds)
+
+
+def _pays(problem: ConvProblem, rank: int) -> bool:
+    """Whether so many components are multiplied clearly less often than the kernel."""
+    return 3 * rank * sum(problem.window) <= 2 * problem.products
 
 
 def _bound(problem: ConvProblem, factors: Factors, rounding: float) -> ErrorBound:

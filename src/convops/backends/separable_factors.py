@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,35 +43,50 @@ class Factors(NamedTuple):
 
 def is_product(w: Array, dtype: str) -> bool:
     """Whether the first of several kernels is one of a column and a row."""
-    plane = np.ascontiguousarray(w[0, 0], dtype)
-    return bool(np.isfinite(plane).all()) and _product(plane) is not None
+    return products_of(w[:1], dtype) is not None
+
+
+def products_of(w: Array, dtype: str) -> Factors | None:
+    """The factors of kernels (channel, 1, line, pixel) each of which, rounded to `dtype`, is one product."""
+    return _remembered(_products, w, dtype)
 
 
 def factors_of(w: Array, dtype: str) -> Factors | None:
-    """The factors of kernels (channel, 1, line, pixel), rounded to `dtype`; None of kernels without any."""
+    """The factors of any kernels of a few components; None of kernels without any."""
+    return products_of(w, dtype) or _remembered(_components, w, dtype)
+
+
+def _remembered(find: Callable[[Array], Factors | None], w: Array, dtype: str) -> Factors | None:
     planes = np.ascontiguousarray(w, dtype)
     if planes.size > MOST_KEPT:
-        return _factors(planes[:, 0])
-    return _kept(planes.tobytes(), planes.shape, dtype)
+        return find(planes[:, 0])
+    return _kept(find, planes.tobytes(), planes.shape, dtype)
 
 
-@lru_cache(maxsize=32)
-def _kept(items: bytes, shape: tuple[int, ...], dtype: str) -> Factors | None:
-    return _factors(np.frombuffer(items, dtype).reshape(shape)[:, 0])
+@lru_cache(maxsize=64)
+def _kept(
+    find: Callable[[Array], Factors | None], items: bytes, shape: tuple[int, ...], dtype: str
+) -> Factors | None:
+    return find(np.frombuffer(items, dtype).reshape(shape)[:, 0])
 
 
-def _factors(planes: Array) -> Factors | None:
+def _products(planes: Array) -> Factors | None:
     if not np.isfinite(planes).all():
         return None
     products: list[tuple[Array, Array, float]] = []
     for plane in planes:
         product = _product(plane)
         if product is None:
-            return _decomposed(planes) if min(planes.shape[1:]) <= MOST_COMPONENTS else None
+            return None
         products.append(product)
     columns, rows, roundings = zip(*products, strict=True)
     levels = planes[:, 0, 0] if (planes == planes[:, :1, :1]).all() else None
     return Factors(np.stack(columns)[:, None], np.stack(rows)[:, None], max(roundings), 1.0, 0.0, levels)
+
+
+def _components(planes: Array) -> Factors | None:
+    small = min(planes.shape[1:]) <= MOST_COMPONENTS
+    return _decomposed(planes) if small and np.isfinite(planes).all() else None
 
 
 def _product(plane: Array) -> tuple[Array, Array, float] | None:

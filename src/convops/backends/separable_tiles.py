@@ -103,6 +103,7 @@ def scratch_bytes(problem: ConvProblem, machine: Machine) -> int:
     return max(cut_bands(problem, machine, way, unit).size for way in ways for unit in (1, MOST_UNIT))
 
 
+@lru_cache(maxsize=256)
 def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
     """Multiplying along and across the lines, and moving input, sums and output."""
     if way.bits:

@@ -6,7 +6,6 @@ refused by the answer False, and the caller goes the long way, which knows what 
 """
 from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
-from libc.string cimport memset
 
 import numpy
 
@@ -138,18 +137,27 @@ cdef class Express:
             keep_apart(&self.given.kept, array)
         return self
 
+    def lent(self):
+        """Itself, without scratch memory of its own: it takes that of plain calls."""
+        self.memory = None
+        return self
+
+    def kept_bytes(self):
+        """Of packed weights."""
+        return 0 if self.held is None or self.held[0] is None else self.held[0].nbytes
+
     def __call__(self, x, out, add=None):
         """Whether it was done: `out` holds the result then."""
         return self._call(x, out, add, &self.given)
 
     def once(self, x, out, add, w, bias, tuple operands):
-        """The same with weights of the call's own; `operands` is what `out` must lie apart from, beside x and add."""
+        """The same, with weights of the call's own where it holds none; `out` must lie apart from `operands`, too."""
         cdef Py_buffer views[2]
         cdef Given given
         cdef int held = 0, i
         if (bias is None) != (self.bias is None) or (w is None) != (self.w is None):
             return False
-        memset(&given, 0, sizeof(Given))
+        given = self.given
         try:
             for array in operands:
                 keep_apart(&given.kept, array)

@@ -9,7 +9,7 @@ repeats along a line is copied from sums where they are at hand. The order of a 
 tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
 from convops.kernels.abi cimport Args
-from convops.kernels.along cimport SHIFTS, Along, sum_along_line
+from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
@@ -163,6 +163,21 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
         pad_sums(a, j, <Real*> j.parts[i], j.end, b.reach // b.unit)
 
 
+cdef inline void ask_ahead(const Args* a, Job* j, Py_ssize_t i, const char* out, Py_ssize_t vectors) noexcept nogil:
+    """What the sums along line `i` ask for, vector by vector: results below, or the lines that the next block copies.
+
+    All of a line at once would find no room among the loads under way.
+    """
+    cdef Band* b = &j.band
+    cdef Py_ssize_t pixels = b.reach // b.unit
+    j.along.ahead, j.along.hop = out, VECTOR_BYTES if b.plain else 0
+    if b.plain:
+        j.along.ahead = out + a.out.step[1]
+    elif not j.in_place and 0 < a.x.step[2] and j.made + (i + 1) * a.axis[1].stride < b.lines:
+        j.along.ahead = line_ahead(a, b, j.made + i * a.axis[1].stride)
+        j.along.hop = minimum(64, ceil_div((a.axis[1].stride - 1) * a.x.step[1] + pixels * a.x.step[2], vectors))
+
+
 cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
                            const Real* tag) noexcept nogil:
     """A line of results from the sums of line `i`, as if there were no stride."""
@@ -171,11 +186,20 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
         j.apart.rows = j.parts + i
         sum_items(&j.apart, COPIED, out, 0, items, tag)
         return
-    j.along.lines, j.along.ahead = j.parts[i], out + (a.out.step[1] if b.plain else 0)
+    j.along.lines = j.parts[i]
     if Real is float:
         sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
     else:
         sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
+
+
+cdef inline void sum_halved(const Args* a, Job* j, Py_ssize_t i, char* out, const Real* tag) noexcept nogil:
+    """A line of results from the sums of line `i`, of which a stride takes every second."""
+    j.along.lines = j.parts[i]
+    if Real is float:
+        halve_along_line(&j.along, out, j.band.width * j.band.item, <f32v*> NULL)
+    else:
+        halve_along_line(&j.along, out, j.band.width * j.band.item, <f64v*> NULL)
 
 
 cdef inline void pick(const Real* dense, Py_ssize_t stride, Py_ssize_t unit, Real* to,
@@ -198,8 +222,11 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     cdef char* dense = b.sums + j.pitch
     if not b.plain and h + AHEAD < b.tile.extent[1]:
         ask_for(result_line(a, b, h + AHEAD), b.width // b.unit, a.out.step[2])
+    ask_ahead(a, j, i, out, ceil_div(b.width * b.item, VECTOR_BYTES))
     if a.axis[2].stride == 1:
         sum_dense(a, j, i, out, b.width, tag)
+    elif SHIFTS and a.axis[2].stride == 2 and b.unit == 1 and a.axis[2].dilation == 1:
+        sum_halved(a, j, i, out, tag)
     else:
         sum_dense(a, j, i, dense, dense_pixels(a, b) * b.unit, tag)
         pick(<const Real*> dense, a.axis[2].stride, b.unit, <Real*> out, b.width // b.unit)
