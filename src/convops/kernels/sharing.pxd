@@ -69,7 +69,7 @@ cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int 
 
 
 cdef inline void ask_ahead(int wide, int slide, bint listed, const Block* b, Py_ssize_t at) noexcept nogil:
-    """For what the next lines of outputs read and these do not. A loop of its own: inside, it is as long as the sums."""
+    """For what the next lines of outputs read and these do not, in a loop of its own, which keeps the sums short."""
     cdef Py_ssize_t i, j
     for i in range(b.line_count - b.rows * b.down, b.line_count):
         for j in range(wide - slide, (PIXELS - 1) * slide + wide):
