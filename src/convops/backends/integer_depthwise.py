@@ -83,7 +83,7 @@ def cut_depthwise(problem: ConvProblem, machine: Machine) -> DepthwiseCut:
         channels if first else evenly(problem.channels, TILE_FLOPS / (2 * prod(shape) * problem.products)),
         tiles,
         isa.depthwise_words.sums() * pitch if first else (shape[1] + 1) * 4 * lanes,
-        _halo(axes, shape, pitch) + spare + 8 * lanes,
+        reach(axes[1], shape[1]) + _halo(axes, shape, pitch) + spare + 9 * lanes,
         _steps(problem),
         _seconds(problem, machine, tiles * _halo(axes, shape, pitch) * (problem.channels // channels)),
         first,

@@ -176,9 +176,10 @@ cdef inline void run_lines(const Args* a, const Tile* t, Block* b, const Pairs* 
 
 cdef inline void place_halo(const Args* a, const Tile* t, char* scratch, Pairs* halo) noexcept nogil:
     cdef Py_ssize_t i
-    halo.words = <uint32_t*> (scratch + a.scratch_columns)
     for i in range(3):
         halo.reached[i] = (t.extent[i] - 1) * a.axis[i].stride + (a.axis[i].window - 1) * a.axis[i].dilation + 1
+    halo.column = <uint32_t*> (scratch + a.scratch_columns)
+    halo.words = halo.column + ceil_div(halo.reached[1], LANES) * LANES    # whole vectors
     halo.channels = t.panel_end - t.panel_begin if a.pixels_first else 1
     halo.repeats = a.panel_rows if a.pixels_first else 1
     halo.pitch = halo.channels * halo.repeats

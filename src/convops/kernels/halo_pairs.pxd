@@ -6,7 +6,7 @@ from libc.stdint cimport uint32_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.halo_words cimport LoadWords
-from convops.kernels.tile cimport Tile, ceil_div, minimum, source
+from convops.kernels.tile cimport Tile, ceil_div, maximum, minimum, source
 
 cdef enum:
     LOW = 0xFFFF
@@ -14,6 +14,7 @@ cdef enum:
 # The copy of one tile: words from pixel to pixel, line to line, phase to phase.
 cdef struct Pairs:
     uint32_t* words
+    uint32_t* column           # of one of them in all lines
     Py_ssize_t reached[3]      # positions
     Py_ssize_t pitch
     Py_ssize_t line
@@ -106,34 +107,68 @@ cdef inline void copy_pixels(const Args* a, const Pairs* to, const char* line, P
         p = p + (run if run else 1)
 
 
-cdef inline void copy_phases(const Args* a, const Pairs* to, const char* line, Py_ssize_t origin,
+cdef inline void copy_column(const Args* a, const Tile* t, const Pairs* to, const char* plane, Py_ssize_t position,
                              uint32_t* words) noexcept nogil:
-    cdef Py_ssize_t stride = a.axis[2].stride, phase, count, j, run, p
-    for phase in range(minimum(stride, to.reached[2])):
-        if not is_read(a, phase):
-            continue
-        count, j = ceil_div(to.reached[2] - phase, stride), 0
-        while j < count:
-            p = origin + phase + j * stride
-            run = inside_run(a, p, stride, count - j)
-            load_pairs(a, item_at(a, line, p), item_at(a, line, p + a.axis[2].dilation), stride * a.x.step[2],
-                       words + phase * to.phase + j, run if run else 1)
-            j = j + (run if run else 1)
+    """One position of every line: at a line's ends, so that few words do not take a call for each line."""
+    cdef Py_ssize_t j = 0, k, run, h, first = t.origin[1] * a.axis[1].stride, at = place_of(a, to, position)
+    cdef const char* line
+    position = position + t.origin[2] * a.axis[2].stride
+    while j < to.reached[1]:
+        h, run = source(&a.axis[1], first + j), 1
+        if a.axis[1].inner_begin <= first + j < a.axis[1].inner_end:
+            run = minimum(to.reached[1] - j, a.axis[1].inner_end - first - j)
+        line = plane + h * a.x.step[1]
+        if h >= 0:
+            load_pairs(a, item_at(a, line, position), item_at(a, line, position + a.axis[2].dilation), a.x.step[1],
+                       to.column, run)
+            for k in range(run):
+                words[(j + k) * to.line + at] = to.column[k]
+        j = j + run
+
+
+cdef inline void copy_phase(const Args* a, const Tile* t, const Pairs* to, const char* plane, Py_ssize_t phase,
+                            uint32_t* words) noexcept nogil:
+    """What lies inside the input line by line, the rest column by column."""
+    cdef Py_ssize_t stride = a.axis[2].stride, origin = t.origin[2] * stride + phase, j, h, begin, end
+    cdef Py_ssize_t count = ceil_div(to.reached[2] - phase, stride), inner_end = a.axis[2].inner_end
+    cdef const char* line
+    begin = minimum(count, ceil_div(maximum(0, a.axis[2].inner_begin - origin), stride))
+    end = minimum(count, ceil_div(maximum(0, inner_end - a.axis[2].dilation - origin), stride))
+    end = maximum(begin, end)
+    for j in range(to.reached[1] if end > begin else 0):
+        h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j)
+        if h >= 0:
+            line = item_at(a, plane + h * a.x.step[1], origin + begin * stride)
+            load_pairs(a, line, line + a.axis[2].dilation * a.x.step[2], stride * a.x.step[2],
+                       words + j * to.line + phase * to.phase + begin, end - begin)
+    for j in range(begin):
+        copy_column(a, t, to, plane, phase + j * stride, words)
+    for j in range(end, count):
+        copy_column(a, t, to, plane, phase + j * stride, words)
+
+
+cdef inline void copy_plane(const Args* a, const Tile* t, const Pairs* to, const char* plane,
+                            uint32_t* words) noexcept nogil:
+    cdef Py_ssize_t phase
+    for phase in range(minimum(a.axis[2].stride, to.reached[2])):
+        if is_read(a, phase):
+            copy_phase(a, t, to, plane, phase, words)
 
 
 cdef inline void copy_pairs(const Args* a, const Tile* t, const Pairs* to, Py_ssize_t channel) noexcept nogil:
     """From one input channel on."""
     cdef const char* image = a.x.data + t.batch * a.x.batch + channel * a.x.channel
-    cdef Py_ssize_t i, j, d, h, origin = t.origin[2] * a.axis[2].stride
+    cdef Py_ssize_t i, j, d, h
     cdef uint32_t* words = to.words
     for i in range(to.reached[0]):
         d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i)
         for j in range(to.reached[1]):
             h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + j)
             if d < 0 or h < 0:
-                fill_half(a, words, to.line, 0)
+                fill_half(a, words + j * to.line, to.line, 0)
             elif a.pixels_first:
-                copy_pixels(a, to, image + d * a.x.step[0] + h * a.x.step[1], origin, words)
-            else:
-                copy_phases(a, to, image + d * a.x.step[0] + h * a.x.step[1], origin, words)
-            words = words + to.line
+                copy_pixels(a, to, image + d * a.x.step[0] + h * a.x.step[1], t.origin[2] * a.axis[2].stride,
+                            words + j * to.line)
+        if d >= 0 and not a.pixels_first:
+            copy_plane(a, t, to, image + d * a.x.step[0], words)
+        words = words + to.reached[1] * to.line
