@@ -225,7 +225,9 @@ def test_dispatch_takes_it_for_layers():
     x, w = np.zeros((1, 64, 56, 56), np.uint8), np.ones((64, 64, 3, 3), np.int8)
     plan = convops.plan("conv", x, w, padding=1, dtype="int32")
     assert plan.backend == "integer"
-    assert convops.plan("conv", x, np.ones((64, 1, 3, 3), np.int8), groups=64, dtype="int32").backend == "direct"
+    w = np.ones((64, 1, 3, 3), np.int8)
+    assert convops.plan("conv", x, w, groups=64, dtype="int32").backend == "integer"
+    assert convops.plan("conv", x[:, :1], w[:1], dtype="int32").backend == "direct"
 
 
 @pytest.mark.parametrize("items", ["int8", "uint8", "int16"])

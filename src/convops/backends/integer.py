@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
-from convops.backends.integer_run import IntegerRunner
+from convops.backends.integer_depthwise import cut_depthwise, depthwise_work, holds_depthwise, takes_depthwise
+from convops.backends.integer_run import IntegerRunner, Work, panel_work
 from convops.backends.integer_tiling import Cut, cut
 from convops.backends.integer_weights import encoding, likely_encoding, widest_encoding
 from convops.backends.lowering import RANK
-from convops.backends.rewrites.ranges import sum_range
+from convops.backends.rewrites.ranges import Range, sum_range
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 
@@ -25,7 +26,8 @@ class Integer(Backend):
 
     Sums of 32 bits wrap around, so that one which fits into them in the end is right. Where the weights do not prove
     that, reduction blocks of which each fits are added up as doubles; weights too large for that are cut into limbs.
-    Where doubles would round, and to name the first result that does not fit, `otherwise` computes.
+    Where doubles would round, and to name the first result that does not fit, `otherwise` computes. Depthwise layers
+    have a kernel of their own (`integer_depthwise.py`).
     """
 
     otherwise: Backend
@@ -44,12 +46,17 @@ class Integer(Backend):
         return _misses(problem)
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
+        if takes_depthwise(problem):
+            return cut_depthwise(problem, machine).seconds
         return _likely(problem, machine).seconds(problem, machine)
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         # Any weights, themselves in 64 bits and packed in limbs.
         cuts = [_likely(problem, machine), cut(problem, machine, widest_encoding())]
-        own = max(c.scratch()[3] for c in cuts) * workers + cuts[1].weight_bytes(problem)
+        scratch = [c.scratch()[3] for c in cuts]
+        if takes_depthwise(problem):
+            scratch = [cut_depthwise(problem, machine).scratch()[2]]
+        own = max(scratch) * workers + cuts[1].weight_bytes(problem)
         own += 8 * problem.out_channels * problem.products
         return max(own, self.otherwise.workspace(problem, machine, workers))
 
@@ -59,19 +66,28 @@ class Integer(Backend):
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
         assert w is not None
         possible = sum_range(problem, w, bias, dtypes.limits(problem.types.x))
-        code = encoding(problem, w, possible)
-        if code is None:
-            return self.otherwise.prepare(problem, w, bias, machine)
         weights, offsets = w.copy(), None if bias is None else bias.copy()
+        found = _work(problem, machine, possible, weights, offsets)
+        if found is None:
+            return self.otherwise.prepare(problem, w, bias, machine)
         return IntegerRunner(
-            problem,
-            cut(problem, machine, code),
-            cut(problem, machine, code).seconds(problem, machine),
-            possible,
-            weights,
-            offsets,
-            lambda: self.otherwise.prepare(problem, weights, offsets, machine),
+            problem, *found, possible, lambda: self.otherwise.prepare(problem, weights, offsets, machine)
         )
+
+
+def _work(
+    problem: ConvProblem, machine: Machine, possible: Range, w: Array, bias: Array | None
+) -> tuple[Work, float] | None:
+    """The kernel's work and its seconds; None where sums may be too large."""
+    if takes_depthwise(problem):
+        parts = cut_depthwise(problem, machine)
+        return depthwise_work(problem, parts, possible, w, bias) if holds_depthwise(w, possible) else None
+    code = encoding(problem, w, possible)
+    if code is None:
+        return None
+    sizes = cut(problem, machine, code)
+    seconds = sizes.seconds(problem, machine)
+    return panel_work(problem, sizes, seconds, possible, w, bias), seconds
 
 
 def _likely(problem: ConvProblem, machine: Machine) -> Cut:

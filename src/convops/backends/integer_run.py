@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -22,26 +23,26 @@ from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a kernel is given beside the arrays: tiles are those of an image, scratch the bytes of a worker."""
+
+    launch: Launch
+    tiles: int
+    scratch: int
+    packed: Array
+    bias: Array
+    load: int
+
+
 class IntegerRunner:
     """One problem with its weights, callable from many threads."""
 
     def __init__(
-        self,
-        problem: ConvProblem,
-        sizes: Cut,
-        seconds: float,
-        possible: Range,
-        w: Array,
-        bias: Array | None,
-        otherwise: Callable[[], Runner],
+        self, problem: ConvProblem, work: Work, seconds: float, possible: Range, otherwise: Callable[[], Runner]
     ) -> None:
-        self._problem, self._cut, self._otherwise = problem, sizes, otherwise
+        self._problem, self._work, self._otherwise = problem, work, otherwise
         self._seconds, self._possible = seconds, possible
-        self._packed = pack(problem, w, sizes.code, sizes.width, sizes.lanes)
-        self._bias = offsets(problem, w, bias, sizes.code, sizes.width)
-        self._scratch = sizes.scratch()
-        self._launch = _make_launch(problem, sizes, seconds, possible.fits(problem.types.result))
-        self._load = isa.words.load_address(problem.types.x, sizes.code.items)
         self._memory = Workspace()
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
@@ -50,20 +51,20 @@ class IntegerRunner:
             self._otherwise()(x, out, workers, **({} if add is None else {"add": add}))
 
     def _run(self, x: Array, out: Array, workers: int, add: Array | None) -> bool:
-        size = self._cut.tiles * len(x)
-        workers = useful_workers(workers, size, self._seconds * len(x))
-        scratch = self._memory.borrow(self._scratch[3] * workers)
+        work = self._work
+        workers = useful_workers(workers, work.tiles * len(x), self._seconds * len(x))
+        scratch = self._memory.borrow(work.scratch * workers)
         try:
-            return self._launch(
+            return work.launch(
                 x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")),
                 out,
                 images=len(x),
-                weights=self._packed,
-                bias=self._bias,
+                weights=work.packed,
+                bias=work.bias,
                 add=None if add is None else add.astype(np.float64),
                 scratch=scratch,
                 workers=workers,
-                load=self._load,
+                load=work.load,
             )
         finally:
             self._memory.give_back(scratch)
@@ -72,10 +73,30 @@ class IntegerRunner:
         """The short way of a plan."""
         if self._problem.epilogue.has_add:
             return None
-        size, scratch = self._cut.tiles, self._scratch[3]
-        problem, launch, seconds = self._problem, self._launch, self._seconds
-        way = express(problem, launch, workers, tiles=size, seconds=seconds, scratch=scratch, load=self._load)
-        return None if way is None else way.holding(self._packed, self._bias, self._memory, operands)
+        work, seconds = self._work, self._seconds
+        way = express(
+            self._problem,
+            work.launch,
+            workers,
+            tiles=work.tiles,
+            seconds=seconds,
+            scratch=work.scratch,
+            load=work.load,
+        )
+        return None if way is None else way.holding(work.packed, work.bias, self._memory, operands)
+
+
+def panel_work(problem: ConvProblem, sizes: Cut, seconds: float, possible: Range, w: Array, bias: Array | None) -> Work:
+    """Vectors over output channels."""
+    code = sizes.code
+    return Work(
+        _make_launch(problem, sizes, seconds, possible.fits(problem.types.result)),
+        sizes.tiles,
+        sizes.scratch()[3],
+        pack(problem, w, code, sizes.width, sizes.lanes),
+        offsets(problem, w, bias, code, sizes.width),
+        isa.words.load_address(problem.types.x, code.items),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -89,7 +110,7 @@ def _make_launch(problem: ConvProblem, sizes: Cut, seconds: float, fits: bool) -
         tiles=sizes.tiles,
         chunk=CHUNK_SECONDS / seconds,
         turned=isa.micro_integer.table(sizes.code.items),
-        fill=_fill(problem, sizes.code),
+        fill=fill_bytes(problem, sizes.code),
         activation=ACTIVATIONS.index(problem.epilogue.activation),
         constants=problem.epilogue.constants,
         scratch_stride=stride,
@@ -110,11 +131,11 @@ def _make_launch(problem: ConvProblem, sizes: Cut, seconds: float, fits: bool) -
         word_items=sizes.code.items,
         limbs=sizes.code.limbs,
         limb_ratio=float(sizes.code.ratio),
-        **_store(problem, sizes.code, fits),
+        **store(problem, sizes.code, fits),
     )
 
 
-def _store(problem: ConvProblem, code: Encoding, fits: bool) -> dict[str, int]:
+def store(problem: ConvProblem, code: Encoding, fits: bool) -> dict[str, int]:
     """How sums reach the result: as they are, through a check of 32-bit sums, or through doubles."""
     result, epilogue, narrow = problem.types.result, problem.epilogue, 0
     if not (code.is_wide or epilogue.has_add) and epilogue.activation in (None, "relu"):
@@ -125,6 +146,7 @@ def _store(problem: ConvProblem, code: Encoding, fits: bool) -> dict[str, int]:
     return {"cast": isa.convert.cast_address(result, 8), "narrow": narrow, "policy": policy}
 
 
-def _fill(problem: ConvProblem, code: Encoding) -> bytes:
+def fill_bytes(problem: ConvProblem, code: Encoding) -> bytes:
+    """A word of what stands outside the input."""
     item = np.array([problem.fill + code.offset] * code.items)
     return item.astype(np.uint8 if code.items == 4 else np.int16).tobytes()

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 from convops.kernels.abi cimport NONE, RELU, Args
 from convops.kernels.lanes cimport greatest_divisor
 from convops.kernels.pixel_block cimport PIXELS, Block
-from convops.kernels.sharing cimport goes_in_pairs, is_shared, sum_block
+from convops.kernels.sharing cimport edge_of, goes_in_pairs, is_shared, sum_block
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport Tile, fill_run, finish, line_of, locate_box, minimum, source
 from convops.kernels.turned cimport Turned, describe_turned, place_parts, store_turned, turn_input
@@ -97,9 +97,10 @@ cdef inline void list_lines(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h) n
             + high * a.x.step[1])
 
 
-cdef inline bint lies_inside(const Args* a, const Job* j, Py_ssize_t position) noexcept nogil:
-    """Whether all positions of a full block, from `position` on, are input pixels."""
-    cdef Py_ssize_t last = position + (j.block.positions - 1) * a.axis[2].dilation
+cdef inline bint lies_inside(const Args* a, const Job* j, Py_ssize_t position, Py_ssize_t edge) noexcept nogil:
+    """Whether the positions of a full block, from `position` on, are input pixels, except `edge` at either end."""
+    cdef Py_ssize_t last = position + (j.block.positions - 1 - edge) * a.axis[2].dilation
+    position = position + edge * a.axis[2].dilation
     return not j.in_place or (a.axis[2].inner_begin <= position and last < a.axis[2].inner_end)
 
 
@@ -111,10 +112,11 @@ cdef inline void list_steps(const Args* a, Job* j, Py_ssize_t position) noexcept
             position - a.axis[2].shift if j.in_place else position)
 
 
-cdef inline void list_points(const Args* a, Job* j, Py_ssize_t position) noexcept nogil:
-    """Every position of a block that is not full, or reaches beyond its lines."""
+cdef inline void list_points(const Args* a, Job* j, Py_ssize_t position, Py_ssize_t begin,
+                             Py_ssize_t end) noexcept nogil:
+    """Some of the positions of a block, which may reach beyond its lines; what is not needed repeats the last."""
     cdef Py_ssize_t needed = (j.block.pixels - 1) * j.block.slide + j.block.wide, p, i, at
-    for p in range(j.block.positions):
+    for p in range(begin, end):
         at = position + minimum(p, needed - 1) * a.axis[2].dilation
         if j.in_place:
             at = source(&a.axis[2], at)
@@ -126,7 +128,7 @@ cdef inline void list_points(const Args* a, Job* j, Py_ssize_t position) noexcep
 cdef inline Py_ssize_t blocks_inside(const Args* a, const Job* j, Py_ssize_t position, Py_ssize_t most) noexcept nogil:
     """How many full blocks, one behind the other, meet no padding."""
     cdef Py_ssize_t blocks = 1, step = PIXELS * j.spacing * a.axis[2].stride
-    while j.plain and blocks < most and lies_inside(a, j, position + blocks * step):
+    while j.plain and blocks < most and lies_inside(a, j, position + blocks * step, 0):
         blocks = blocks + 1
     return blocks
 
@@ -136,13 +138,16 @@ cdef inline void run_block(const Args* a, Job* j, Py_ssize_t d, Py_ssize_t h, Py
     """A block of output pixels, `spacing` apart, in all of the tile's channels; full ones behind it, too."""
     cdef Block* b = &j.block
     cdef Py_ssize_t position = w * a.axis[2].stride + (j.tile.origin[2] * a.axis[2].stride if j.in_place else 0), s
-    cdef bint listed = b.pixels < PIXELS or not is_shared(b) or not lies_inside(a, j, position)
+    cdef Py_ssize_t edge = edge_of(b.wide)
+    cdef bint listed = b.pixels < PIXELS or not is_shared(b) or not lies_inside(a, j, position, edge)
     cdef const char* add = NULL
     b.blocks = 1
     if listed:
-        list_points(a, j, position)
+        list_points(a, j, position, 0, b.positions)
     else:
         list_steps(a, j, position)
+        list_points(a, j, position, 0, edge)
+        list_points(a, j, position, b.positions - edge, b.positions)
         b.blocks = blocks_inside(a, j, position, most)
     if j.plain:
         b.out = <char*> line_of(&a.out, &j.tile, j.first, d, h, w)

@@ -2,7 +2,7 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, gather_run, maximum, minimum, source)
 from convops.kernels.transpose cimport transpose_all
@@ -42,12 +42,25 @@ cdef inline void read_in_place(const Args* a, const Tile* t, Input* to) noexcept
         to.first = to.first + (t.origin[i] * a.axis[i].stride - a.axis[i].shift) * a.x.step[i]
 
 
+cdef inline void copy_items(Real* to, const char* items, Py_ssize_t count) noexcept nogil:
+    """The same as memcpy, whose call would take as long as the few vectors of a pixel."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j = 0
+    while j + lanes <= count:
+        if Real is float:
+            (<f32v*> (to + j))[0] = (<const f32v*> items)[0]
+        else:
+            (<f64v*> (to + j))[0] = (<const f64v*> items)[0]
+        items, j = items + VECTOR_BYTES, j + lanes
+    if j < count:
+        memcpy(to + j, items, (count - j) * sizeof(Real))
+
+
 cdef inline void copy_pixel(const Args* a, Real* to, const char* pixel, Py_ssize_t channels) noexcept nogil:
     cdef Py_ssize_t c
     if a.load != NULL:
         a.load(pixel, a.x.channel, <char*> to, 1, channels)
     elif a.x.channel == sizeof(Real):
-        memcpy(to, pixel, channels * sizeof(Real))
+        copy_items(to, pixel, channels)
     else:
         for c in range(channels):
             to[c] = (<const Real*> (pixel + c * a.x.channel))[0]
@@ -71,10 +84,13 @@ cdef inline void copy_pixels(const Args* a, Real* to, const char* line, Py_ssize
                              Py_ssize_t count) noexcept nogil:
     """A line of the halo with the channels of each pixel together."""
     cdef Py_ssize_t j = 0, at, run
+    if d == -1 or h == -1:
+        fill_run(a, to, 0, 1, count * (channels + a.halo_gap), -1)
+        return
     while j < count:
         at, run = source(&a.axis[2], position + j * stride), 1
         if at < 0 or d < 0 or h < 0:
-            fill_run(a, to, 1, channels, 1, -1 if at == -1 or d == -1 or h == -1 else -2)
+            fill_run(a, to, 0, 1, channels, -1 if at == -1 else -2)
         else:
             if a.axis[2].spacing == 1 and a.axis[2].inner_begin <= position + j * stride < a.axis[2].inner_end:
                 run = minimum(count - j, (a.axis[2].inner_end - 1 - position) // stride + 1 - j)

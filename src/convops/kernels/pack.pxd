@@ -127,7 +127,9 @@ cdef inline void pack_block(const Args* a, const char* filters, Py_ssize_t chann
         low, high = low + (reach if reach < 0 else 0), high + (reach if reach > 0 else 0)
     together = together and (channels == 1 or a.x.channel == next)
     reach = high - low + VECTOR_BYTES
-    if height > 1 and together and next * channels >= VECTOR_BYTES:
+    if height == 1 and channels == 1 and together:
+        memcpy(to, filters, next)
+    elif height > 1 and together and next * channels >= VECTOR_BYTES:
         pack_squares(a, filters, channels, height, valid, to)
     elif height > 1 and aligned and taps * VECTOR_BYTES >= 2 * reach and a.x.channel >= reach:
         pack_near(a, filters, channels, height, valid, low, high, to)

@@ -9,7 +9,12 @@ from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined,
 from convops.kernels.tile cimport minimum
 
 
-cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint lower, bint listed, bint ahead,
+cdef inline Py_ssize_t edge_of(Py_ssize_t wide) noexcept nogil:
+    """Positions at either end of a line that are listed: those that usual padding takes."""
+    return wide // 2
+
+
+cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint lower, bint listed,
                                    const Block* b, Py_ssize_t line, Py_ssize_t at, Py_ssize_t step, const Vector* w,
                                    Vector* acc) noexcept nogil:
     cdef Vector x
@@ -17,23 +22,22 @@ cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint 
     cdef int k
     if j >= (PIXELS - 1) * slide + wide:
         return
-    pixel = b.points[line * b.positions + j] if listed else b.lines[line] + j * step
+    if listed or j < edge_of(wide) or j >= (PIXELS - 1) * slide + wide - edge_of(wide):
+        pixel = b.points[line * b.positions + j]
+    else:
+        pixel = b.lines[line] + j * step
     load(pixel + at, &x)
-    if ahead and b.ahead and j >= wide - slide:
-        prefetch(pixel + at + b.ahead, 0, 2)
     for k in range(wide):
         if j >= k and (j - k) % slide == 0 and (j - k) // slide < PIXELS:
             if upper:
                 acc[(j - k) // slide] = acc[(j - k) // slide] + w[k] * x
-                if lower:
-                    keep(&acc[(j - k) // slide])
+                keep(&acc[(j - k) // slide])
             if lower:
                 acc[PIXELS + (j - k) // slide] = acc[PIXELS + (j - k) // slide] + w[wide + k] * x
-                if upper:
-                    keep(&acc[PIXELS + (j - k) // slide])
+                keep(&acc[PIXELS + (j - k) // slide])
 
 
-cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int down, bint listed, bint ahead,
+cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int down, bint listed,
                                const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
     """One line of the window, of two windows below each other: every position is loaded once, for all its outputs."""
     cdef Vector w[10]
@@ -45,23 +49,31 @@ cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int 
         if lower:
             load(b.weights + ((line - down) * wide + k) * b.tap + at, &w[wide + k])
     # Counted out: an array stays in registers only where no index is left to a loop around another loop.
-    share_position(0, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(1, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(2, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(3, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(4, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(5, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(6, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(7, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(8, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(9, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(10, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(11, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(12, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(13, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(14, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(15, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
-    share_position(16, wide, slide, upper, lower, listed, ahead, b, line, at, step, w, acc)
+    share_position(0, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(1, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(2, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(3, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(4, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(5, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(6, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(7, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(8, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(9, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(10, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(11, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(12, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(13, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(14, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(15, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+    share_position(16, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
+
+
+cdef inline void ask_ahead(int wide, int slide, bint listed, const Block* b, Py_ssize_t at) noexcept nogil:
+    """For what the next lines of outputs read and these do not, in a loop of its own, which keeps the sums short."""
+    cdef Py_ssize_t i, j
+    for i in range(b.line_count - b.rows * b.down, b.line_count):
+        for j in range(wide - slide, (PIXELS - 1) * slide + wide):
+            prefetch((b.points[i * b.positions + j] if listed else b.lines[i] + j * b.steps[i]) + at + b.ahead, 0, 2)
 
 
 cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
@@ -78,17 +90,19 @@ cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, 
 cdef inline inlined sum_channels(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
     cdef Vector acc[PIXELS]
     cdef int lanes = VECTOR_BYTES // 4 if Vector is f32v else VECTOR_BYTES // 8
-    cdef Py_ssize_t c = 0, i
+    cdef Py_ssize_t c = 0, at, i
     while c < b.channels:
         if b.overlap:
             c = minimum(c, b.channels - lanes)
+        at = c * (VECTOR_BYTES // lanes)
+        if wide and b.ahead:
+            ask_ahead(wide, slide, listed, b, at)
         begin_pixels(acc)
         for i in range(b.line_count):
             if wide:
-                share_line(wide, slide, True, False, 0, listed, i >= b.line_count - b.down, b, i,
-                           c * (VECTOR_BYTES // lanes), acc)
+                share_line(wide, slide, True, False, 0, listed, b, i, at, acc)
             else:
-                spread_line(b, i, c * (VECTOR_BYTES // lanes), acc)
+                spread_line(b, i, at, acc)
         end_pixels(b, c, b.out, b.add, acc)
         c = c + lanes
 
@@ -97,7 +111,7 @@ cdef inline inlined share_pair(int i, int wide, int slide, bint listed, const Bl
                                Vector* acc) noexcept nogil:
     """Input line `i` of two square windows, `slide` apart in both directions."""
     if i < wide + slide:
-        share_line(wide, slide, i < wide, i >= slide, slide, listed, i >= wide - slide, b, i, at, acc)
+        share_line(wide, slide, i < wide, i >= slide, slide, listed, b, i, at, acc)
 
 
 cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
@@ -109,6 +123,8 @@ cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, 
         if b.overlap:
             c = minimum(c, b.channels - lanes)
         at = c * (VECTOR_BYTES // lanes)
+        if b.ahead:
+            ask_ahead(wide, slide, listed, b, at)
         begin_pixels(acc)
         begin_pixels(acc + PIXELS)
         share_pair(0, wide, slide, listed, b, at, acc)
@@ -121,6 +137,15 @@ cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, 
         end_pixels(b, c, b.out, b.add, acc)
         end_pixels(b, c, b.out + b.out_row, b.add + b.add_row if b.add != NULL else NULL, acc + PIXELS)
         c = c + lanes
+
+
+cdef inline void list_edges(const Block* b, Py_ssize_t line) noexcept nogil:
+    """Of a line without padding."""
+    cdef char** points = b.points + line * b.positions
+    cdef Py_ssize_t p, last = b.positions - 1
+    for p in range(edge_of(b.wide)):
+        points[p] = b.lines[line] + p * b.steps[line]
+        points[last - p] = b.lines[line] + (last - p) * b.steps[line]
 
 
 cdef inline inlined sum_pixels(int wide, int slide, int rows, bint listed, const Block* block,
@@ -138,6 +163,7 @@ cdef inline inlined sum_pixels(int wide, int slide, int rows, bint listed, const
             return
         for i in range(b.line_count):
             b.lines[i] = b.lines[i] + PIXELS * slide * b.steps[i]
+            list_edges(b, i)
         b.out = b.out + PIXELS * b.out_step
         if b.add != NULL:
             b.add = b.add + PIXELS * b.add_step
