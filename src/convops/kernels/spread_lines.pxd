@@ -1,8 +1,9 @@
 # Lines of a pool's gradient: outputs divided by what they count, and the sums of those that hold an item.
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, inlined, outlined
+from convops.kernels.lanes cimport load_f32, load_f64, spread, store_f32, store_f64
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport ceil_div, minimum
 
 cdef enum:
@@ -30,31 +31,73 @@ cdef inline Real divided(const Args* a, Real value, Py_ssize_t count) noexcept n
     return value / <Real> a.divisor if a.divisor else value
 
 
+cdef inline void list_divisors(const Args* a, Real* to, Py_ssize_t length) noexcept nogil:
+    """What the outputs of a line are divided by, up to what the lines count, and ones behind them."""
+    cdef Py_ssize_t w, count
+    for w in range(length):
+        to[w] = 1
+    for w in range(a.axis[2].out):
+        count = counted(&a.axis[2], w)
+        to[w] = <Real> (count if count > 0 else 1) if a.count_padding else <Real> a.divisor
+
+
+cdef inline inlined load_some(const char* x, Py_ssize_t count, Vector* to) noexcept nogil:
+    cdef int item = 4 if Vector is f32v else 8
+    if count * item >= VECTOR_BYTES:
+        to[0] = (<const Vector*> x)[0]
+    elif Vector is f32v:
+        to[0] = load_f32(x, count)
+    else:
+        to[0] = load_f64(x, count)
+
+
+cdef inline inlined store_some(char* out, Vector value, Py_ssize_t count) noexcept nogil:
+    if Vector is f32v:
+        store_f32(out, value, count)
+    else:
+        store_f64(out, value, count)
+
+
 cdef inline outlined share_pixels(const Args* a, const char* x, Py_ssize_t d, Py_ssize_t h, Py_ssize_t channels,
-                                  Real* to) noexcept nogil:
+                                  Real* to, Vector* tag) noexcept nogil:
     """The channels of each output together, up to whole vectors."""
-    cdef Py_ssize_t w, c, count, pitch = a.panel_rows, lines = counted(&a.axis[0], d) * counted(&a.axis[1], h)
+    cdef Py_ssize_t w, c, count, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
+    cdef Py_ssize_t lines = counted(&a.axis[0], d) * counted(&a.axis[1], h)
+    cdef Vector value, divisor
     for w in range(a.axis[2].out):
         count = lines * counted(&a.axis[2], w)
-        if a.x.channel == sizeof(Real):
-            for c in range(channels):
-                to[c] = divided(a, (<const Real*> x)[c], count)
-        else:
-            for c in range(channels):
-                to[c] = divided(a, (<const Real*> (x + c * a.x.channel))[0], count)
-        x, to = x + a.x.step[2], to + pitch
+        spread(<double> (count if count > 0 else 1) if a.count_padding else a.divisor, &divisor)
+        for c in range(channels if a.x.channel != sizeof(Real) else 0):
+            to[c] = (<const Real*> (x + c * a.x.channel))[0]
+        c = 0
+        while c < channels:
+            load_some(x + c * <Py_ssize_t> sizeof(Real) if a.x.channel == sizeof(Real) else <const char*> (to + c),
+                      minimum(lanes, channels - c), &value)
+            if a.count_padding or a.divisor:
+                value = value / divisor
+            (<Vector*> (to + c))[0] = value
+            c = c + lanes
+        x, to = x + a.x.step[2], to + a.panel_rows
 
 
-cdef inline outlined share_line(const Args* a, const char* x, Py_ssize_t d, Py_ssize_t h, Real* to) noexcept nogil:
-    """The outputs of a line, between zeros that nobody overwrites."""
-    cdef Py_ssize_t w, lines = counted(&a.axis[0], d) * counted(&a.axis[1], h)
+cdef inline outlined share_line(const Args* a, const char* x, Py_ssize_t d, Py_ssize_t h, const Real* divisors,
+                                Real* to, Vector* tag) noexcept nogil:
+    """The outputs of a line, between zeros that stay zeros."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real), w = 0, count = a.axis[2].out
+    cdef Py_ssize_t lines = counted(&a.axis[0], d) * counted(&a.axis[1], h) if a.count_padding else 1
+    cdef Vector value, factor
+    spread(<double> (lines if lines > 0 else 1), &factor)
     to = to + a.halo_gap
-    if a.x.step[2] == sizeof(Real):
-        for w in range(a.axis[2].out):
-            to[w] = divided(a, (<const Real*> x)[w], lines * counted(&a.axis[2], w))
-    else:
-        for w in range(a.axis[2].out):
-            to[w] = divided(a, (<const Real*> (x + w * a.x.step[2]))[0], lines * counted(&a.axis[2], w))
+    if a.x.step[2] != sizeof(Real):
+        for w in range(count):
+            to[w] = (<const Real*> (x + w * a.x.step[2]))[0]
+        x, w = <const char*> to, 0
+    while w < count:
+        load_some(x + w * <Py_ssize_t> sizeof(Real), minimum(lanes, count - w), &value)
+        if a.count_padding or a.divisor:
+            value = value / ((<const Vector*> (divisors + w))[0] * factor)
+        (<Vector*> (to + w))[0] = value
+        w = w + lanes
 
 
 cdef inline inlined add_taps(const Real* x, Py_ssize_t taps, Real* to, Py_ssize_t count, Vector* tag) noexcept nogil:
@@ -119,6 +162,8 @@ cdef inline outlined add_lines(const Args* a, const char** lines, Py_ssize_t cou
             total = total + (<const Vector*> (lines[r] + i * <Py_ssize_t> sizeof(Real)))[0]
         if a.out.step[2] == sizeof(Real) and i + lanes <= size:
             (<Vector*> (out + i * <Py_ssize_t> sizeof(Real)))[0] = total
+        elif a.out.step[2] == sizeof(Real):
+            store_some(out + i * <Py_ssize_t> sizeof(Real), total, size - i)
         else:
             for j in range(minimum(lanes, size - i)):
                 (<Real*> (out + (i + j) * a.out.step[2]))[0] = (<Real*> &total)[j]
@@ -132,7 +177,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
     cdef Vector sums[ABREAST]
     cdef Py_ssize_t r, k
     cdef const Vector* x
-    cdef int v
+    cdef int v, item = 4 if Vector is f32v else 8
     memset(totals, 0, vectors * VECTOR_BYTES)
     for r in range(count):
         x = <const Vector*> (lines[r] + place)
@@ -149,7 +194,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
     if last == VECTOR_BYTES:
         (<Vector*> out)[vectors - 1] = totals[vectors - 1]
     else:
-        memcpy(out + (vectors - 1) * VECTOR_BYTES, &totals[vectors - 1], last)
+        store_some(out + (vectors - 1) * VECTOR_BYTES, totals[vectors - 1], last // item)
 
 
 cdef inline outlined sum_pixels(const Args* a, const char** lines, Py_ssize_t count, char* out, Py_ssize_t channels,

@@ -11,7 +11,7 @@ from convops.api.grad.spread import spread
 from convops.api.grad.windows import Windows, adaptive_windows, windows
 from convops.api.sums import Sums
 from convops.backends.base import Array
-from convops.backends.pool_spread import NOTHING, Share
+from convops.backends.pool_spread_axes import NOTHING, Share
 
 
 def sum_pool(

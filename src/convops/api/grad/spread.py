@@ -11,8 +11,9 @@ import numpy as np
 from convops.api.grad.windows import Windows, along, pieces
 from convops.api.pool.sums import sum_pool
 from convops.backends.base import Array
-from convops.backends.pool_spread import NOTHING, Share, can_spread
+from convops.backends.pool_spread import can_spread
 from convops.backends.pool_spread import spread as spread_items
+from convops.backends.pool_spread_axes import NOTHING, Share
 from convops.problem.geometry import Axis
 from convops.problem.windows import AdaptiveAxis, counted_taps
 
