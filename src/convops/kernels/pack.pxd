@@ -2,11 +2,8 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
 from convops.kernels.turn cimport LANES, turn
-
-cdef enum:
-    AHEAD = 16                 # channels whose rows are asked for before they are packed
 
 
 cdef inline outlined scatter(const Vector* rows, Py_ssize_t pitch, int valid, char* to, const Py_ssize_t* places,
@@ -40,15 +37,6 @@ cdef inline void square(const char* rows, Py_ssize_t pitch, Py_ssize_t valid, Re
         scatter(<const f64v*> rows, pitch, <int> valid, <char*> to, places, size)
 
 
-cdef inline Py_ssize_t copy_vectors(Real* to, const char* items, Py_ssize_t count) noexcept nogil:
-    """As many as fill whole vectors: a call of `memcpy` takes longer. How many those are."""
-    cdef Py_ssize_t i = 0, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
-    while i + lanes <= count:
-        (<f32v*> (to + i))[0] = (<const f32v*> (items + i * <Py_ssize_t> sizeof(Real)))[0]
-        i = i + lanes
-    return i
-
-
 cdef inline void pack_items(const Args* a, const char* filters, Py_ssize_t channels, Py_ssize_t height,
                             Py_ssize_t valid, Py_ssize_t first, Real* to) noexcept nogil:
     """From channel `first` on, whatever the strides; all taps of a channel while its rows are near."""
@@ -57,17 +45,15 @@ cdef inline void pack_items(const Args* a, const char* filters, Py_ssize_t chann
     cdef Real* line
     for k in range(first, channels):
         line = to + k * height
-        if row == sizeof(Real) and k + AHEAD < channels:
-            # Short pieces that lie far apart: no hardware foresees the next one.
-            for i in range(0, valid * <Py_ssize_t> sizeof(Real), 64):
-                prefetch(filters + (k + AHEAD) * a.x.channel + i, 0, 3)
         for kd in range(a.axis[0].window):
             for kh in range(a.axis[1].window):
                 for kw in range(a.axis[2].window):
                     item = filters + k * a.x.channel + kd * a.x.step[0] + kh * a.x.step[1] + kw * a.x.step[2]
-                    i = copy_vectors(line, item, valid) if row == sizeof(Real) else 0
-                    for i in range(i, valid):
-                        line[i] = (<const Real*> (item + i * row))[0]
+                    if row == sizeof(Real):
+                        memcpy(line, item, valid * sizeof(Real))
+                    else:
+                        for i in range(valid):
+                            line[i] = (<const Real*> (item + i * row))[0]
                     for i in range(valid, height):
                         line[i] = 0
                     line = line + channels * height
