@@ -136,10 +136,13 @@ def plan_conv_transpose(
 
 
 def transposed_filters(w: Array, groups: int) -> Array:
-    """The filters of the cross-correlation over stuffed samples: rows and channels exchanged, windows flipped."""
+    """The filters of the cross-correlation over stuffed samples: rows and channels exchanged, windows flipped.
+
+    A view for one group. Of several, whole rows are copied, which then lie as in that view.
+    """
     rows, channels, window = w.shape[0] // groups, w.shape[1], w.shape[2:]
-    exchanged = w.reshape(groups, rows, channels, *window).swapaxes(1, 2)
-    return np.flip(exchanged.reshape(groups * channels, rows, *window), tuple(range(2, w.ndim)))
+    by_row = w.reshape(groups, rows, channels, *window).swapaxes(0, 1).reshape(rows, groups * channels, *window)
+    return np.flip(by_row.swapaxes(0, 1), tuple(range(2, w.ndim)))
 
 
 CONV_TRANSPOSE = Face(plan_conv_transpose, "x", "w", lambda w, problem: transposed_filters(w, problem.groups))

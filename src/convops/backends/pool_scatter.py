@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, prod
+from typing import NamedTuple
 
 import numpy as np
 
 from convops.backends.base import Array, this_machine
 from convops.backends.lowering import CHUNK_SECONDS, RANK, kernel_axes
+from convops.backends.pool_spread_axes import is_even
 from convops.backends.threads import useful_workers, worker_count
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -17,6 +20,14 @@ from convops.problem.geometry import Axis
 SUMS = ("int64", "float32", "float64")
 # Values per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 16
+
+
+class Scatter(NamedTuple):
+    """A launch, its tiles and seconds of one image."""
+
+    launch: Launch
+    tiles: int
+    seconds: float
 
 
 def can_scatter(dtype: np.dtype) -> bool:
@@ -30,29 +41,38 @@ def scatter(values: Array, places: Array, out: Array) -> None:
 
     Values that meet are added in C order of their plane, so the result depends on neither layouts nor workers.
     """
-    images, channels, *lengths = values.shape
     if not out.size or not values.size:
         out[...] = 0
         return
-    axes = tuple(Axis(n, 1, 1, 1, (0, 0), n) for n in lengths)
-    items = prod(lengths) + out.shape[2]
-    some = min(channels, max(1, TILE_ITEMS // items))
-    if channels > 1 and places.strides[1] < places.strides[-1]:
-        some = channels  # which lie side by side
+    together = values.shape[1] > 1 and places.strides[1] < places.strides[-1]
+    if not together and is_even(places) and is_even(values):
+        places, values = (array.reshape((*array.shape[:2], -1)) for array in (places, values))
+    plan = _plan(values.shape[1:], out.shape[2], values.dtype.name, together)
+    images = len(values)
+    workers = useful_workers(worker_count(None), plan.tiles * images, plan.seconds * images)
+    plan.launch(places, out, images=images, grad=values, workers=workers)
+
+
+@lru_cache(maxsize=256)
+def _plan(shape: tuple[int, ...], size: int, dtype: str, together: bool) -> Scatter:
+    """For the (channels, *outputs) of an image whose planes have `size` items."""
+    channels, *lengths = shape
+    items = prod(lengths) + size
+    # Channels that lie side by side stay together.
+    some = channels if together else min(channels, max(1, TILE_ITEMS // items))
     seconds = 2 * items * channels / this_machine().rates.pooled
     tiles = ceil(channels / some)
     launch = Launch(
         isa.pool_scatter,
-        f"scatter_{values.dtype.name}",
-        kernel_axes(axes),
+        f"scatter_{dtype}",
+        kernel_axes(tuple(Axis(n, 1, 1, 1, (0, 0), n) for n in lengths)),
         tiles=tiles,
         chunk=CHUNK_SECONDS / seconds,
         channels=channels,
         tile_columns=some,
-        block_steps=out.shape[2],
+        block_steps=size,
     )
-    workers = useful_workers(worker_count(None), tiles * images, seconds * images)
-    launch(places, out, images=images, grad=values, workers=workers)
+    return Scatter(launch, tiles, seconds)
 
 
 def canonical(array: Array, lead: int) -> Array:

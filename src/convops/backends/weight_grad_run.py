@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +84,7 @@ class Cut:
     @property
     def scratch_bytes(self) -> int:
         """Of one worker."""
-        listed = max(int(np.prod(self.block)) + self.width, self.line)
+        listed = max(prod(self.block) + self.width, self.line)
         return self.places[3] + _aligned(8 * listed)
 
 
@@ -107,7 +107,8 @@ class WeightRunner:
 
     def over(self, grad: Array) -> WeightRunner:
         """The same for another gradient of this shape; what is launched does not depend on its values."""
-        runner = copy(self)
+        runner = object.__new__(WeightRunner)  # `copy` takes longer
+        runner.__dict__.update(self.__dict__)
         runner._take(grad)
         return runner
 
@@ -172,7 +173,7 @@ class WeightRunner:
             tile_panels=cut.tile_panels,
             tile_columns=cut.tile_channels,
             block_channels=cut.block[0],
-            block_steps=int(np.prod(cut.block)),
+            block_steps=prod(cut.block),
             halo_channels=int(cut.copy.exists),
             halo_gap=cut.copy.gap,
             pixels_first=cut.copy.pixels_first,

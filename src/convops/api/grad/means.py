@@ -8,11 +8,10 @@ import numpy as np
 
 from convops.api.arguments import given
 from convops.api.grad.spread import spread
-from convops.api.grad.windows import Windows, adaptive_windows, along, windows
+from convops.api.grad.windows import Windows, adaptive_windows, windows
 from convops.api.sums import Sums
 from convops.backends.base import Array
-from convops.problem.geometry import Axis
-from convops.problem.windows import counted_taps
+from convops.backends.pool_spread_axes import NOTHING, Share
 
 
 def sum_pool(
@@ -74,7 +73,7 @@ def sum_pool(
         axes=axes,
         layout=layout,
     )
-    return _shared_out(grad_out, where, (), out, dtype, overflow)
+    return _shared_out(grad_out, where, NOTHING, out, dtype, overflow)
 
 
 def avg_pool(
@@ -132,10 +131,8 @@ def avg_pool(
         count_include_pad=count_include_pad,
         divisor=divisor,
     )
-    if divisor is not None:
-        return _shared_out(grad_out, where, (float(divisor),), out, dtype, overflow)
-    counts = tuple(_counts(axis, bool(count_include_pad)) for axis in where.axes)
-    return _shared_out(grad_out, where, counts, out, dtype, overflow)
+    share = Share(True, bool(count_include_pad)) if divisor is None else Share(divisor=float(divisor))
+    return _shared_out(grad_out, where, share, out, dtype, overflow)
 
 
 def adaptive_avg_pool(
@@ -175,35 +172,18 @@ def adaptive_avg_pool(
     array([[[1., 4., 3.]]])
     """
     where = adaptive_windows(input_shape, output_size, axes, layout)
-    counts = tuple(_counts(axis, False) for axis in where.axes)
-    return _shared_out(grad_out, where, counts, out, dtype, overflow)
+    return _shared_out(grad_out, where, Share(True), out, dtype, overflow)
 
 
-def _counts(axis: Axis, with_padding: bool) -> Array:
-    return counted_taps(axis, np.arange(axis.out), with_padding)
-
-
-def _shared_out(grad_out: Any, where: Windows, parts: tuple[Any, ...], out: Any, dtype: Any, overflow: Any) -> Array:
-    """grad_out over the product of `parts`, one number or one vector per axis, spread over the windows."""
+def _shared_out(grad_out: Any, where: Windows, share: Share, out: Any, dtype: Any, overflow: Any) -> Array:
+    """grad_out, divided by what each window counts, spread over the windows."""
     array = given("grad_out", grad_out)
     where.check("grad_out", array.shape)
-    grad = array.astype(np.float64) if parts and array.dtype.kind in "biu" else array
+    grad = array.astype(np.float64) if share != NOTHING and array.dtype.kind in "biu" else array
     sums = Sums("grad_out", grad.dtype, where.terms, dtype, overflow, out)
     result = sums.result(out, where.shape, array)
     values = sums.operand(grad).transpose(where.order)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        if parts:
-            values = values / np.asarray(_product(parts), values.real.dtype)
         total = result if sums.stores_sums else np.empty(where.shape, values.dtype)
-        spread(values, where, total.transpose(where.order))
+        spread(values, where, share, total.transpose(where.order))
         return result if total is result else sums.store(total, result)
-
-
-def _product(parts: tuple[Any, ...]) -> Any:
-    """The number of items of each window; windows without any give nothing to anybody."""
-    if not isinstance(parts[0], np.ndarray):
-        return parts[0]
-    total = np.ones((), np.int64)
-    for number, counts in enumerate(parts):
-        total = total * along(counts, number, len(parts))
-    return np.maximum(total, 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import describe, given, is_plain
+from convops.api.calls import key_of
 from convops.api.grad import problems
 from convops.api.grad.folded import FoldedPlan
 from convops.api.grad.requests import Asked, WeightPlan, by_row, gradient_plan
@@ -16,6 +17,7 @@ from convops.api.transpose import transposed_filters
 from convops.backends.base import Array
 from convops.backends.fold import Fold
 from convops.backends.threads import worker_count
+from convops.dispatch.memory import Memory
 from convops.dispatch.plan import Plan
 from convops.problem.arguments import choice
 from convops.problem.arrangement import LAYOUTS, Shape
@@ -34,6 +36,10 @@ CONV = {
     "groups": 1,
     "layout": "channels_first",
 }
+
+# Plans that serve every gradient of a shape, by all else; none where what is prepared depends on its values.
+NO_TEMPLATE = "none"
+TEMPLATES: Memory[WeightPlan | str] = Memory(256)
 
 
 def plan_conv_input(grad_out: Any, w: Any, input_shape: Any, *, out: Any = None, **options: Any) -> Plan:
@@ -93,21 +99,19 @@ def plan_conv_weight(x: Any, grad_out: Any, window: Any, **options: Any) -> Plan
 def conv_weight_once(x: Any, grad_out: Any, window: Any, *, out: Any = None, **options: Any) -> Plan:
     """The same for a single call, during which nobody changes grad_out."""
     described, grad = describe("x", x), given("grad_out", grad_out)
-    arguments = (described, grad.shape, grad.dtype, window, *options.items())
-    if is_plain(arguments):
-        template = _template(arguments, worker_count(options.get("workers")))
-        if template is not None:
-            return template.over(grad)
+    arrays = (*described, grad.shape, grad.dtype, worker_count(options.get("workers")), tuple(options))
+    key = key_of(conv_weight_once, arrays, (window, *options.values()))
+    if key is None:
+        return _weight_plan(described, grad, window, out=out, **options)
+    template = TEMPLATES.get(key)
+    if template is None:
+        some = np.broadcast_to(np.zeros((), grad.dtype), grad.shape)
+        plan = _weight_plan(described, some, window, **options)
+        template = plan if plan.is_template else NO_TEMPLATE
+        TEMPLATES.put(key, template)
+    if isinstance(template, WeightPlan):
+        return template.over(grad)
     return _weight_plan(described, grad, window, out=out, **options)
-
-
-@lru_cache(maxsize=256)
-def _template(arguments: tuple[Any, ...], workers: int) -> WeightPlan | None:
-    """A plan that serves every gradient of this shape; None where what is prepared depends on its values."""
-    described, shape, dtype, window, *options = arguments
-    some = np.broadcast_to(np.zeros((), dtype), shape)
-    plan = _weight_plan(described, some, window, **dict(options))
-    return plan if plan.is_template else None
 
 
 def _weight_plan(described: tuple[Shape, np.dtype[Any]], grad: Array, window: Any, **options: Any) -> WeightPlan:

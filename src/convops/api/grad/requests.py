@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -101,7 +100,8 @@ class WeightPlan(GradientPlan):
     def over(self, grad: Array) -> WeightPlan:
         """The same plan for another gradient of the same shape and dtype."""
         assert isinstance(self._run, WeightRunner)
-        plan = copy(self)
+        plan = object.__new__(type(self))  # `copy` takes longer
+        plan.__dict__.update(self.__dict__)
         plan._operands, plan._run = (grad,), self._run.over(by_row(grad, self._forward))
         return plan
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from convops.api.arguments import is_plain
 from convops.api.shapes import shape_of
 from convops.backends.base import Array
 from convops.problem.arguments import axis_numbers, choice, is_sequence
@@ -25,16 +27,9 @@ class Windows:
         self.shape, self.out_shape = problem.x_shape, problem.out_shape
         self.axes, self.numbers = problem.axes, problem.arrangement.spatial
         self.order = problem.arrangement.order
-
-    @property
-    def plane(self) -> Shape:
-        """Lengths of the pooled axes."""
-        return tuple(axis.size for axis in self.axes)
-
-    @property
-    def lead(self) -> Shape:
-        """Lengths of the other axes."""
-        return tuple(self.shape[i] for i in self.order[: len(self.shape) - len(self.axes)])
+        # Lengths of the pooled axes, and of the others.
+        self.plane: Shape = tuple(axis.size for axis in self.axes)
+        self.lead: Shape = tuple(self.shape[i] for i in self.order[: len(self.shape) - len(self.axes)])
 
     @property
     def terms(self) -> int:
@@ -70,9 +65,19 @@ def adaptive_windows(shape: Any, output_size: Any, axes: Any, layout: Any) -> Wi
 
 
 def _windows(size: Shape, axes: Any, layout: str, **pool: Any) -> Windows:
+    arguments = (size, axes, layout, tuple(pool), *pool.values())
+    is_known = all(type(value) is bool or is_plain(value) for value in arguments)
+    return (_planned if is_known else _planned.__wrapped__)(*arguments)
+
+
+# Typed: 1 is no bool.
+@lru_cache(maxsize=256, typed=True)
+def _planned(size: Shape, axes: Any, layout: str, names: tuple[str, ...], *values: Any) -> Windows:
     """As those of a sum, which every geometry has."""
-    dtype = np.dtype(np.float64)
-    return Windows(pool_problem("sum", size, dtype, axes=axes, layout=layout, dtype=None, overflow="raise", **pool))
+    pool: dict[str, Any] = dict(zip(names, values, strict=True))
+    return Windows(
+        pool_problem("sum", size, np.dtype(np.float64), axes=axes, layout=layout, dtype=None, overflow="raise", **pool)
+    )
 
 
 def _check_rank(name: str, shape: Shape, value: Any, axes: Any, layout: Any) -> None:
