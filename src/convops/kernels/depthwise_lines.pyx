@@ -5,7 +5,7 @@ Called by `backends/direct.py` through `bind.pyx`. The segments of a tile are tr
 line are vectors one behind the other, and no tap is a load across cache lines; few taps shift samples in registers
 instead. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
 """
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.along cimport RUN, SHIFTS, shifted_taps
@@ -30,12 +30,20 @@ cdef extern from *:
         SUMS "convops_line_sums"           # neighbours whose sums stay in registers: full squares of vectors
 
 cdef enum:
+    RAGGED = 4                 # squares of which a part is read
     SHIFTED = 96               # bytes of taps up to which shifting is faster than transposing
     SPARE = RUN + 1            # vectors behind the last sample that may be read
 
+# As many vectors as a vector of float32 has lanes.
+cdef struct Square:
+    char lines[16][VECTOR_BYTES]
+
 # One tile: segments `length` outputs apart.
 cdef struct Segments:
-    const char* samples        # transposed, unless they are shifted
+    const char* samples        # as they are, for those that are shifted the first `near` outputs'
+    const char* rest           # those of the other outputs, copied
+    Py_ssize_t near
+    const char* transposed
     bint shifted
     Py_ssize_t length
     Py_ssize_t taps
@@ -117,7 +125,7 @@ cdef inline void sum_segments(const Segments* s, Vector* tag) noexcept nogil:
     cdef int lanes = LANES if Vector is f32v else LANES // 2, i
     cdef Vector sums[SUMS]
     while first < s.length:
-        sum_neighbours(s.samples + first * VECTOR_BYTES, s.step, s.taps, s.weights, sums, 1)
+        sum_neighbours(s.transposed + first * VECTOR_BYTES, s.step, s.taps, s.weights, sums, 1)
         for i in range(SUMS // lanes):
             store_square(s, first + i * lanes, &sums[i * lanes])
         first = first + SUMS
@@ -155,32 +163,91 @@ cdef inline outlined sum_shifted(const Segments* segments, Vector* tag) noexcept
         at = at + RUN * lanes
 
 
-cdef inline const char* samples_of(const Args* a, const Tile* t, Py_ssize_t span, Real* copy) noexcept nogil:
-    """So many padded samples of the tile's line: where they lie, or in a copy."""
+cdef inline Py_ssize_t lying(const Args* a, const Tile* t, const char** line, const Real* tag) noexcept nogil:
+    """How many padded samples of the tile's line may be read where they lie, and where the first of them lies."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2], there
+    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2]
     cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
-    cdef const char* line = (
-        a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0] + h * a.x.step[1])
-    there = minimum(span, axis.padded - first)
+    if d < 0 or h < 0 or a.load != NULL or a.x.step[2] != sizeof(Real) or first < axis.inner_begin:
+        return 0
+    line[0] = (a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0] + h * a.x.step[1]
+               + (first - axis.shift) * <Py_ssize_t> sizeof(Real))
+    return axis.inner_end - first
+
+
+cdef inline void copy_samples(const Args* a, const Tile* t, Py_ssize_t skipped, Py_ssize_t span,
+                              Real* copy) noexcept nogil:
+    """So many padded samples of the tile's line, behind those that are skipped; zeros behind the last."""
+    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2] + skipped, there
+    cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
+    there = minimum(span, a.axis[2].padded - first)
     if d < 0 or h < 0:
         blank_run(a, copy, 0, d, h, first, 1, 1, there)
-    elif (a.load == NULL and a.x.step[2] == sizeof(Real) and axis.inner_begin <= first
-            and first + span <= axis.inner_end):
-        return line + (first - axis.shift) * <Py_ssize_t> sizeof(Real)
     else:
-        gather_run(a, copy, 0, line, first, 1, 1, there)
+        gather_run(a, copy, 0, a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0]
+                   + h * a.x.step[1], first, 1, 1, there)
     memset(copy + there, 0, (span - there) * sizeof(Real))
-    return <const char*> copy
 
 
-cdef inline void transpose_segments(const char* samples, Py_ssize_t pitch, Py_ssize_t count, char* to,
-                                    const Real* tag) noexcept nogil:
-    """`count` samples of every segment, whole squares."""
+cdef inline void begin_shifted(const Args* a, const Tile* t, Segments* s, char* scratch, const Real* tag) noexcept nogil:
+    """Outputs whose samples lie where vectors may reach beyond them are made from those, the rest from a copy."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), run = RUN * lanes
+    cdef Py_ssize_t near = lying(a, t, &s.samples, tag) - (s.taps - 1) - lanes
+    s.near, s.rest = s.count, scratch + a.scratch_columns
+    if near < s.count:
+        s.near = near // run * run if near > 0 else 0
+        copy_samples(a, t, s.near, s.count - s.near + s.taps - 1 + run + lanes, <Real*> s.rest)
+
+
+cdef inline void last_square(const char* samples, Py_ssize_t pitch, Py_ssize_t left, char* to,
+                             const Real* tag) noexcept nogil:
+    """Of which only so many bytes may be read, from the first on."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i
+    cdef Square square
+    memset(&square, 0, sizeof(square))
+    for i in range(lanes):
+        if left > i * pitch:
+            memcpy(square.lines[i], samples + i * pitch, minimum(VECTOR_BYTES, left - i * pitch))
+    transpose(<const char*> square.lines, VECTOR_BYTES, to, VECTOR_BYTES, tag)
+
+
+cdef inline void transpose_segments(const char* samples, Py_ssize_t pitch, Py_ssize_t count, Py_ssize_t bytes,
+                                    char* to, const Real* tag) noexcept nogil:
+    """`count` samples of every segment, whole squares; no more than so many bytes may be read."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j = 0
     while j < count:
-        transpose(samples + j * <Py_ssize_t> sizeof(Real), pitch, to + j * VECTOR_BYTES, VECTOR_BYTES, tag)
-        j = j + lanes
+        if (lanes - 1) * pitch + VECTOR_BYTES <= bytes:
+            transpose(samples, pitch, to, VECTOR_BYTES, tag)
+        else:
+            last_square(samples, pitch, bytes, to, tag)
+        samples, to = samples + VECTOR_BYTES, to + lanes * VECTOR_BYTES
+        bytes, j = bytes - VECTOR_BYTES, j + lanes
+
+
+cdef inline void begin_transposed(const Args* a, const Tile* t, Segments* s, Py_ssize_t reach, char* scratch,
+                                  const Real* tag) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), wanted = (s.length + reach + lanes - 1) // lanes * lanes
+    cdef Py_ssize_t span = (lanes - 1) * s.length + wanted, near = lying(a, t, &s.samples, tag)
+    if near < span and s.count + RAGGED * lanes < lanes * s.length or near < s.count + reach:
+        copy_samples(a, t, 0, span, <Real*> (scratch + a.scratch_columns))
+        s.samples, near = scratch + a.scratch_columns, span
+    transpose_segments(s.samples, s.length * <Py_ssize_t> sizeof(Real), wanted, near * <Py_ssize_t> sizeof(Real),
+                       scratch + a.scratch_offsets, tag)
+
+
+cdef inline void sum_both(const Segments* s, const Real* tag) noexcept nogil:
+    """The outputs near their samples, and the rest."""
+    cdef Segments part = s[0]
+    cdef Py_ssize_t done = s.near * <Py_ssize_t> sizeof(Real)
+    cdef int i
+    part.count = s.near
+    for i in range(2):
+        if Real is float:
+            sum_shifted(&part, <f32v*> NULL)
+        else:
+            sum_shifted(&part, <f64v*> NULL)
+        part.samples, part.count, part.out = s.rest, s.count - s.near, s.out + done
+        part.add = NULL if s.add == NULL else s.add + done
 
 
 cdef inline void store_sums(const Args* a, const Tile* t, Py_ssize_t channel, Real* sums) noexcept nogil:
@@ -210,12 +277,10 @@ cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize
         if a.epilogue.add.data != NULL:
             s.add = line_of(&a.epilogue.add, t, channel, 0, 0, 0)
     s.next_out = s.out + s.length * VECTOR_BYTES if plain else scratch
-    if Real is float and s.shifted:
-        sum_shifted(s, <f32v*> NULL)
+    if s.shifted:
+        sum_both(s, tag)
     elif Real is float:
         sum_segments(s, <f32v*> NULL)
-    elif s.shifted:
-        sum_shifted(s, <f64v*> NULL)
     else:
         sum_segments(s, <f64v*> NULL)
     if not plain:
@@ -223,22 +288,21 @@ cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), item = sizeof(Real), reach, wanted, panel, r
-    cdef const char* samples
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), item = sizeof(Real), reach, panel, r
     cdef Segments s
     cdef Tile t
     locate_box(a, number, &t)
     s.length, s.taps, s.step = a.axis[2].tile // lanes, a.axis[2].window, a.axis[2].dilation * VECTOR_BYTES
     s.count, reach = t.extent[2], (a.axis[2].window - 1) * a.axis[2].dilation
-    wanted = (s.length + reach + lanes - 1) // lanes * lanes
     s.shifted = SHIFTS and a.axis[2].dilation == 1 and s.taps * item <= SHIFTED
+    s.samples, s.transposed = scratch + a.scratch_columns, scratch + a.scratch_offsets
     for panel in range(t.panel_begin, t.panel_end):
         t.panel_begin = panel
-        samples = samples_of(a, &t, lanes * s.length + reach + SPARE * lanes, <Real*> (scratch + a.scratch_columns))
-        s.samples = samples if s.shifted else scratch + a.scratch_offsets
-        if not s.shifted:
-            transpose_segments(samples, s.length * item, wanted, <char*> s.samples, tag)
-        s.next_samples = samples + reach * item + s.length * VECTOR_BYTES
+        if s.shifted:
+            begin_shifted(a, &t, &s, scratch, tag)
+        else:
+            begin_transposed(a, &t, &s, reach, scratch, tag)
+        s.next_samples = s.samples + reach * item + s.length * VECTOR_BYTES
         for r in range(a.panel_rows):
             sum_channel(a, &t, &s, panel * a.panel_rows + r, scratch, tag)
 

@@ -1,7 +1,8 @@
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from convops.kernels.express import Line
 
 _Array = np.ndarray[Any, Any]
 
@@ -23,10 +24,24 @@ class Repeat:
         tape: Tape,
         block: tuple[int, ...],
         most: int,
-        plan: Callable[[_Array, _Array], object] | None,
+        plan: Any,
         first: int,
         last: int,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
     ) -> None: ...
-    def __call__(self, block: _Array) -> _Array | None: ...
+
+class RepeatLine(Repeat):
+    def __init__(
+        self, tape: Tape, count: int, dtype: np.dtype[Any], start: Line, seam: int, rest: Line | None
+    ) -> None: ...
+
+class Turn:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+class Feed:
+    _turn: Turn
+    _next: Repeat | None
+
+    def push(self, block: Any) -> _Array: ...

@@ -3,10 +3,25 @@
 
 Used by `api/stream/engine.py`, for every block that is pushed: samples of one line are copied without NumPy.
 """
-from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcpy, memmove
 
 import numpy
+
+from convops.kernels.express cimport Line
+
+cdef extern from "pythread.h":
+    ctypedef void* PyThread_type_lock
+    ctypedef enum PyLockStatus:
+        PY_LOCK_INTR
+    int NOWAIT_LOCK
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock lock)
+    int PyThread_acquire_lock(PyThread_type_lock lock, int wait) nogil
+    PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible) nogil
+    void PyThread_release_lock(PyThread_type_lock lock)
 
 cdef object Array = numpy.ndarray
 cdef object empty = numpy.empty
@@ -49,8 +64,9 @@ cdef class Tape:
         self.end = self.end + count
 
     cdef _make_room(self, Py_ssize_t count):
+        """Behind what is there, which moves if that costs little: the front of the buffer is in the caches."""
         cdef Py_ssize_t length = self.end - self.begin
-        if self.end + count <= self.capacity:
+        if self.end + count <= self.capacity and (length > count or self.begin < length):
             return
         if self.line != NULL:
             memmove(self.line, self.line + self.begin * self.item, length * self.item)
@@ -58,21 +74,33 @@ cdef class Tape:
             self.buffer[(*self.before, slice(0, length))] = self.view(0, length).copy()
         self.begin, self.end = 0, length
 
-    cdef bint _copied(self, samples, Py_ssize_t count) except -1:
-        """Whether they lay side by side, in the dtype of the buffer."""
-        cdef Py_buffer view
-        cdef bint alike
+    cdef bint _alike(self, samples, Py_ssize_t count, Py_buffer* view):
+        """Whether they lie side by side, in the dtype of the buffer; the view is open then."""
         if self.line == NULL or type(samples) is not Array or samples.dtype is not self.dtype:
             return False
         try:
-            PyObject_GetBuffer(samples, &view, PyBUF_STRIDES)
+            PyObject_GetBuffer(samples, view, PyBUF_STRIDES)
         except (BufferError, ValueError):
             return False
-        alike = view.ndim == 1 and view.shape[0] == count and (view.strides[0] == self.item or count == 1)
-        if alike:
-            memcpy(self.line + self.end * self.item, view.buf, count * self.item)
+        if view.ndim == 1 and view.shape[0] == count and (view.strides[0] == self.item or count == 1):
+            return True
+        PyBuffer_Release(view)
+        return False
+
+    cdef bint _copied(self, samples, Py_ssize_t count) except -1:
+        cdef Py_buffer view
+        if not self._alike(samples, count, &view):
+            return False
+        memcpy(self.line + self.end * self.item, view.buf, count * self.item)
         PyBuffer_Release(&view)
-        return alike
+        return True
+
+    cdef void keep_last(self, const char* samples, Py_ssize_t count) noexcept:
+        """As many as there are, of at least as many new ones: all are taken, and all but those forgotten."""
+        cdef Py_ssize_t length = self.end - self.begin
+        memcpy(self.line, samples + (count - length) * self.item, length * self.item)
+        self.begin, self.end = 0, length
+        self.samples = self.samples + count
 
     def drop(self, Py_ssize_t count):
         """Forget the oldest."""
@@ -108,7 +136,7 @@ cdef class Repeat:
         self.tape, self.block, self.count, self.most = tape, block, block[tape.axis], most
         self.plan, self.first, self.last, self.shape, self.dtype = plan, first, last, shape, dtype
 
-    def __call__(self, block):
+    cdef take(self, block):
         """The results; None where the long way must see the block, which was not taken then."""
         cdef Tape tape = self.tape
         if self.plan is None and tape.end - tape.begin + self.count >= self.most:
@@ -135,3 +163,102 @@ cdef class Repeat:
             tape.buffer[(*tape.before, slice(tape.end, tape.end + self.count))] = block
         tape.end = tape.end + self.count
         return True
+
+
+cdef class RepeatLine(Repeat):
+    """The same for a line, with a result for every sample, without plans.
+
+    The tape sees the first samples of a block, those of the `seam`; the kernel reads the others where they lie.
+    """
+    cdef Line start, rest
+    cdef Py_ssize_t seam, item, pitch
+
+    def __init__(self, Tape tape, Py_ssize_t count, dtype, Line start, Py_ssize_t seam, Line rest):
+        Repeat.__init__(self, tape, (count,), 0, None, 0, 0, (count,), dtype)
+        self.start, self.seam, self.rest, self.item, self.pitch = start, seam, rest, tape.item, dtype.itemsize
+
+    cdef take(self, block):
+        cdef Tape tape = self.tape
+        cdef Py_buffer x, out
+        if not tape._alike(block, self.count, &x):
+            return None
+        try:
+            result = empty(self.shape, self.dtype)
+            PyObject_GetBuffer(result, &out, PyBUF_SIMPLE)
+            PyBuffer_Release(&out)     # the result is nobody else's yet
+            tape._make_room(self.seam)
+            if not self._run(<const char*> x.buf, <char*> out.buf):
+                return None
+            PyErr_CheckSignals()
+            tape.keep_last(<const char*> x.buf, self.count)
+            return result
+        finally:
+            PyBuffer_Release(&x)
+
+    cdef bint _run(self, const char* x, char* out):
+        """Whether all results fit."""
+        cdef Tape tape = self.tape
+        cdef Py_ssize_t before = tape.end - tape.begin
+        cdef bint fits
+        with nogil:
+            memcpy(tape.line + tape.end * self.item, x, self.seam * self.item)
+            fits = self.start.run(tape.line + tape.begin * self.item, out)
+            if fits and self.rest is not None:
+                fits = self.rest.run(x + (self.seam - before) * self.item, out + self.seam * self.pitch)
+        return fits
+
+
+@cython.auto_pickle(False)
+cdef class Turn:
+    """A lock that costs little where nobody waits; `with` it for a long time."""
+    cdef PyThread_type_lock lock
+
+    def __cinit__(self):
+        self.lock = PyThread_allocate_lock()
+        if self.lock == NULL:
+            raise MemoryError("no lock could be allocated")
+
+    def __dealloc__(self):
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    def __enter__(self):
+        cdef PyLockStatus status = PY_LOCK_INTR
+        while status == PY_LOCK_INTR:
+            with nogil:
+                status = PyThread_acquire_lock_timed(self.lock, -1, True)
+            PyErr_CheckSignals()
+
+    def __exit__(self, *error):
+        PyThread_release_lock(self.lock)
+
+
+@cython.auto_pickle(False)
+cdef class Feed:
+    """What takes blocks: those that go the way of the last one at once, others by `_push`, which sets `_next`."""
+    cdef readonly Turn _turn
+    cdef public Repeat _next
+
+    def __cinit__(self):
+        self._turn = Turn()
+
+    def push(self, block):
+        """Take the next samples, any number of them; return the outputs that are complete, maybe none.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The block is no array of numbers, or does not go with the first.
+        OverflowError
+            An integer result does not fit its dtype; the stream is as it was before the block. Positions in the
+            message count from the begin of the piece, of at most 65,536 items, in which it was found.
+        """
+        cdef PyThread_type_lock lock = self._turn.lock
+        result = None
+        if PyThread_acquire_lock(lock, NOWAIT_LOCK):
+            try:
+                if self._next is not None:
+                    result = self._next.take(block)
+            finally:
+                PyThread_release_lock(lock)
+        return self._push(block) if result is None else result

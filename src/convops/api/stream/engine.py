@@ -10,10 +10,13 @@ import numpy as np
 
 from convops.api.stream.ways import Sliding, Way
 from convops.backends.base import Array
-from convops.kernels.tape import Repeat, Tape
+from convops.kernels.express import Line
+from convops.kernels.tape import Repeat, RepeatLine, Tape
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
+# Outputs for which the kernel reads samples before the block; shorter blocks are joined to those altogether.
+SEAM, LEAST_SEAMS = 256, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,22 @@ class Engine:
             outputs = parts[0].shape[frame.axis]
             if outputs * frame.stride == count:
                 last, shape = skip + way.span(outputs), parts[0].shape
-                self.repeat = Repeat(tape, block.shape, 0, way.plan(outputs), skip, last, shape, frame.result)
+                self.repeat = self._line(way, outputs) or Repeat(tape, block.shape, 0, way.plan(outputs), skip, last, shape, frame.result)
+
+    def _line(self, way: Sliding, count: int) -> RepeatLine | None:
+        """The next `count` samples of one line, where as many outputs are ready."""
+        frame, before = self.frame, len(self._tape)
+        if len(frame.shape) > 1 or frame.stride > 1 or before != way.reach or count < before:
+            return None
+        seam = max(SEAM, -(-before // SEAM) * SEAM)
+        if count < LEAST_SEAMS * seam:
+            seam = count
+        sizes = frame.dtype.itemsize, frame.result.itemsize
+        start = Line.of(way.plan(seam).short_way, *sizes)
+        rest = Line.of(way.plan(count - seam).short_way, *sizes) if count > seam else None
+        if start is None or (rest is None and count > seam):
+            return None
+        return RepeatLine(self._tape, count, frame.result, start, seam, rest)
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""
