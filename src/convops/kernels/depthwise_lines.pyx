@@ -5,14 +5,12 @@ Called by `backends/direct.py` through `bind.pyx`. The segments of a tile are tr
 line are vectors one behind the other, and no tap is a load across cache lines; few taps shift samples in registers
 instead. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
 """
-from libc.string cimport memcpy, memset
-
-from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.abi cimport NONE, RELU, Args
 from convops.kernels.along cimport RUN, SHIFTS, shifted_taps
 from convops.kernels.lanes cimport begin_chain, end_vector, fetch, fetch_to_write, load_weight
+from convops.kernels.line_samples cimport copy_samples, lying, transpose_segments
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
-from convops.kernels.tile cimport Tile, blank_run, finish, gather_run, line_of, locate_box, minimum, source
-from convops.kernels.transpose cimport transpose
+from convops.kernels.tile cimport Tile, finish, line_of, locate_box
 from convops.kernels.turn cimport LANES, turn
 
 cdef extern from *:
@@ -34,10 +32,6 @@ cdef enum:
     SHIFTED = 96               # bytes of taps up to which shifting is faster than transposing
     SPARE = RUN + 1            # vectors behind the last sample that may be read
 
-# As many vectors as a vector of float32 has lanes.
-cdef struct Square:
-    char lines[16][VECTOR_BYTES]
-
 # One tile: segments `length` outputs apart.
 cdef struct Segments:
     const char* samples        # as they are, for those that are shifted the first `near` outputs'
@@ -54,8 +48,9 @@ cdef struct Segments:
     bint relu
     char* out
     Py_ssize_t count           # outputs of all segments
-    const char* next_samples   # of the tile that follows
+    const char* next_samples   # of the tile that follows, or of what follows the signal in memory
     char* next_out
+    Py_ssize_t next_tile       # bytes from the results to those of the next tile; 0: there is none
 
 
 def least_taps():
@@ -163,33 +158,8 @@ cdef inline outlined sum_shifted(const Segments* segments, Vector* tag) noexcept
         at = at + RUN * lanes
 
 
-cdef inline Py_ssize_t lying(const Args* a, const Tile* t, const char** line, const Real* tag) noexcept nogil:
-    """How many padded samples of the tile's line may be read where they lie, and where the first of them lies."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2]
-    cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
-    if d < 0 or h < 0 or a.load != NULL or a.x.step[2] != sizeof(Real) or first < axis.inner_begin:
-        return 0
-    line[0] = (a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0] + h * a.x.step[1]
-               + (first - axis.shift) * <Py_ssize_t> sizeof(Real))
-    return axis.inner_end - first
-
-
-cdef inline void copy_samples(const Args* a, const Tile* t, Py_ssize_t skipped, Py_ssize_t span,
-                              Real* copy) noexcept nogil:
-    """So many padded samples of the tile's line, behind those that are skipped; zeros behind the last."""
-    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2] + skipped, there
-    cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
-    there = minimum(span, a.axis[2].padded - first)
-    if d < 0 or h < 0:
-        blank_run(a, copy, 0, d, h, first, 1, 1, there)
-    else:
-        gather_run(a, copy, 0, a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0]
-                   + h * a.x.step[1], first, 1, 1, there)
-    memset(copy + there, 0, (span - there) * sizeof(Real))
-
-
-cdef inline void begin_shifted(const Args* a, const Tile* t, Segments* s, char* scratch, const Real* tag) noexcept nogil:
+cdef inline void begin_shifted(const Args* a, const Tile* t, Segments* s, char* scratch,
+                               const Real* tag) noexcept nogil:
     """Outputs whose samples lie where vectors may reach beyond them are made from those, the rest from a copy."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), run = RUN * lanes
     cdef Py_ssize_t near = lying(a, t, &s.samples, tag) - (s.taps - 1) - lanes
@@ -197,31 +167,6 @@ cdef inline void begin_shifted(const Args* a, const Tile* t, Segments* s, char* 
     if near < s.count:
         s.near = near // run * run if near > 0 else 0
         copy_samples(a, t, s.near, s.count - s.near + s.taps - 1 + run + lanes, <Real*> s.rest)
-
-
-cdef inline void last_square(const char* samples, Py_ssize_t pitch, Py_ssize_t left, char* to,
-                             const Real* tag) noexcept nogil:
-    """Of which only so many bytes may be read, from the first on."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i
-    cdef Square square
-    memset(&square, 0, sizeof(square))
-    for i in range(lanes):
-        if left > i * pitch:
-            memcpy(square.lines[i], samples + i * pitch, minimum(VECTOR_BYTES, left - i * pitch))
-    transpose(<const char*> square.lines, VECTOR_BYTES, to, VECTOR_BYTES, tag)
-
-
-cdef inline void transpose_segments(const char* samples, Py_ssize_t pitch, Py_ssize_t count, Py_ssize_t bytes,
-                                    char* to, const Real* tag) noexcept nogil:
-    """`count` samples of every segment, whole squares; no more than so many bytes may be read."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j = 0
-    while j < count:
-        if (lanes - 1) * pitch + VECTOR_BYTES <= bytes:
-            transpose(samples, pitch, to, VECTOR_BYTES, tag)
-        else:
-            last_square(samples, pitch, bytes, to, tag)
-        samples, to = samples + VECTOR_BYTES, to + lanes * VECTOR_BYTES
-        bytes, j = bytes - VECTOR_BYTES, j + lanes
 
 
 cdef inline void begin_transposed(const Args* a, const Tile* t, Segments* s, Py_ssize_t reach, char* scratch,
@@ -239,9 +184,9 @@ cdef inline void sum_both(const Segments* s, const Real* tag) noexcept nogil:
     """The outputs near their samples, and the rest."""
     cdef Segments part = s[0]
     cdef Py_ssize_t done = s.near * <Py_ssize_t> sizeof(Real)
-    cdef int i
+    cdef int _
     part.count = s.near
-    for i in range(2):
+    for _ in range(2):
         if Real is float:
             sum_shifted(&part, <f32v*> NULL)
         else:
@@ -276,7 +221,7 @@ cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize
         s.out = <char*> line_of(&a.out, t, channel, 0, 0, 0)
         if a.epilogue.add.data != NULL:
             s.add = line_of(&a.epilogue.add, t, channel, 0, 0, 0)
-    s.next_out = s.out + s.length * VECTOR_BYTES if plain else scratch
+    s.next_out = s.out + s.next_tile if plain else scratch
     if s.shifted:
         sum_both(s, tag)
     elif Real is float:
@@ -295,6 +240,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     s.length, s.taps, s.step = a.axis[2].tile // lanes, a.axis[2].window, a.axis[2].dilation * VECTOR_BYTES
     s.count, reach = t.extent[2], (a.axis[2].window - 1) * a.axis[2].dilation
     s.shifted = SHIFTS and a.axis[2].dilation == 1 and s.taps * item <= SHIFTED
+    s.next_tile = s.length * VECTOR_BYTES if t.origin[2] + s.count < a.axis[2].out else 0
     s.samples, s.transposed = scratch + a.scratch_columns, scratch + a.scratch_offsets
     for panel in range(t.panel_begin, t.panel_end):
         t.panel_begin = panel

@@ -11,7 +11,7 @@ from libc.string cimport memset
 import numpy
 
 from convops.kernels.abi cimport Args, Load, Operand
-from convops.kernels.apart cimport Kept, are_apart, keep_apart
+from convops.kernels.apart cimport are_apart, keep_apart
 from convops.kernels.bind cimport Launch
 from convops.kernels.scratch cimport Workspace, new_block
 

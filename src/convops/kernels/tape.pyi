@@ -8,6 +8,7 @@ _Array = np.ndarray[Any, Any]
 
 class Tape:
     samples: int
+    item: int
 
     def __init__(self, shape: tuple[int, ...], axis: int, dtype: np.dtype[Any], capacity: int) -> None: ...
     def __len__(self) -> int: ...
@@ -33,7 +34,7 @@ class Repeat:
 
 class RepeatLine(Repeat):
     def __init__(
-        self, tape: Tape, count: int, dtype: np.dtype[Any], start: Line, seam: int, rest: Line | None
+        self, tape: Tape, count: int, dtype: np.dtype[Any], start: Line, seam: int, rest: Line | None, aside: bool
     ) -> None: ...
 
 class Turn:

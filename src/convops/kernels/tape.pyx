@@ -32,7 +32,8 @@ cdef class Tape:
     cdef object buffer, dtype
     cdef tuple before
     cdef int axis
-    cdef Py_ssize_t capacity, begin, end, item
+    cdef Py_ssize_t capacity, begin, end
+    cdef readonly Py_ssize_t item      # bytes of one
     cdef char* line                    # of the buffer, if it is one
     cdef public Py_ssize_t samples     # of the signal up to now, for its user to count
 
@@ -172,14 +173,17 @@ cdef class RepeatLine(Repeat):
     """
     cdef Line start, rest
     cdef Py_ssize_t seam, item, pitch
+    cdef bint aside            # other threads may run meanwhile; letting them costs more than a short block
 
-    def __init__(self, Tape tape, Py_ssize_t count, dtype, Line start, Py_ssize_t seam, Line rest):
+    def __init__(self, Tape tape, Py_ssize_t count, dtype, Line start, Py_ssize_t seam, Line rest, bint aside):
         Repeat.__init__(self, tape, (count,), 0, None, 0, 0, (count,), dtype)
-        self.start, self.seam, self.rest, self.item, self.pitch = start, seam, rest, tape.item, dtype.itemsize
+        self.start, self.seam, self.rest, self.aside = start, seam, rest, aside
+        self.item, self.pitch = tape.item, dtype.itemsize
 
     cdef take(self, block):
         cdef Tape tape = self.tape
         cdef Py_buffer x, out
+        cdef bint fits
         if not tape._alike(block, self.count, &x):
             return None
         try:
@@ -187,7 +191,12 @@ cdef class RepeatLine(Repeat):
             PyObject_GetBuffer(result, &out, PyBUF_SIMPLE)
             PyBuffer_Release(&out)     # the result is nobody else's yet
             tape._make_room(self.seam)
-            if not self._run(<const char*> x.buf, <char*> out.buf):
+            if self.aside:
+                with nogil:
+                    fits = self._run(<const char*> x.buf, <char*> out.buf)
+            else:
+                fits = self._run(<const char*> x.buf, <char*> out.buf)
+            if not fits:
                 return None
             PyErr_CheckSignals()
             tape.keep_last(<const char*> x.buf, self.count)
@@ -195,17 +204,14 @@ cdef class RepeatLine(Repeat):
         finally:
             PyBuffer_Release(&x)
 
-    cdef bint _run(self, const char* x, char* out):
+    cdef bint _run(self, const char* x, char* out) noexcept nogil:
         """Whether all results fit."""
-        cdef Tape tape = self.tape
-        cdef Py_ssize_t before = tape.end - tape.begin
-        cdef bint fits
-        with nogil:
-            memcpy(tape.line + tape.end * self.item, x, self.seam * self.item)
-            fits = self.start.run(tape.line + tape.begin * self.item, out)
-            if fits and self.rest is not None:
-                fits = self.rest.run(x + (self.seam - before) * self.item, out + self.seam * self.pitch)
-        return fits
+        cdef Py_ssize_t before = self.tape.end - self.tape.begin
+        memcpy(self.tape.line + self.tape.end * self.item, x, self.seam * self.item)
+        if not self.start.run(self.tape.line + self.tape.begin * self.item, out):
+            return False
+        return self.seam == self.count or self.rest.run(
+            x + (self.seam - before) * self.item, out + self.seam * self.pitch)
 
 
 @cython.auto_pickle(False)

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.stream.ways import Sliding, Way
+from convops.api.stream.lines import repeat_line
+from convops.api.stream.ways import MOST_SIZES, Sliding, Way
 from convops.backends.base import Array
-from convops.kernels.express import Line
-from convops.kernels.tape import Repeat, RepeatLine, Tape
+from convops.kernels.tape import Repeat, Tape
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
-# Outputs for which the kernel reads samples before the block; shorter blocks are joined to those altogether.
-SEAM, LEAST_SEAMS = 256, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class Engine:
         self._piece = way.chunk or max(SHORTEST_PIECE, PIECE_ITEMS // items)
         capacity = way.reach + self._piece + max(way.reach, 0 if way.chunk else self._piece)
         self._tape = Tape(frame.shape, frame.axis, frame.dtype, capacity)
+        self._lines: dict[int, Repeat | None] = {}
         self.reset()
 
     def _remember(self, block: Array, count: int, parts: list[Array]) -> None:
@@ -52,25 +51,21 @@ class Engine:
         if not isinstance(way, Sliding):
             self.repeat = Repeat(tape, block.shape, way.reach + (way.chunk or 0), None, 0, 0, frame.shape, frame.result)
         elif len(parts) == 1 and len(tape) == way.reach:
-            outputs = parts[0].shape[frame.axis]
+            shape = parts[0].shape
+            outputs = shape[frame.axis]
             if outputs * frame.stride == count:
-                last, shape = skip + way.span(outputs), parts[0].shape
-                self.repeat = self._line(way, outputs) or Repeat(tape, block.shape, 0, way.plan(outputs), skip, last, shape, frame.result)
+                last, plan = skip + way.span(outputs), way.plan(outputs)
+                again = Repeat(tape, block.shape, 0, plan, skip, last, shape, frame.result)
+                self.repeat = self._line(way, outputs) or again
 
-    def _line(self, way: Sliding, count: int) -> RepeatLine | None:
+    def _line(self, way: Sliding, count: int) -> Repeat | None:
         """The next `count` samples of one line, where as many outputs are ready."""
-        frame, before = self.frame, len(self._tape)
-        if len(frame.shape) > 1 or frame.stride > 1 or before != way.reach or count < before:
+        frame, known = self.frame, self._lines
+        if len(frame.shape) > 1 or frame.stride > 1 or count < way.reach:
             return None
-        seam = max(SEAM, -(-before // SEAM) * SEAM)
-        if count < LEAST_SEAMS * seam:
-            seam = count
-        sizes = frame.dtype.itemsize, frame.result.itemsize
-        start = Line.of(way.plan(seam).short_way, *sizes)
-        rest = Line.of(way.plan(count - seam).short_way, *sizes) if count > seam else None
-        if start is None or (rest is None and count > seam):
-            return None
-        return RepeatLine(self._tape, count, frame.result, start, seam, rest)
+        if count not in known and len(known) < MOST_SIZES:
+            known[count] = repeat_line(self._tape, way, count, frame.extent, frame.result)
+        return known.get(count)
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""
