@@ -1,4 +1,4 @@
-"""Blocks of one line that are filtered where they lie, by calls of a kernel of which only addresses change."""
+"""Blocks of one line that are filtered by calls of a kernel of which only addresses change."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.stream.ways import Sliding
+from convops.api.stream.ways import Sliding, Tiles
 from convops.kernels.express import Line
-from convops.kernels.tape import RepeatLine, Tape
+from convops.kernels.feed import RepeatLine, RepeatTiles
+from convops.kernels.tape import Tape
 
 # Outputs for which the kernel reads samples before the block; blocks of few seams are joined to those altogether.
 SEAM, LEAST_SEAMS = 256, 4
@@ -17,7 +18,7 @@ SHORT = 1 << 18
 
 
 def repeat_line(tape: Tape, way: Sliding, count: int, extent: int, result: np.dtype[Any]) -> RepeatLine | None:
-    """The next `count` samples; None where the kernel needs more than addresses."""
+    """The next `count` samples, filtered where they lie; None where the kernel needs more than addresses."""
     seam, sizes = max(SEAM, -(-way.reach // SEAM) * SEAM), (tape.item, result.itemsize)
     if count < LEAST_SEAMS * seam:
         seam = count
@@ -26,3 +27,9 @@ def repeat_line(tape: Tape, way: Sliding, count: int, extent: int, result: np.dt
     if start is None or (rest is None and count > seam):
         return None
     return RepeatLine(tape, count, result, start, seam, rest, count * extent > SHORT)
+
+
+def repeat_tiles(tape: Tape, way: Tiles, count: int, result: np.dtype[Any]) -> RepeatTiles | None:
+    """The next `count` samples, filtered on the tape; None where the kernel needs more than addresses."""
+    tile = Line.of(way.plan.short_way, tape.item, result.itemsize)
+    return None if tile is None else RepeatTiles(tape, count, result, tile, way.reach, way.chunk)

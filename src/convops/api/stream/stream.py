@@ -12,7 +12,7 @@ from convops.api.stream.blocks import cut
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
 from convops.backends.base import Array
-from convops.kernels.tape import Feed
+from convops.kernels.feed import Feed
 from convops.problem import dtypes
 
 
