@@ -95,6 +95,44 @@ def test_tiles_are_those_of_a_long_signal(taps, mode):
     same_bits(got, whole(x, k, "convolve", mode, 1, backend="fft"))
 
 
+@pytest.mark.parametrize("taps", [1, 2, 9, 24, 25, 33, 65, 129, 300])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int16"])
+def test_blocks_of_one_size_are_filtered_where_they_lie(taps, dtype):
+    """Blocks that repeat take a short way, in between others of all sizes, strides and kinds of memory."""
+    rng = np.random.default_rng(taps)
+    sizes = [4096, 4096, 4096, 700, 700, 700, 4096, 4096, 3, 4096, 1031, 1031, 1031, 20_000, 20_000]
+    x, k = numbers(rng, sum(sizes), dtype), numbers(rng, taps, dtype)
+    stream, parts, begin = convops.Stream(k, overflow="wrap"), [], 0
+    for number, size in enumerate(sizes):
+        block = np.repeat(x[begin : begin + size], 2)[::2] if number % 4 == 3 else x[begin : begin + size].copy()
+        block.flags.writeable = number % 3 > 0
+        parts.append(stream.push(block))
+        block.flags.writeable = True
+        block[:] = 0  # nothing is read later
+        begin += size
+    got = np.concatenate([*parts, stream.flush()])
+    same_bits(got, pushed(convops.Stream(k, overflow="wrap"), x, 0, [len(x)]))
+    name = stream.variant.split("[")[0]
+    if convops.plan("convolve", x, k, "full", backend=name, overflow="wrap").variant == stream.variant:
+        same_bits(got, whole(x, k, "convolve", "causal", 1, backend=name, overflow="wrap"))
+
+
+@pytest.mark.parametrize("taps", [9, 257])
+def test_a_repeated_block_that_is_not_finite_or_does_not_fit(taps):
+    rng = np.random.default_rng(taps)
+    x, k = numbers(rng, 20 * 4096, "float32"), numbers(rng, taps, "float32")
+    x[70_000], x[31_111] = np.nan, np.inf
+    stream = convops.Stream(k)
+    got, expected = pushed(stream, x, 0, [4096]), whole(x, k, "convolve", "causal", 1, backend="direct")
+    same_values(np.isfinite(got), np.isfinite(expected))
+    stream = convops.Stream(np.ones(9, "int8"))
+    for _ in range(3):
+        first = stream.push(np.ones(2048, "int8"))
+    with pytest.raises(OverflowError):
+        stream.push(np.full(2048, 100, "int8"))
+    same_bits(stream.push(np.ones(2048, "int8")), first)
+
+
 @pytest.mark.parametrize(("taps", "block"), [(300, 64), (1025, 128), (700, 500), (129, 129), (131, 1)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "float16"])
 @pytest.mark.parametrize("poison", [None, np.nan, np.inf])
@@ -252,17 +290,24 @@ def test_nothing_in_nothing_out():
     assert convops.Stream(np.ones(5), mode="valid").push(np.ones(4)).size == 0
 
 
-def test_threads_take_turns():
-    stream, total = convops.Stream(np.ones(1)), []
-    work = [
-        threading.Thread(target=lambda: total.extend(stream.push(np.ones(7)).size for _ in range(200)))
-        for _ in range(4)
-    ]
+@pytest.mark.parametrize("size", [7, 40_000])
+def test_threads_take_turns(size):
+    """Each block meets the state that the one before left, whichever thread brought it: a sum of ones never errs."""
+    stream, total = convops.Stream(np.ones(9), mode="valid"), []
+    stream.push(np.ones(8))
+
+    def push():
+        for _ in range(200 if size < 100 else 20):
+            result = stream.push(np.ones(size))
+            assert (result == 9).all()
+            total.append(result.size)
+
+    work = [threading.Thread(target=push) for _ in range(4)]
     for thread in work:
         thread.start()
     for thread in work:
         thread.join()
-    assert sum(total) == 4 * 200 * 7
+    assert sum(total) == 4 * (200 if size < 100 else 20) * size
 
 
 @pytest.mark.parametrize(

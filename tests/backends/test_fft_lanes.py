@@ -179,3 +179,26 @@ def test_planes_of_any_layout(layout):
     wide[:, ::2, ::2] = x
     view = np.asfortranarray(x[0])[None] if layout == "columns" else wide[:, ::2, ::2]
     same_bits(run_conv(PLANE, "fft", (view, w, None)), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("size", "window"), [((401, 307), (127, 131)), ((300, 523), (171, 151))])
+def test_large_windows_take_large_tiles(size, window, dtype):
+    """Few useful sums would be left of smaller ones; integers are exact, and NaN stays where it belongs."""
+    rng = np.random.default_rng(window)
+    x, k = rng.integers(-3, 4, size).astype(dtype), rng.integers(-2, 3, window).astype(dtype)
+    plan = convops.plan("convolve", x, k, "same", backend="fft")
+    lengths = plan.variant.split("=")[1].rstrip("]").split("x")
+    assert all(1.5 * extent < int(length) <= 4 * extent for length, extent in zip(lengths, window, strict=True))
+    expected = np.fft.irfft2(np.fft.rfft2(x, (1024, 1024)) * np.fft.rfft2(k, (1024, 1024)))
+    first = [(extent - 1) // 2 for extent in window]
+    expected = np.rint(expected[first[0] : first[0] + size[0], first[1] : first[1] + size[1]])
+    got = plan(x)
+    assert np.abs(got - expected).max() <= 16 * np.finfo(dtype).eps * np.abs(x).max() * np.abs(k).sum()
+    x[200, 150] = np.nan
+    rows, columns = (
+        abs(np.arange(n) - at) <= extent // 2 for n, at, extent in zip(size, (200, 150), window, strict=True)
+    )
+    bad = np.outer(rows, columns)
+    np.testing.assert_array_equal(np.isnan(plan(x)), bad)
+    assert np.abs(plan(x) - expected)[~bad].max() <= 16 * np.finfo(dtype).eps * 3 * np.abs(k).sum()

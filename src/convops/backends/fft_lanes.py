@@ -11,7 +11,7 @@ import numpy as np
 
 from convops.backends.base import Array, Machine
 from convops.backends.fft_signal import Cut, SignalRunner
-from convops.backends.fft_table import LONGEST, Tile, lengths, line_counts, template
+from convops.backends.fft_table import Tile, lengths, line_counts, template
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -29,6 +29,8 @@ LINE = 3000.0
 # Transforms of more bytes, in all lanes together, take so many times as long. They order the arithmetic, so that
 # the size of this machine's cache must not count.
 CACHED_BYTES, SPILL = 1 << 19, 1.3
+# Of a tile: in all lanes together no more than a part of the last cache.
+MOST_ITEMS = 1 << 17
 # Plain calls prepare their weights each time, plans once: a part of what that takes.
 PREPARING_CALLS = 1
 
@@ -41,7 +43,7 @@ def lane_tile(problem: ConvProblem) -> Tile | None:
     if not all(a.out for a in axes):
         return None
     lines = line_counts() if len(problem.axes) == 2 else [1]
-    tiles = [t for t in product(_near(axes[0], lines), _near(axes[1], lengths())) if prod(t) <= LONGEST]
+    tiles = [t for t in product(_near(axes[0], lines), _near(axes[1], lengths())) if prod(t) <= MOST_ITEMS]
     return min(tiles, key=lambda tile: _operations(axes, tile, item), default=None)
 
 

@@ -57,8 +57,9 @@ def line_of(problem: ConvProblem) -> Line | None:
 
 def _cut(extent: int, padded: int, samples: int) -> Line:
     """As many useful sums as fit, half of those that there are if they fit, whole vectors."""
-    step = min(samples - extent + 1, ceil((padded - extent + 1) / 2))
-    return Line(samples, step // 16 * 16 or step)
+    most = samples - extent + 1
+    half = ceil(ceil((padded - extent + 1) / 2) / 16) * 16
+    return Line(samples, half if half <= most else most // 16 * 16 or most)
 
 
 def _operations(line: Line, item: int) -> float:

@@ -32,8 +32,9 @@ SLOWER, SHORTER = 2.0, 0.16
 PRODUCTS, STREAM = 1.13, 20e9
 # Of a tile's lines.
 SHORTEST = 8
-# Transformed tiles of a work item.
-MOST_BYTES = 12 << 20
+# Transformed tiles of a work item: few where the spectra of the filters stay in the last cache, from where they come
+# about as fast as they are used.
+MOST_BYTES, FEW_BYTES, CACHED, FROM_CACHE = 12 << 20, 3 << 20, 24 << 20, 60e9
 MOST_TILES = 24
 MOST_PRODUCTS = 4e8
 # Plain calls transform their weights each time, plans once: half of what that takes counts, in transforms and bytes
@@ -104,7 +105,8 @@ class Spectra:
             return 1
         each = self.pitch * (ceil(self.channels / self.lanes) + self.vectors)
         products = 2 * prod(self.tile) * self.channels * self.rows
-        most = min(MOST_TILES, MOST_BYTES // each, int(MOST_PRODUCTS / products), ceil(tiles * self.groups / workers))
+        most = MOST_BYTES if self.weight_bytes > CACHED else FEW_BYTES
+        most = min(MOST_TILES, most // each, int(MOST_PRODUCTS / products), ceil(tiles * self.groups / workers))
         most = max(1, min(most, tiles))
         rows, even = isa.fft_channels.most_rows(), ceil(tiles / ceil(tiles / most))
         return even if even <= rows else min(most // rows, ceil(even / rows)) * rows
@@ -135,7 +137,8 @@ class Spectra:
 
     def _running(self, machine: Machine, rows: int, slower: float) -> float:
         size, item = prod(self.tile), self.itemsize / 4
-        streamed = ceil(self.tiles / self.block(self.tiles, 1)) * self.weight_bytes / STREAM
+        rate = STREAM if self.weight_bytes > CACHED else FROM_CACHE
+        streamed = ceil(self.tiles / self.block(self.tiles, 1)) * self.weight_bytes / rate
         products = 4 * size * rows * self.lanes * self.channels * item * self.tiles
         plane = prod(a.out for a in self.axes) * self.itemsize
         line = LINE * item / machine.rates.lane_fft * (CROWDED if plane % 4096 == 0 else 1.0)

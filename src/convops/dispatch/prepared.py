@@ -56,6 +56,11 @@ class Prepared:
         # A function's results may decide on the dtype, but it has no short way.
         self._out_dtype: Any = dtypes.named(self.problem.out_dtype) if self._express else None
 
+    @property
+    def short_way(self) -> Any:
+        """The kernel's call for arrays exactly as planned (`kernels/express.pyx`), if there is one."""
+        return self._express
+
     def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """Run on `x`, which must have the planned shape and a dtype that casts safely to the planned one.
 

@@ -11,4 +11,5 @@ cdef class Launch:
     cdef object keep
 
     cdef _set_axis(self, Axis* to, axis)
+    cdef Py_ssize_t _count(self, Args* args, Py_ssize_t images, Py_ssize_t items) noexcept
     cdef _run(self, Args* args, Py_ssize_t images, Py_ssize_t items=*)

@@ -147,13 +147,15 @@ cdef class Launch:
             views.clear()
         return status == 0
 
+    cdef Py_ssize_t _count(self, Args* args, Py_ssize_t images, Py_ssize_t items) noexcept:
+        """Tiles of a call."""
+        cdef Py_ssize_t tiles = self.tiles * images
+        return items if items else tiles * _split_panels(args, tiles)
+
     cdef _run(self, Args* args, Py_ssize_t images, Py_ssize_t items=0):
-        cdef Py_ssize_t begin = 0, tiles = items, kin = self.kin, parts, chunk
-        if not items:
-            tiles = self.tiles * images
-            parts = _split_panels(args, tiles)
-            kin = parts if self.grain == 1 else kin
-            tiles = tiles * parts
+        cdef Py_ssize_t begin = 0, tiles = self._count(args, images, items), kin = self.kin, chunk
+        if not items and self.grain == 1:
+            kin = max(1, tiles // max(1, self.tiles * images))
         chunk = max(1, <Py_ssize_t> (self.chunk * tiles / images))
         if self.grain > 1:
             chunk = (chunk + self.grain - 1) // self.grain * self.grain

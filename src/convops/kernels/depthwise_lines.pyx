@@ -5,14 +5,12 @@ Called by `backends/direct.py` through `bind.pyx`. The segments of a tile are tr
 line are vectors one behind the other, and no tap is a load across cache lines; few taps shift samples in registers
 instead. Each output is one chain of multiply-adds, taps in order. Start reading at `tile_f`.
 """
-from libc.string cimport memset
-
-from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.abi cimport NONE, RELU, Args
 from convops.kernels.along cimport RUN, SHIFTS, shifted_taps
 from convops.kernels.lanes cimport begin_chain, end_vector, fetch, fetch_to_write, load_weight
+from convops.kernels.line_samples cimport copy_samples, lying, transpose_segments
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
-from convops.kernels.tile cimport Tile, blank_run, finish, gather_run, line_of, locate_box, minimum, source
-from convops.kernels.transpose cimport transpose
+from convops.kernels.tile cimport Tile, finish, line_of, locate_box
 from convops.kernels.turn cimport LANES, turn
 
 cdef extern from *:
@@ -30,12 +28,16 @@ cdef extern from *:
         SUMS "convops_line_sums"           # neighbours whose sums stay in registers: full squares of vectors
 
 cdef enum:
+    RAGGED = 4                 # squares of which a part is read
     SHIFTED = 96               # bytes of taps up to which shifting is faster than transposing
     SPARE = RUN + 1            # vectors behind the last sample that may be read
 
 # One tile: segments `length` outputs apart.
 cdef struct Segments:
-    const char* samples        # transposed, unless they are shifted
+    const char* samples        # as they are, for those that are shifted the first `near` outputs'
+    const char* rest           # those of the other outputs, copied
+    Py_ssize_t near
+    const char* transposed
     bint shifted
     Py_ssize_t length
     Py_ssize_t taps
@@ -46,8 +48,9 @@ cdef struct Segments:
     bint relu
     char* out
     Py_ssize_t count           # outputs of all segments
-    const char* next_samples   # of the tile that follows
+    const char* next_samples   # of the tile that follows, or of what follows the signal in memory
     char* next_out
+    Py_ssize_t next_tile       # bytes from the results to those of the next tile; 0: there is none
 
 
 def least_taps():
@@ -117,7 +120,7 @@ cdef inline void sum_segments(const Segments* s, Vector* tag) noexcept nogil:
     cdef int lanes = LANES if Vector is f32v else LANES // 2, i
     cdef Vector sums[SUMS]
     while first < s.length:
-        sum_neighbours(s.samples + first * VECTOR_BYTES, s.step, s.taps, s.weights, sums, 1)
+        sum_neighbours(s.transposed + first * VECTOR_BYTES, s.step, s.taps, s.weights, sums, 1)
         for i in range(SUMS // lanes):
             store_square(s, first + i * lanes, &sums[i * lanes])
         first = first + SUMS
@@ -155,32 +158,41 @@ cdef inline outlined sum_shifted(const Segments* segments, Vector* tag) noexcept
         at = at + RUN * lanes
 
 
-cdef inline const char* samples_of(const Args* a, const Tile* t, Py_ssize_t span, Real* copy) noexcept nogil:
-    """So many padded samples of the tile's line: where they lie, or in a copy."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t d = source(&a.axis[0], t.origin[0] * a.axis[0].stride), first = t.origin[2], there
-    cdef Py_ssize_t h = source(&a.axis[1], t.origin[1] * a.axis[1].stride)
-    cdef const char* line = (
-        a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel + d * a.x.step[0] + h * a.x.step[1])
-    there = minimum(span, axis.padded - first)
-    if d < 0 or h < 0:
-        blank_run(a, copy, 0, d, h, first, 1, 1, there)
-    elif (a.load == NULL and a.x.step[2] == sizeof(Real) and axis.inner_begin <= first
-            and first + span <= axis.inner_end):
-        return line + (first - axis.shift) * <Py_ssize_t> sizeof(Real)
-    else:
-        gather_run(a, copy, 0, line, first, 1, 1, there)
-    memset(copy + there, 0, (span - there) * sizeof(Real))
-    return <const char*> copy
+cdef inline void begin_shifted(const Args* a, const Tile* t, Segments* s, char* scratch,
+                               const Real* tag) noexcept nogil:
+    """Outputs whose samples lie where vectors may reach beyond them are made from those, the rest from a copy."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), run = RUN * lanes
+    cdef Py_ssize_t near = lying(a, t, &s.samples, tag) - (s.taps - 1) - lanes
+    s.near, s.rest = s.count, scratch + a.scratch_columns
+    if near < s.count:
+        s.near = near // run * run if near > 0 else 0
+        copy_samples(a, t, s.near, s.count - s.near + s.taps - 1 + run + lanes, <Real*> s.rest)
 
 
-cdef inline void transpose_segments(const char* samples, Py_ssize_t pitch, Py_ssize_t count, char* to,
-                                    const Real* tag) noexcept nogil:
-    """`count` samples of every segment, whole squares."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), j = 0
-    while j < count:
-        transpose(samples + j * <Py_ssize_t> sizeof(Real), pitch, to + j * VECTOR_BYTES, VECTOR_BYTES, tag)
-        j = j + lanes
+cdef inline void begin_transposed(const Args* a, const Tile* t, Segments* s, Py_ssize_t reach, char* scratch,
+                                  const Real* tag) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), wanted = (s.length + reach + lanes - 1) // lanes * lanes
+    cdef Py_ssize_t span = (lanes - 1) * s.length + wanted, near = lying(a, t, &s.samples, tag)
+    if near < span and s.count + RAGGED * lanes < lanes * s.length or near < s.count + reach:
+        copy_samples(a, t, 0, span, <Real*> (scratch + a.scratch_columns))
+        s.samples, near = scratch + a.scratch_columns, span
+    transpose_segments(s.samples, s.length * <Py_ssize_t> sizeof(Real), wanted, near * <Py_ssize_t> sizeof(Real),
+                       scratch + a.scratch_offsets, tag)
+
+
+cdef inline void sum_both(const Segments* s, const Real* tag) noexcept nogil:
+    """The outputs near their samples, and the rest."""
+    cdef Segments part = s[0]
+    cdef Py_ssize_t done = s.near * <Py_ssize_t> sizeof(Real)
+    cdef int _
+    part.count = s.near
+    for _ in range(2):
+        if Real is float:
+            sum_shifted(&part, <f32v*> NULL)
+        else:
+            sum_shifted(&part, <f64v*> NULL)
+        part.samples, part.count, part.out = s.rest, s.count - s.near, s.out + done
+        part.add = NULL if s.add == NULL else s.add + done
 
 
 cdef inline void store_sums(const Args* a, const Tile* t, Py_ssize_t channel, Real* sums) noexcept nogil:
@@ -209,13 +221,11 @@ cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize
         s.out = <char*> line_of(&a.out, t, channel, 0, 0, 0)
         if a.epilogue.add.data != NULL:
             s.add = line_of(&a.epilogue.add, t, channel, 0, 0, 0)
-    s.next_out = s.out + s.length * VECTOR_BYTES if plain else scratch
-    if Real is float and s.shifted:
-        sum_shifted(s, <f32v*> NULL)
+    s.next_out = s.out + s.next_tile if plain else scratch
+    if s.shifted:
+        sum_both(s, tag)
     elif Real is float:
         sum_segments(s, <f32v*> NULL)
-    elif s.shifted:
-        sum_shifted(s, <f64v*> NULL)
     else:
         sum_segments(s, <f64v*> NULL)
     if not plain:
@@ -223,22 +233,22 @@ cdef inline void sum_channel(const Args* a, const Tile* t, Segments* s, Py_ssize
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), item = sizeof(Real), reach, wanted, panel, r
-    cdef const char* samples
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), item = sizeof(Real), reach, panel, r
     cdef Segments s
     cdef Tile t
     locate_box(a, number, &t)
     s.length, s.taps, s.step = a.axis[2].tile // lanes, a.axis[2].window, a.axis[2].dilation * VECTOR_BYTES
     s.count, reach = t.extent[2], (a.axis[2].window - 1) * a.axis[2].dilation
-    wanted = (s.length + reach + lanes - 1) // lanes * lanes
     s.shifted = SHIFTS and a.axis[2].dilation == 1 and s.taps * item <= SHIFTED
+    s.next_tile = s.length * VECTOR_BYTES if t.origin[2] + s.count < a.axis[2].out else 0
+    s.samples, s.transposed = scratch + a.scratch_columns, scratch + a.scratch_offsets
     for panel in range(t.panel_begin, t.panel_end):
         t.panel_begin = panel
-        samples = samples_of(a, &t, lanes * s.length + reach + SPARE * lanes, <Real*> (scratch + a.scratch_columns))
-        s.samples = samples if s.shifted else scratch + a.scratch_offsets
-        if not s.shifted:
-            transpose_segments(samples, s.length * item, wanted, <char*> s.samples, tag)
-        s.next_samples = samples + reach * item + s.length * VECTOR_BYTES
+        if s.shifted:
+            begin_shifted(a, &t, &s, scratch, tag)
+        else:
+            begin_transposed(a, &t, &s, reach, scratch, tag)
+        s.next_samples = s.samples + reach * item + s.length * VECTOR_BYTES
         for r in range(a.panel_rows):
             sum_channel(a, &t, &s, panel * a.panel_rows + r, scratch, tag)
 

@@ -10,16 +10,15 @@ from cpython.bytearray cimport PyByteArray_AS_STRING
 import numpy
 
 from convops.kernels.abi cimport Args, Load, Operand
-from convops.kernels.apart cimport Kept, are_apart, keep_apart
+from convops.kernels.apart cimport are_apart, keep_apart
 from convops.kernels.bind cimport Launch
-from convops.kernels.scratch cimport Workspace
+from convops.kernels.scratch cimport Workspace, new_block
 
 cdef object Array = numpy.ndarray
 cdef object empty = numpy.empty
 cdef object BYTE = numpy.dtype("uint8")
 
 cdef enum:
-    MOST_AXES = 8
     KEPT = 1 << 23             # bytes of a block that waits for the next plain call, at most
     SHARED = 1 << 17           # bytes of packed weights that threads share the packing of, at least
     LINE = 64                  # bytes at whose multiples packed weights and scratch memory begin
@@ -31,11 +30,6 @@ cdef Workspace SCRATCH = Workspace()
 
 cdef class Expected:
     """What an array must be, and which of its axes are batch, channel and spatial ones."""
-    cdef object dtype
-    cdef int ndim, batches, channel
-    cdef Py_ssize_t shape[MOST_AXES]
-    cdef int batch[MOST_AXES]
-    cdef int spatial[3]
 
     def __init__(self, dtype, shape, batch=(), channel=None, spatial=()):
         if len(shape) > MOST_AXES or len(spatial) > 3:
@@ -88,29 +82,11 @@ cdef class Expected:
         return True
 
 
-# What a call brings beside x, out and add. The kernel packs `filters` itself.
-cdef struct Given:
-    const char* weights
-    const char* bias
-    const Py_buffer* filters
-    bint skips
-    Kept kept
-
-
 cdef class Express:
     """One kernel call. `holding` makes it that of a plan; `once` takes the weights of a single call.
 
     `items` replaces the tiles of all images where tiles of several images go together.
     """
-    cdef Launch launch, pack
-    cdef Expected x, out, add, w, bias
-    cdef Py_ssize_t images, items, scratch, packed
-    cdef Load load
-    cdef object workers
-    cdef Workspace memory
-    cdef object held
-    cdef Given given
-    cdef bint only_finite
 
     def __init__(self, Launch launch, Expected x, Expected out, *, Py_ssize_t images, Py_ssize_t items=0,
                  Expected add=None, Py_ssize_t scratch=0, size_t load=0, workers=None):
@@ -234,14 +210,7 @@ cdef class Express:
                 return False
             if given.filters != NULL:
                 self.w.place(given.filters, &args.filters)
-            else:
-                args.weights = given.weights
-            args.load = self.load
-            if given.bias != NULL:
-                args.epilogue.bias = given.bias
-            if not given.skips:
-                args.skipped_axis = -1
-            args.epilogue.status = args.nonfinite = &status
+            self._fill(&args, given, &status)
             self._run(&args)
         finally:
             for i in range(held):
@@ -250,6 +219,19 @@ cdef class Express:
 
     cdef int _team(self) except -1:
         return 1 if self.workers is None else self.workers()
+
+    cdef bint is_short_line(self):
+        return self.x.ndim == self.out.ndim == 1 and self.add is None and self.workers is None
+
+    cdef void _fill(self, Args* args, const Given* given, int* status) noexcept:
+        if given.filters == NULL:
+            args.weights = given.weights
+        args.load = self.load
+        if given.bias != NULL:
+            args.epilogue.bias = given.bias
+        if not given.skips:
+            args.skipped_axis = -1
+        args.epilogue.status = args.nonfinite = status
 
     cdef _run(self, Args* args):
         cdef bytearray block
@@ -265,6 +247,36 @@ cdef class Express:
         finally:
             if self.memory is not None or size < KEPT:
                 memory.give_back(block)
+
+
+cdef class Line:
+    """A plan's call for one line whose items lie side by side, short enough for one thread: only addresses change.
+
+    One call at a time.
+    """
+
+    def __init__(self, Express way, Py_ssize_t step, Py_ssize_t pitch):
+        self.way, self.args, self.kernel = way, way.launch.args, way.launch.kernel
+        way._fill(&self.args, &way.given, &self.status)
+        self.args.x.step[2], self.args.out.step[2] = step, pitch
+        self.args.images = self.args.workers = 1
+        self.args.tile_begin, self.args.tile_end = 0, way.launch._count(&self.args, 1, way.items)
+        self.scratch = new_block(way.scratch + LINE)
+        self.args.scratch = _aligned(PyByteArray_AS_STRING(self.scratch))
+
+    @staticmethod
+    def of(way, Py_ssize_t step, Py_ssize_t pitch):
+        """None where it would be something else than one short line."""
+        if type(way) is not Express or not (<Express> way).is_short_line():
+            return None
+        return Line(way, step, pitch)
+
+    cdef bint run(self, const char* x, char* out) noexcept nogil:
+        """Whether the result fits; the caller answers for the addresses."""
+        self.status = 0
+        self.args.x.data, self.args.out.data = <char*> x, out
+        self.kernel(&self.args)
+        return self.status == 0
 
 
 cdef char* _aligned(char* block) noexcept:

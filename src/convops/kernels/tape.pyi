@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +6,7 @@ _Array = np.ndarray[Any, Any]
 
 class Tape:
     samples: int
+    item: int
 
     def __init__(self, shape: tuple[int, ...], axis: int, dtype: np.dtype[Any], capacity: int) -> None: ...
     def __len__(self) -> int: ...
@@ -16,17 +16,3 @@ class Tape:
     def shorten(self, count: int) -> None: ...
     def content(self) -> _Array: ...
     def refill(self, samples: _Array) -> None: ...
-
-class Repeat:
-    def __init__(
-        self,
-        tape: Tape,
-        block: tuple[int, ...],
-        most: int,
-        plan: Callable[[_Array, _Array], object] | None,
-        first: int,
-        last: int,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-    ) -> None: ...
-    def __call__(self, block: _Array) -> _Array | None: ...

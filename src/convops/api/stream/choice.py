@@ -21,10 +21,12 @@ from convops.problem.conv import ConvProblem
 PLANNERS = {"convolve": plan_convolve, "correlate": plan_correlate}
 # Outputs of the signal whose plan decides: enough for its tile to be that of any longer one.
 LONG = 1 << 20
-# Tiles in a chunk: one for each lane of the kernel, or fewer where more would not be faster.
+# Tiles in a chunk: as many as make it fast.
 TILES = (1, 4, 8, 16, 32, 64, 128, 256)
 # Longer chunks must be faster by so much, and beyond one tile for each of 16 lanes they keep to a size.
-GAIN, LANES, LARGEST = 0.8, 16, 1 << 16
+GAIN, LANES, LARGEST = 0.9, 16, 1 << 16
+# Seconds of a call that changes nothing but addresses.
+CALL = 5e-7
 
 
 class Filter(NamedTuple):
@@ -87,9 +89,10 @@ def _sliding(asked: Filter, shape: tuple[int, ...], dtype: Any, backend: str) ->
 def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tiles:
     """Chunks of whole tiles, as many as make them fast, so that their bits are those of any longer signal."""
     step, best, rate = tile - asked.extent + 1, None, np.inf
+    overhead = this_machine().rates.call + this_machine().rates.numpy_call
     for count in [n for n in TILES if n <= LANES or n * step <= LARGEST]:
         plan = asked.plan(shape, dtype, count * step + asked.extent - 1, stride=1, backend="fft")
-        each = _predicted(plan, "fft") / count
+        each = (max(0.0, _predicted(plan, "fft") - overhead) + CALL) / count
         if tile_of(plan) == tile and each < GAIN * rate:
             best, rate = Tiles(plan, asked.extent, count * step), each
     if best is None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from convops.api.stream.ways import Sliding, Way
+from convops.api.stream.lines import repeat_line, repeat_tiles
+from convops.api.stream.ways import MOST_SIZES, Sliding, Tiles, Way
 from convops.backends.base import Array
-from convops.kernels.tape import Repeat, Tape
+from convops.kernels.feed import Repeat
+from convops.kernels.tape import Tape
 
 # Items of a piece in which long blocks are worked off: they stay in the cache.
 PIECE_ITEMS, SHORTEST_PIECE = 1 << 16, 256
@@ -38,8 +40,9 @@ class Engine:
         self.frame, self.way = frame, way
         items = max(1, int(np.prod([n for n in frame.shape if n])))
         self._piece = way.chunk or max(SHORTEST_PIECE, PIECE_ITEMS // items)
-        capacity = way.reach + self._piece + max(way.reach, 0 if way.chunk else self._piece)
+        capacity = way.reach + self._piece + max(way.reach, self._piece)
         self._tape = Tape(frame.shape, frame.axis, frame.dtype, capacity)
+        self._lines: dict[int, Repeat | None] = {}
         self.reset()
 
     def _remember(self, block: Array, count: int, parts: list[Array]) -> None:
@@ -47,12 +50,32 @@ class Engine:
         way, skip, tape, frame = self.way, self._skip, self._tape, self.frame
         self.repeat = None
         if not isinstance(way, Sliding):
-            self.repeat = Repeat(tape, block.shape, way.reach + (way.chunk or 0), None, 0, 0, frame.shape, frame.result)
+            again = Repeat(tape, block.shape, way.reach + (way.chunk or 0), None, 0, 0, frame.shape, frame.result)
+            self.repeat = self._line(way, count) or again
         elif len(parts) == 1 and len(tape) == way.reach:
-            outputs = parts[0].shape[frame.axis]
+            shape = parts[0].shape
+            outputs = shape[frame.axis]
             if outputs * frame.stride == count:
-                last, shape = skip + way.span(outputs), parts[0].shape
-                self.repeat = Repeat(tape, block.shape, 0, way.plan(outputs), skip, last, shape, frame.result)
+                last, plan = skip + way.span(outputs), way.plan(outputs)
+                again = Repeat(tape, block.shape, 0, plan, skip, last, shape, frame.result)
+                self.repeat = self._line(way, outputs) or again
+
+    def _line(self, way: Way, count: int) -> Repeat | None:
+        """The next `count` samples of one line, if its outputs need no more than the kernel."""
+        frame, known = self.frame, self._lines
+        if len(frame.shape) > 1 or frame.stride > 1:
+            return None
+        if count not in known and len(known) < MOST_SIZES:
+            known[count] = self._make_line(way, count)
+        return known.get(count)
+
+    def _make_line(self, way: Way, count: int) -> Repeat | None:
+        tape, result = self._tape, self.frame.result
+        if isinstance(way, Tiles):
+            return repeat_tiles(tape, way, count, result)
+        if isinstance(way, Sliding) and count >= way.reach:
+            return repeat_line(tape, way, count, self.frame.extent, result)
+        return None
 
     def takes(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
         """Whether blocks may have this shape and are of the dtype."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from convops.api.stream.blocks import cut
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
 from convops.backends.base import Array
+from convops.kernels.feed import Feed
 from convops.problem import dtypes
 
 
-class Stream:
+class Stream(Feed):
     """Filter a signal that comes in blocks of any size, with the result of filtering all of it at once.
 
     Parameters
@@ -93,7 +93,6 @@ class Stream:
         self._arguments = {name: value for name, value in locals().items() if name not in ("self", "k")}
         self._settings = parse(k, **self._arguments)
         self._engine: Engine | None = None
-        self._lock = Lock()
 
     def __repr__(self) -> str:
         settings = self._settings
@@ -107,32 +106,22 @@ class Stream:
     def latency(self) -> int | None:
         return None if self._engine is None else (self._engine.way.chunk or 1) - 1
 
-    def push(self, block: Any) -> Array:
-        """Take the next samples, any number of them; return the outputs that are complete, maybe none.
-
-        Raises
-        ------
-        TypeError, ValueError
-            The block is no array of numbers, or does not go with the first.
-        OverflowError
-            An integer result does not fit its dtype; the stream is as it was before the block. Positions in the
-            message count from the begin of the piece, of at most 65,536 items, in which it was found.
-        """
-        with self._lock:
-            engine = self._engine
-            if engine is not None and engine.repeat is not None:
-                result = engine.repeat(block)
-                if result is not None:
-                    return result
+    def _push(self, block: Any) -> Array:
+        """The long way of `push`."""
+        with self._turn:
+            self._next, engine = None, self._engine
             if engine is None or type(block) is not np.ndarray or not engine.takes(block.shape, block.dtype):
                 block, engine = self._checked(block)
-            return engine.push(block)
+            result = engine.push(block)
+            self._next = engine.repeat
+            return result
 
     def flush(self) -> Array:
         """End the signal: return all outputs that are still missing. The next block begins a new signal."""
-        with self._lock:
+        with self._turn:
             if self._engine is None:
                 raise ValueError("flush before the first block: there is no signal, and no dtype of a result")
+            self._next = None
             return self._engine.flush()
 
     def process(self, blocks: Iterable[Any], progress: Callable[[int], object] | None = None) -> Iterator[Array]:
@@ -170,19 +159,20 @@ class Stream:
 
     def reset(self) -> None:
         """Forget the signal; the next block begins a new one, of any dtype and shape."""
-        with self._lock:
+        with self._turn:
+            self._next = None
             if self._engine is not None:
                 self._engine.reset()
 
     def copy(self) -> Stream:
         """An independent stream in the same state."""
         twin = Stream(self._settings.k, **self._arguments)
-        with self._lock:
+        with self._turn:
             twin._engine = None if self._engine is None else self._engine.copy()
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
+        with self._turn:
             engine = self._engine
             signal = engine and (engine.frame.shape, engine.frame.dtype, engine.tiling, engine.state())
         return {"k": self._settings.k, "arguments": self._arguments, "signal": signal}

@@ -73,7 +73,7 @@ class Tiles:
     def __init__(self, plan: Plan, extent: int, chunk: int) -> None:
         self.reach, self.chunk = extent - 1, chunk
         self.variant = plan.variant
-        self._plan = plan
+        self.plan = plan
 
     def run(self, samples: Array, memo: Any) -> tuple[Array, Any]:
-        return self._plan(samples), None
+        return self.plan(samples), None
