@@ -7,6 +7,7 @@ from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
 from convops.backends.integer import Integer
+from convops.backends.interleaved import Interleaved
 from convops.backends.linear import Linear
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
@@ -24,7 +25,7 @@ from convops.backends.winograd import Winograd
 EXACT = (ComplexChannels(), ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexChannels(), ComplexParts(), Phases())
 
-DIRECT = Rewriting(Direct(), EXACT)
+DIRECT = Rewriting(Interleaved(Direct()), EXACT)
 
 BACKENDS: tuple[Backend, ...] = (
     DIRECT,
