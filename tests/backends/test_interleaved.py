@@ -64,7 +64,7 @@ def test_dtypes(x_dtype: str, k_dtype: str) -> None:
         kinds = {x.dtype.kind, k.dtype.kind}
         for overflow in ("saturate", "wrap"):
             options = {"boundary": "reflect", "overflow": overflow} if kinds <= set("iu") else {"boundary": "wrap"}
-            if x.dtype.kind == "c" or x.dtype.itemsize >= 4 and x.dtype.kind == "i":
+            if x.dtype.kind == "c" or (x.dtype.itemsize >= 4 and x.dtype.kind == "i"):
                 expected = _one_by_one(x, k, "same", **options)
                 got = convops.correlate(x, k, "same", axes=(0, 1), backend="direct", **options)
                 np.testing.assert_array_equal(got, expected, strict=True)

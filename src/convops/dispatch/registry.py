@@ -19,6 +19,7 @@ from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
 from convops.backends.separable import Separable
+from convops.backends.separable_integers import SeparableIntegers
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
 
@@ -36,7 +37,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),
     Rewriting(Fft(), SMOOTH),
-    Rewriting(Separable((Direct(), Fft())), SMOOTH),
+    SeparableIntegers(Rewriting(Separable((Direct(), Fft())), SMOOTH), DIRECT),
     Rewriting(WeightGrad(), EXACT),
     Reference(),
     PoolWindow(),
