@@ -28,6 +28,8 @@ SHORT = ("int8", "uint8", "int16", "uint16")
 SINGLE = 2**22
 # Outputs of a line that are summed at once, and windows that a band is high at least.
 WIDEST, WINDOWS, LEAST_BANDS = 4096, 6, 4
+# Channels side by side that are pooled together.
+MOST_UNIT = 16
 # Columns of a piece of a line, if that is more than one output.
 MOST_REACH = 1 << 15
 MARGIN = 128
@@ -86,6 +88,8 @@ class ShortMeans:
             count_padding=problem.count_include_pad,
             cast=isa.convert.cast_address(problem.out_dtype, item),
             groups=problem.channels,
+            channels=problem.channels,
+            halo_channels=_unit(problem),
             **_scratch(problem),
         )
 
@@ -122,10 +126,16 @@ def _real(problem: PoolProblem) -> str:
     return problem.out_dtype
 
 
+def _unit(problem: PoolProblem) -> int:
+    """Channels of a pixel, if they may lie side by side and are few."""
+    few = problem.channels <= MOST_UNIT and problem.arrangement.is_channels_last
+    return problem.channels if few else 1
+
+
 def _lengths(problem: PoolProblem) -> tuple[int, int]:
     """Output lines and pixels of a tile."""
     along = problem.axes[-1]
-    wide = evenly(along.out, max(1, min(WIDEST, (MOST_REACH - along.window) // along.stride + 1)))
+    wide = evenly(along.out, max(1, min(WIDEST // _unit(problem), (MOST_REACH - along.window) // along.stride + 1)))
     if len(problem.axes) == 1:
         return 1, wide
     down = problem.axes[-2]
@@ -135,7 +145,8 @@ def _lengths(problem: PoolProblem) -> tuple[int, int]:
 def _scratch(problem: PoolProblem) -> dict[str, int]:
     """Where in the scratch memory a tile keeps what."""
     wide, item = _lengths(problem)[1], np.dtype(_real(problem)).itemsize
-    reach = (wide - 1) * problem.axes[-1].stride + problem.axes[-1].window
+    reach = ((wide - 1) * problem.axes[-1].stride + problem.axes[-1].window) * _unit(problem)
+    wide *= _unit(problem)
     total, at, places = _bits(problem) // 8, 0, {}
     sizes = {
         "": wide * item,

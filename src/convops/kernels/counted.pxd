@@ -3,7 +3,7 @@
 # No jump leads from input line to input line and no table says which output lines one reaches, which takes longer than
 # the multiply-adds of so few taps. Every output is one chain of them, taps in C order. Start reading at `counted`.
 from convops.kernels.block cimport LINES, Block, end_block
-from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight
+from convops.kernels.lanes cimport begin_chain, fetch, load, splat_f32, splat_f64
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
 cdef extern from *:
@@ -32,11 +32,18 @@ cdef inline inlined counted_into(int r, int i, int k, int taps, const Block* b, 
                                  Vector* acc) noexcept nogil:
     """Tap k of input line i into output line r, if it reaches that."""
     cdef int v, item = 4 if Vector is f32v else 8
+    cdef const char* at = b.weights + ((i - r) * taps + k) * item
     cdef Vector w
     if r >= LINES or i < r or i >= r + taps:
         return
-    load_weight(b.weights + ((i - r) * taps + k) * item, &w)
+    # Not kept as a copy of its own: weights of few taps stay in registers.
+    if Vector is f32v:
+        w = splat_f32((<const float*> at)[0])
+    else:
+        w = splat_f64((<const double*> at)[0])
     for v in range(WIDE):
+        if i == r and k == 0:
+            begin_chain(&acc[r * WIDE + v])
         acc[r * WIDE + v] = acc[r * WIDE + v] + w * column[v]
 
 
@@ -60,7 +67,7 @@ cdef inline inlined counted_line(int i, int taps, const Block* b, const char* co
     cdef int v
     if i >= LINES + taps - 1:
         return
-    if b.asks and i < LINES:
+    if b.asks and i < LINES and taps == 3:    # more of them leave hardware the time
         for v in range(WIDE):
             fetch(rows[i] + at + b.ahead + v * VECTOR_BYTES)
     counted_tap(0, i, taps, b, rows[i] + at, acc)
@@ -80,8 +87,6 @@ cdef inline inlined counted(int taps, const Block* block, Vector* tag) noexcept 
     for i in range(LINES + taps - 1):
         rows[i] = b.rows[i * b.line] + b.base
     while column < b.count:
-        for i in range(LINES * WIDE):
-            begin_chain(&acc[i])
         counted_line(0, taps, b, rows, column * item, acc)
         counted_line(1, taps, b, rows, column * item, acc)
         counted_line(2, taps, b, rows, column * item, acc)

@@ -101,6 +101,7 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     """A block of lines of one input channel in all of its output channels."""
     cdef Block* b = &j.block
     cdef Py_ssize_t r
+    b.asks = kind != COPIED and (a.past_caches or j.tile.extent[2] * j.item < LONG)
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
@@ -176,7 +177,6 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
-    j.block.asks = a.past_caches or j.tile.extent[2] * j.item < LONG
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain else SPAN * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
