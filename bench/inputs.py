@@ -93,6 +93,8 @@ def arguments(layer: Layer) -> dict[str, Any]:
         keywords["count_include_pad"] = layer.count_include_pad
     if layer.operation in ("convolve", "correlate"):
         keywords["mode"] = "same"
+    if layer.colours:
+        keywords["axes"] = tuple(range(len(layer.window)))
     if layer.out_dtype:
         keywords |= {"dtype": layer.out_dtype, "overflow": "saturate"}
     elif layer.result_dtype != layer.dtype:

@@ -64,6 +64,15 @@ IMAGES = tuple(
     for window in (3, 5, 7, 9)
 )
 
+# Images (H, W, 3), each colour by the same kernel.
+_COLOURED = (
+    *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 9)),
+    _filter(2048, 5, "reflect"),
+    *(_smoothing(size, kernel, window) for size in (512, 2048) for kernel, window in (("gaussian", 5), ("box", 9))),
+    *(layer for layer in IMAGES if layer.input_shape[0] < 4096 and layer.window[0] < 7),
+)
+COLOUR = tuple(replace(f, suite="colour", input_shape=(*f.input_shape, 3), colours=3) for f in _COLOURED)
+
 SIGNALS = tuple(
     Layer(f"1e{power}_{taps}", "signals", "convolve", (10**power,), (taps,), padding=taps // 2)
     for power in (4, 5, 6, 7)
@@ -142,5 +151,6 @@ def _of(dtype: str, suite: str) -> tuple[Layer, ...]:
 
 SUITES["integers"] = _of("uint8", "integers") + _of("int8", "integers") + _of("int16", "integers")
 SUITES["complex"] = _of("complex64", "complex") + _of("complex128", "complex")
+SUITES["colour"] = COLOUR
 SUITES["pool_gradients"] = pool_gradients(POOLS)
 SUITES["gradients"] = gradients(ALEXNET + VGG16 + GOOGLENET + RESNET50)

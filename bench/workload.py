@@ -49,6 +49,8 @@ class Layer:
         What a filter is made of: "normal" numbers, a "gaussian", or a "box" of equal ones.
     x_dtype, out_dtype : str
         Where they are not `dtype` or what follows from it. Results in integers saturate.
+    colours : int
+        Of every pixel of an image (H, W, colours), which is filtered colour by colour; 0 where there is no such axis.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Layer:
     kernel: str = "normal"
     x_dtype: str = ""
     out_dtype: str = ""
+    colours: int = 0
 
     @property
     def image_dtype(self) -> str:
@@ -87,12 +90,12 @@ class Layer:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        rank = len(self.window)
-        lead, spatial = self.input_shape[:-rank], self.input_shape[-rank:]
+        rank, last = len(self.window), len(self.input_shape) - (self.colours > 0)
+        lead, spatial = self.input_shape[: last - rank], self.input_shape[last - rank : last]
         if self.operation == "conv":
             lead = (lead[0], self.filters)
         axes = zip(spatial, self.window, *self.geometry.values(), strict=True)
-        return lead + tuple(_length(*axis) for axis in axes)
+        return lead + tuple(_length(*axis) for axis in axes) + self.input_shape[last:]
 
     @property
     def geometry(self) -> dict[str, tuple[int, ...]]:

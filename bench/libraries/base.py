@@ -54,6 +54,8 @@ def network_form(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Return the operands as a network layer has them: (N, C, *spatial) and (K, C/groups, *window)."""
     if task.layer.boundary != "constant":
         raise Unsuitable(f"no {task.layer.boundary} boundary in a convolution layer")
+    if task.layer.colours:
+        raise Unsuitable("the colours of a pixel are no batch of a convolution layer")
     if task.layer.operation == "conv":
         return task.x, task.w
     refuse_slow(task, ONE_CHANNEL_GFLOPS)

@@ -21,6 +21,8 @@ NDIMAGE_1D_GFLOPS = 4
 
 
 def candidates(task: Task) -> Iterator[Candidate]:
+    if task.layer.colours:
+        return
     if task.layer.operation in (*POOLS, *RANKS):
         yield Candidate("ndimage", partial(_pool, task))
     elif task.layer.operation != "conv":

@@ -95,7 +95,8 @@ def _phases(axis: Axis) -> int:
 def _planes_of_a_tile(problem: ConvProblem, axes: tuple[Axis, ...], lines: int) -> tuple[tuple[int, ...], int]:
     """A box of output pixels in whole blocks of lines, grown from the last axis outwards, and after that channels."""
     most = budget(2 * problem.products * problem.group_rows, problem.channels * prod(problem.out_spatial))
-    shape = [1, 1, evenly(axes[2].out, min(MAX_LINE, max(64, most)))]
+    longest = MAX_LINE if problem.types.x == problem.dtype else MAX_LINE // 2  # copies stay in the nearest cache
+    shape = [1, 1, evenly(axes[2].out, min(longest, max(64, most)))]
     listed = axes[0].extent
     for i in (1, 0):
         room = (MAX_LISTED // listed - axes[i].extent) // axes[i].stride + 1

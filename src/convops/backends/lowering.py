@@ -58,7 +58,8 @@ def border_bytes(problem: Shapes) -> int:
 def _mapped(mode: str, index: Array, axis: Axis) -> Array:
     if mode == "constant" or not index.size:
         return np.full(index.shape, -1, np.intp)
-    stuffed = np.ascontiguousarray(source_index(mode, index, axis.length), dtype=np.intp)
+    position = source_index(mode, index // axis.unit, axis.length // axis.unit)
+    stuffed = np.ascontiguousarray(position * axis.unit + index % axis.unit, dtype=np.intp)
     return np.where(stuffed % axis.input_dilation, -2, stuffed // axis.input_dilation)
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from convops.backends import pool_structure
+from convops.backends import pool_short, pool_structure
 from convops.backends.base import Array, Backend, ErrorBound, Machine, Runner
 from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
 from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of, table_bytes
 from convops.backends.pool_items import as_item, is_direct, kernel_item
+from convops.backends.pool_short import ShortMeans, is_short_mean
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.pool_sort import PoolSort
 from convops.backends.pool_structure import PoolStructure
@@ -58,6 +59,8 @@ class PoolWindow(Backend):
             return SORT.cost(problem, machine)
         if problem.structure is not None:
             return STRUCTURE.cost(problem, machine)
+        if is_short_mean(problem):
+            return pool_short.seconds_of(problem, machine) + machine.rates.call
         return seconds_of(problem, machine, kernel_item(problem)) + machine.rates.call
 
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
@@ -65,6 +68,8 @@ class PoolWindow(Backend):
             return SORT.workspace(problem, machine, workers)
         if problem.structure is not None:
             return STRUCTURE.workspace(problem, machine, workers)
+        if is_short_mean(problem):
+            return pool_short.scratch_bytes(problem) * workers
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
         slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
         return scratch_bytes(problem, problem.channels, kernel_item(problem)) * workers + taps + slab
@@ -94,12 +99,15 @@ class PoolWindow(Backend):
             return STRUCTURE.prepare(problem, w, machine)
         item = kernel_item(problem)
         planes = _Planes(problem, machine)
+        if is_short_mean(problem):
+            return DirectRunner(problem, ShortMeans(problem, machine), planes)
         if not is_direct(problem):
             return lambda x, out, workers: run_slabs(problem, planes, x, out, workers)
         return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
     def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
-        if problem.structure is not None or not is_direct(problem) or table_bytes(problem.axes) > MOST_TABLE_BYTES:
+        direct = is_direct(problem) or is_short_mean(problem)
+        if problem.structure is not None or not direct or table_bytes(problem.axes) > MOST_TABLE_BYTES:
             return None
         runner = self.prepare(problem, None, None, machine)
         return runner.express_once(workers) if isinstance(runner, DirectRunner) else None

@@ -7,6 +7,7 @@ from convops.backends.direct import Direct
 from convops.backends.fft import Fft
 from convops.backends.im2col import Im2col
 from convops.backends.integer import Integer
+from convops.backends.interleaved import Interleaved
 from convops.backends.linear import Linear
 from convops.backends.pool_gather import PoolGather
 from convops.backends.pool_window import PoolWindow
@@ -18,13 +19,14 @@ from convops.backends.rewrites.integer import ExactIntegers
 from convops.backends.rewrites.rank import OuterAxis
 from convops.backends.rewrites.stuffed import Phases
 from convops.backends.separable import Separable
+from convops.backends.separable_integers import SeparableIntegers
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
 
 EXACT = (ComplexChannels(), ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexChannels(), ComplexParts(), Phases())
 
-DIRECT = Rewriting(Direct(), EXACT)
+DIRECT = Rewriting(Interleaved(Direct()), EXACT)
 
 BACKENDS: tuple[Backend, ...] = (
     DIRECT,
@@ -35,7 +37,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),
     Rewriting(Fft(), SMOOTH),
-    Rewriting(Separable((Direct(), Fft())), SMOOTH),
+    SeparableIntegers(Rewriting(Separable((Direct(), Fft())), SMOOTH), DIRECT),
     Rewriting(WeightGrad(), EXACT),
     Reference(),
     PoolWindow(),

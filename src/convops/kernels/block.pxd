@@ -24,6 +24,7 @@ cdef extern from *:
 
 cdef enum:
     ALONE = 8                  # vectors of a line that stands alone
+    SPAN = 24                  # vectors of a line whose sums are kept for an epilogue; micro-kernels divide it
 
 # A block of outputs of one channel. Micro-kernels copy it first: to the compiler, stores of results could change what
 # a pointer leads to. Line i of plane p lies at rows[p * plane + i * line].
@@ -48,6 +49,7 @@ cdef struct Block:
     # Bytes from an input line to the one that the next block reads in its place: lines are short and many, which
     # hardware does not foresee. Results are written by the same pattern.
     Py_ssize_t ahead
+    bint asks                  # for both; it takes longer than reading what lies in a cache
     Py_ssize_t out_channel
     Py_ssize_t add_channel
     bint relu
@@ -77,7 +79,8 @@ cdef inline inlined end_line(int r, int lines, int vectors, End end, const Block
             continue
         left = lanes if end == WHOLE else b.count - column - v * lanes
         at = column * (VECTOR_BYTES // lanes) + v * VECTOR_BYTES
-        fetch_to_write(out[0] + lines * b.out_line + v * VECTOR_BYTES)
+        if b.asks:
+            fetch_to_write(out[0] + lines * b.out_line + v * VECTOR_BYTES)
         if left > 0:
             end_vector(acc[r * vectors + v], bias,
                        NULL if end != GENERAL or b.add == NULL else b.add + r * b.add_line + at,

@@ -6,10 +6,10 @@ is a box of output pixels times a range of input channels, each of which has `pa
 where they lie; only where a window meets padding at a line's end, or the input needs conversion or has a stride, a few
 lines are copied, split by phase (position mod stride). Start reading at `tile_f`.
 """
-from convops.kernels.abi cimport RELU, Args, Axis
-from convops.kernels.block cimport ACROSS, ALONE, LINES, THREE, Block
+from convops.kernels.abi cimport NONE, RELU, Args, Axis
+from convops.kernels.block cimport ACROSS, ALONE, LINES, SPAN, THREE, Block
 from convops.kernels.past_caches cimport fence, goes_past
-from convops.kernels.plane_tile cimport Job, begin_tile, judge, next_channel
+from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
 from convops.kernels.tile cimport blank_run, ceil_div, finish, gather_run, line_of, locate_box, minimum, source
@@ -23,8 +23,14 @@ cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t
     """Sums through an epilogue that is none for vectors."""
     cdef Py_ssize_t r, high
     cdef const char* add = NULL
+    cdef bint only_cast = a.epilogue.cast != NULL and a.epilogue.activation == NONE and a.epilogue.add.data == NULL
     for r in range(j.block.lines):
         high = h + r * j.spacing
+        if only_cast:
+            a.epilogue.cast(j.sums + r * j.block.out_line, 1,
+                            <char*> line_of(&a.out, &j.tile, channel, d, high, column), a.out.step[2], j.block.count,
+                            a.epilogue.policy, a.epilogue.status)
+            continue
         if a.epilogue.add.data != NULL:
             add = line_of(&a.epilogue.add, &j.tile, channel, d, high, column)
         # The bias is in the sums; -0.0 leaves every number as it is.
@@ -49,7 +55,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
         if kind >= MASKED or span == 0:
             span = end - c
         if not j.plain:
-            span = minimum(span, ALONE * lanes)
+            span = minimum(span, SPAN * lanes)
         b.count, b.position = span, (j.tile.origin[2] + c) * stride
         b.base = (c - begin if kind == COPIED else c * stride) * <Py_ssize_t> sizeof(Real)
         b.out = j.sums
@@ -95,6 +101,7 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     """A block of lines of one input channel in all of its output channels."""
     cdef Block* b = &j.block
     cdef Py_ssize_t r
+    b.asks = kind != COPIED and (a.past_caches or j.tile.extent[2] * j.item < LONG)
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
@@ -171,7 +178,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
-    j.block.out_line = j.spacing * a.out.step[1] if j.plain else ALONE * VECTOR_BYTES
+    j.block.out_line = j.spacing * a.out.step[1] if j.plain else SPAN * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
     j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):
@@ -213,4 +220,4 @@ def widest():
 
 def sums():
     """Vectors of the sums of a block."""
-    return max(LINES, THREE) * ALONE
+    return max(LINES, THREE) * SPAN

@@ -24,6 +24,12 @@ cdef inline outlined add_line(Total* columns, const Item* line, Py_ssize_t count
         columns[i] = <Total> (columns[i] + line[i])
 
 
+cdef inline outlined take_line(Total* columns, const Item* line, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        columns[i] = <Total> (columns[i] - line[i])
+
+
 cdef inline outlined slide(Total* columns, const Item* line, const Item* left, Py_ssize_t count) noexcept nogil:
     """One line more, and one less."""
     cdef Py_ssize_t i

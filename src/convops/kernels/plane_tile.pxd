@@ -11,6 +11,7 @@ from convops.kernels.tile cimport Tile, ceil_div, fill_run, line_of, minimum, so
 
 cdef enum:
     SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
+    LONG = 2048                # bytes of a line that hardware foresees
 
 # A tile at work.
 cdef struct Job:
@@ -61,7 +62,8 @@ cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
     j.in_place = a.load == NULL and last.spacing == 1 and (a.x.step[2] == sizeof(Real) or last.size == 1)
     j.zeros = MASKS and last.border == NULL and all_zero(a.fill, sizeof(Real))
     three = three and a.axis[1].dilation == 1 and last.dilation == 1 and a.axis[1].stride == last.stride
-    j.small = three and j.in_place and j.zeros and (last.stride == 2 or last.stride == 1 and not a.past_caches)
+    three = three and (last.stride == 2 or last.stride == 1 and not a.past_caches and last.out * j.item < LONG)
+    j.small = three and j.in_place and j.zeros
     j.apart = j.small and last.stride == 2
     j.in_place = j.small or (j.in_place and last.stride == 1)
     j.plain = a.epilogue.cast == NULL and (a.out.step[2] == sizeof(Real) or last.out == 1)

@@ -83,12 +83,13 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
     j.across.window[0], j.across.window[1], j.across.window[2] = 1, a.axis[1].window, 1
     j.across.bias, j.across.out_line, j.across.slide = <const char*> &j.nothing, j.pitch, a.axis[1].stride
     j.across.add, j.across.add_line, j.across.relu, j.across.past = NULL, 0, False, False
-    j.across.ahead = LINES * a.axis[1].stride * a.x.step[1] if j.in_place else 0
+    j.across.ahead, j.across.asks = LINES * a.axis[1].stride * a.x.step[1] if j.in_place else 0, True
     j.apart.columns, j.apart.plane, j.apart.line, j.apart.lines = taps_at, LINES, 0, 1
     j.apart.window[0], j.apart.window[1], j.apart.window[2] = a.panel_rows, 1, taps
     j.apart.weights = j.columns + a.panel_rows * a.axis[1].window * b.item
     j.apart.bias, j.apart.out_line, j.apart.slide = a.epilogue.bias + b.tile.group * b.item, 0, 1
     j.apart.add, j.apart.add_line, j.apart.relu, j.apart.past, j.apart.ahead = NULL, 0, False, False, 0
+    j.apart.asks = True
     j.along.plane, j.along.planes, j.along.taps = LINES * j.pitch, <int> a.panel_rows, taps
     j.along.weights, j.along.bias = j.apart.weights, j.apart.bias
 

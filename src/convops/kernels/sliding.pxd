@@ -56,7 +56,7 @@ cdef inline inlined slide_plane(int lines, int vectors, bint masked, const Block
             first, next_first = first + 1, next_first + b.slide
         if first > last:
             continue
-        if i < b.lines * b.slide:
+        if b.asks and i < b.lines * b.slide:
             for v in range(vectors):
                 fetch(rows[i * b.line] + base + b.ahead + v * VECTOR_BYTES)
         x, w, case = rows[i * b.line] + base, weights + (i - first * b.slide) * line, first * 8 + last

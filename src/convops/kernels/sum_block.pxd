@@ -1,5 +1,6 @@
 # Which micro-kernel takes a block of depthwise outputs.
 from convops.kernels.block cimport ACROSS, ALONE, Block
+from convops.kernels.counted cimport WIDE, can_count, counted_3, counted_5
 from convops.kernels.simd cimport Vector
 from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked, slide_masked_4
 from convops.kernels.three cimport three_4, three_4_apart, three_7, three_7_apart
@@ -18,6 +19,8 @@ cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noex
     if kind >= MASKED:
         return ACROSS if kind == MASKED and left > 1 else 1
     least = 1 if kind == COPIED else 0
+    if can_count(b) and left >= WIDE - least:
+        return WIDE
     if b.lines == 1 and left >= (ALONE // 2 + 1 if least else ALONE):
         return ALONE
     if ACROSS == 4 and left >= (3 if least else 4):
@@ -40,6 +43,10 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
         slide_masked_4(b, tag)
     elif kind == MASKED:
         slide_masked(b, tag)
+    elif vectors == WIDE and b.window[2] == 3:
+        counted_3(b, tag)
+    elif vectors == WIDE:
+        counted_5(b, tag)
     elif vectors == ALONE:
         alone_8(b, tag)
     elif vectors == 4:

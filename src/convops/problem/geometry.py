@@ -25,7 +25,8 @@ class Axis:
     """One spatial axis of a problem, with its output length.
 
     Positions count on the stuffed input: `input_dilation` - 1 zeros between samples, and `tail` more behind the
-    last one.
+    last one. Where several signals are one, each `unit` neighbours are a position of all of them: boundaries repeat
+    these together.
     """
 
     size: int
@@ -37,6 +38,7 @@ class Axis:
     boundary: Sides = ("constant", "constant")
     input_dilation: int = 1
     tail: int = 0
+    unit: int = 1
 
     @property
     def length(self) -> int:

@@ -1,0 +1,163 @@
+"""Means of integers of 8 and 16 bits: from a pooling problem to a launch of `kernels/pool_short.pyx`.
+
+Sums are exact; a result has one rounding, that of its division, as float32 divides sums below 2^22, and float64 those
+of 32 bits, so closely that rounding on to an integer shows nothing of it.
+"""
+
+from __future__ import annotations
+
+from math import ceil, prod
+
+import numpy as np
+
+from convops.backends.base import Array, Machine
+from convops.backends.express import Count, express
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
+from convops.backends.threads import useful_workers
+from convops.backends.tiling import evenly
+from convops.kernels import isa
+from convops.kernels.bind import Launch
+from convops.kernels.express import Express
+from convops.kernels.scratch import Workspace
+from convops.problem import dtypes
+from convops.problem.pool import PoolProblem
+from convops.problem.windows import AdaptiveAxis
+
+SHORT = ("int8", "uint8", "int16", "uint16")
+# Sums below it are exact in float32, and so are their quotients as far as an integer shows.
+SINGLE = 2**22
+# Outputs of a line that are summed at once, and windows that a band is high at least.
+WIDEST, WINDOWS, LEAST_BANDS = 4096, 6, 4
+# Channels side by side that are pooled together.
+MOST_UNIT = 16
+# Columns of a piece of a line, if that is more than one output.
+MOST_REACH = 1 << 15
+MARGIN = 128
+# Time of a step on an item against that of folding one: of columns for each line of a window, and of all others.
+LINE_STEP, STEPS = 0.05, 0.6
+
+
+def is_short_mean(problem: PoolProblem) -> bool:
+    """Whether the kernel knows the items, the windows and the result, and no result can be out of range."""
+    if problem.reduction != "avg" or problem.dtype not in SHORT or problem.divisor is not None:
+        return False
+    if len(problem.axes) > 2 or any(isinstance(a, AdaptiveAxis) or a.dilation > 1 for a in problem.axes):
+        return False
+    if problem.axes[-1].window > MOST_REACH or _most(problem) >= 2**31:
+        return False
+    if dtypes.is_integer(problem.out_dtype):
+        low, high = dtypes.limits(problem.dtype)
+        least, most = dtypes.limits(problem.out_dtype)
+        return problem.out_dtype != "bool" and least <= low and high <= most
+    return problem.out_dtype == "float64" or (problem.out_dtype == "float32" and _most(problem) < SINGLE)
+
+
+def seconds_of(problem: PoolProblem, machine: Machine) -> float:
+    """Predicted time of one image."""
+    lines = min(problem.axes[-2].window, 2 * problem.axes[-2].stride) if len(problem.axes) > 1 else 1
+    columns = lines * prod(problem.out_spatial[:-1]) * problem.spatial[-1]
+    steps = LINE_STEP * columns + STEPS * prod(problem.out_spatial)
+    return problem.channels * steps / machine.rates.pooled
+
+
+def scratch_bytes(problem: PoolProblem) -> int:
+    """Of one worker."""
+    return _scratch(problem)["scratch_stride"]
+
+
+class ShortMeans:
+    """Means of canonical arrays of the planned dtype."""
+
+    def __init__(self, problem: PoolProblem, machine: Machine) -> None:
+        self._problem = problem
+        self._seconds = seconds_of(problem, machine)
+        self.memory = Workspace()
+        high, wide = _lengths(problem)
+        self._tiles = ceil(problem.axes[-1].out / wide) * problem.channels
+        if len(problem.axes) > 1:
+            self._tiles *= ceil(problem.axes[-2].out / high)
+        self._stride = scratch_bytes(problem)
+        real = _real(problem)
+        item = np.dtype(real).itemsize
+        self._launch = Launch(
+            isa.pool_short,
+            f"mean_{problem.dtype}_{_bits(problem)}_f{8 * item}",
+            kernel_axes(problem.axes, (high, wide)[-len(problem.axes) :]),
+            tiles=self._tiles,
+            chunk=CHUNK_SECONDS / self._seconds,
+            count_padding=problem.count_include_pad,
+            cast=isa.convert.cast_address(problem.out_dtype, item),
+            groups=problem.channels,
+            channels=problem.channels,
+            halo_channels=_unit(problem),
+            **_scratch(problem),
+        )
+
+    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
+        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
+        scratch = self.memory.borrow(self._stride * workers)
+        try:
+            self._launch(x, values, images=len(x), scratch=scratch, workers=workers)
+        finally:
+            self.memory.give_back(scratch)
+
+    def express(self, workers: Count) -> Express | None:
+        """The short way of these arrays."""
+        return express(
+            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
+        )
+
+
+def _most(problem: PoolProblem) -> int:
+    low, high = dtypes.limits(problem.dtype)
+    return problem.products * max(-low, high)
+
+
+def _bits(problem: PoolProblem) -> int:
+    """Of sums: those of bytes with a sign have one, too."""
+    signed = problem.dtype.startswith("i")
+    return 16 if problem.dtype.endswith("int8") and _most(problem) < 2 ** (16 - signed) else 32
+
+
+def _real(problem: PoolProblem) -> str:
+    """In what is divided. Results of reals are those of the division, all others are cast."""
+    if dtypes.is_integer(problem.out_dtype):
+        return "float32" if _most(problem) < SINGLE else "float64"
+    return problem.out_dtype
+
+
+def _unit(problem: PoolProblem) -> int:
+    """Channels of a pixel, if they may lie side by side and are few."""
+    few = problem.channels <= MOST_UNIT and problem.arrangement.is_channels_last
+    return problem.channels if few else 1
+
+
+def _lengths(problem: PoolProblem) -> tuple[int, int]:
+    """Output lines and pixels of a tile."""
+    along = problem.axes[-1]
+    wide = evenly(along.out, max(1, min(WIDEST // _unit(problem), (MOST_REACH - along.window) // along.stride + 1)))
+    if len(problem.axes) == 1:
+        return 1, wide
+    down = problem.axes[-2]
+    return evenly(down.out, max(WINDOWS * down.window / down.stride, down.out / LEAST_BANDS)), wide
+
+
+def _scratch(problem: PoolProblem) -> dict[str, int]:
+    """Where in the scratch memory a tile keeps what."""
+    wide, item = _lengths(problem)[1], np.dtype(_real(problem)).itemsize
+    reach = ((wide - 1) * problem.axes[-1].stride + problem.axes[-1].window) * _unit(problem)
+    wide *= _unit(problem)
+    total, at, places = _bits(problem) // 8, 0, {}
+    sizes = {
+        "": wide * item,
+        "scratch_line": wide * item,
+        "scratch_columns": reach * total,
+        "scratch_offsets": reach * total,
+        "scratch_sums": wide * total,
+        "scratch_halo": reach * np.dtype(problem.dtype).itemsize,
+    }
+    for name, size in sizes.items():
+        places[name] = at
+        at += -(-size // 64) * 64 + MARGIN
+    del places[""]
+    return {**places, "scratch_stride": at}
