@@ -36,6 +36,8 @@ MOVED, JOINED, LONG = 0.35, 0.02, 40
 # Of the kernel: bytes of a vector, items that are folded one after the other, lines folded along themselves before any
 # is folded across, bytes of lines copied together.
 CHUNK, MOST_ALONG, MOST_ACROSS, GROUP, NEAR_BYTES = 64, 16, 10, 8, 1 << 13
+# Also of the kernel: lines of sums of ever more items, at most, and vectors behind each.
+LEVELS, BEHIND = 6, 9
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -70,7 +72,9 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
         lines = GROUP if slides_across(axes) else _reach(axes[-2])
         slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides_across(axes) else 0
     copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
-    sums = _reach(along) + along.stride + lanes if slides(along, MOST_ALONG) else 0
+    sums = 0
+    if slides(along, MOST_ALONG):
+        sums = (1 + LEVELS) * (_reach(along) + along.stride + (1 + BEHIND) * lanes)
     return size * (copied + (lines + 2) * lanes + slots + sums + 5 * spare)
 
 

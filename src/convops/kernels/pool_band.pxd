@@ -1,6 +1,7 @@
 # The bands of separable pools: how large they are, where their lines lie, in which way windows are folded.
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, highest, lowest
+from convops.kernels.pool_rise cimport MOST_DOUBLINGS, most_doublings
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
@@ -49,6 +50,7 @@ cdef struct Job:
     char* divisors
     char* slots                # of windows that slide across lines
     char* sums                 # of a copied line
+    char* levels               # of sums of ever more items of it
     bint clean                 # no NaN was met
     bint streams               # results go past the caches
     bint scaled                # the divisors were made reciprocals
@@ -81,6 +83,22 @@ cdef inline void set_length(const Args* a, Job* j, const Item* tag) noexcept nog
     j.length = j.wide * j.unit if j.together else (j.planes - 1) * j.out_span + j.wide
 
 
+cdef inline Py_ssize_t level_bytes(Py_ssize_t pitch, const Item* tag) noexcept nogil:
+    """Of sums of so many items at all positions of a line; what comes behind them may be anything."""
+    return pitch * <Py_ssize_t> sizeof(Item) + (MOST_DOUBLINGS + 1) * VECTOR_BYTES
+
+
+cdef inline Py_ssize_t climb_bytes(const Args* a, Job* j, const Item* tag) noexcept nogil:
+    """Scratch memory of long windows along a line; sets places."""
+    cdef Py_ssize_t levels = 0, spare = 2 * VECTOR_BYTES
+    if not slides(&a.axis[2], MOST_ALONG):
+        return spare
+    j.levels = j.sums + j.pitch * <Py_ssize_t> sizeof(Item) + spare
+    if (Item is float or Item is double) and a.pooling != MAXIMUM and a.pooling != MINIMUM:
+        levels = most_doublings(sizeof(Item)) if a.axis[2].dilation * j.unit == 1 else 0
+    return j.levels - j.sums + levels * level_bytes(j.pitch, tag)
+
+
 cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
     """Scratch memory of the largest band; sets pitches and places."""
     cdef Py_ssize_t lines = GROUP, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
@@ -103,7 +121,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     j.divisors = j.totals + (j.out_pitch + spare) * size
     j.slots = j.divisors + (j.out_pitch + spare) * size
     j.sums = j.slots + (slots + spare) * size
-    return j.sums - j.scratch + ((j.pitch if slides(&a.axis[2], MOST_ALONG) else 0) + spare) * size
+    return j.sums - j.scratch + climb_bytes(a, j, tag)
 
 
 cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept nogil:
