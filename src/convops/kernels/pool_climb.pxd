@@ -2,7 +2,7 @@
 # window counts.
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport SUM, Item
-from convops.kernels.pool_band cimport Job, level_bytes
+from convops.kernels.pool_band cimport Job, level_bytes, rises
 from convops.kernels.pool_items cimport add_items, double_items, fold_items, join_items, rise_items
 from convops.kernels.pool_rise cimport MOST_DOUBLINGS, Pieces, most_doublings
 from convops.kernels.pool_run cimport Run, row_of
@@ -20,15 +20,15 @@ cdef inline void fold_last(const Args* a, int kind, const Job* j, Item* to, cons
 
 
 cdef inline int doublings_of(const Args* a, const Job* j, Py_ssize_t most, const Item* tag) noexcept nogil:
-    """How often windows of at most so many items are doubled in registers: where the items of a window are neighbours.
-    """
+    """How often windows of at most so many items are doubled in registers."""
     cdef int doublings = 0
-    while a.axis[2].dilation * j.unit == 1 and doublings < most_doublings(sizeof(Item)) and 2 << doublings <= most:
+    while rises(a, j) and doublings < most_doublings(sizeof(Item)) and 2 << doublings <= most:
         doublings = doublings + 1
     return doublings
 
 
-cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to, const Item* tag) noexcept nogil:
+cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to, const char* later,
+                                const Item* tag) noexcept nogil:
     """Extremes of ever longer windows along the copied line; the last two may overlap."""
     cdef Py_ssize_t n, window = a.axis[2].window
     cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item)
@@ -39,7 +39,7 @@ cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to,
         lines[n] = NULL
     lines[doublings], n = j.copy, 1 << doublings
     if doublings:
-        rise_items(kind, <const Item*> j.copy, j.pitch, doublings, lines)
+        rise_items(kind, <const Item*> j.copy, j.pitch, doublings, lines, later)
     while 2 * n < window:
         run = row_of(4 if 4 * n < window else 2, n * shift, 1, j.pitch, True)
         fold_items(kind, <Item*> j.copy, <const Item*> j.copy, &run)
@@ -59,7 +59,8 @@ cdef inline void keep_piece(const Args* a, const Job* j, Py_ssize_t n, Pieces* p
         pieces.count = pieces.count + 1
 
 
-cdef inline int rise_sums(const Args* a, const Job* j, Pieces* pieces, const Item* tag) noexcept nogil:
+cdef inline int rise_sums(const Args* a, const Job* j, Pieces* pieces, const char* later,
+                          const Item* tag) noexcept nogil:
     """Sums of 2^k items, as many as registers hold, where the line was; those of fewer of which a window is made are
     its first pieces. Returns k."""
     cdef int doublings = doublings_of(a, j, a.axis[2].window, tag), k
@@ -72,7 +73,7 @@ cdef inline int rise_sums(const Args* a, const Job* j, Pieces* pieces, const Ite
             pieces.count = pieces.count + 1
     lines[doublings] = j.copy
     if doublings:
-        rise_items(SUM, <const Item*> j.copy, j.pitch, doublings, lines)
+        rise_items(SUM, <const Item*> j.copy, j.pitch, doublings, lines, later)
     return doublings
 
 
@@ -87,7 +88,7 @@ cdef inline void add_piece(const Args* a, const Job* j, Py_ssize_t n, bint begun
         fold_items(SUM, <Item*> j.sums, <const Item*> j.copy + place, &run)
 
 
-cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const Item* tag) noexcept nogil:
+cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const char* later, const Item* tag) noexcept nogil:
     """Sums of 1, 2, 4, ... items; those of which a window is made are added from the shortest, the last of it, on."""
     cdef Py_ssize_t n, window = a.axis[2].window, shift = a.axis[2].dilation * j.unit
     cdef Py_ssize_t count = j.length if a.axis[2].stride == 1 else j.pitch - (window - 1) * shift
@@ -96,7 +97,7 @@ cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const Item* t
     cdef bint twice, begun
     cdef Run run = row_of(1, 0, 1, count, True)
     pieces.count = 0
-    n = 1 << rise_sums(a, j, &pieces, tag)
+    n = 1 << rise_sums(a, j, &pieces, later, tag)
     begun = pieces.count > 0
     if n > 1 and 2 * n > window:
         pieces.at[pieces.count], pieces.count = j.copy, pieces.count + 1

@@ -48,22 +48,22 @@ cdef inline void join_items(Item* to, const Pieces* pieces, Py_ssize_t count) no
         join_pieces(pieces, <char*> to, count, <const f64v*> NULL)
 
 
-cdef inline void rise_items(int kind, const Item* items, Py_ssize_t count, int doublings,
-                            char* const* to) noexcept nogil:
+cdef inline void rise_items(int kind, const Item* items, Py_ssize_t count, int doublings, char* const* to,
+                            const char* later) noexcept nogil:
     if Item is float:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const f32v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const f32v*> NULL)
     elif Item is double:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const f64v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const f64v*> NULL)
     elif Item is uint8_t:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const u8v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const u8v*> NULL)
     elif Item is int8_t:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const i8v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i8v*> NULL)
     elif Item is uint16_t:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const u16v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const u16v*> NULL)
     elif Item is int16_t:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const i16v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i16v*> NULL)
     elif Item is int32_t:
-        rise_kind(kind, <const char*> items, count, doublings, to, <const i32v*> NULL)
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i32v*> NULL)
 
 
 cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:

@@ -3,7 +3,7 @@
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, SUM
 from convops.kernels.pool_lanes cimport CLEAN, Wide, from_zero, item_bytes, join, shift_lanes
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport maximum
 
 cdef enum:
@@ -37,38 +37,48 @@ cdef inline inlined double_window(int kind, int k, Wide* held, Wide* value) noex
     value[0] = first
 
 
-cdef inline inlined double_and_keep(int kind, int k, int doublings, Wide* held, Wide* value, char* const* to,
+cdef inline inlined double_and_keep(int kind, int k, int doublings, Wide* held, Wide* pair, char* const* to,
                                     Py_ssize_t i) noexcept nogil:
-    """What is found before the line's first window is overwritten by it."""
-    cdef Py_ssize_t behind = k + 1 if item_bytes(value) << k <= VECTOR_BYTES else k + 2
-    if k >= doublings or item_bytes(value) << k > 2 * VECTOR_BYTES:
+    """Two neighbouring vectors. What is found before the line's first window is overwritten by it."""
+    cdef Py_ssize_t behind = k + 1 if item_bytes(pair) << k <= VECTOR_BYTES else k + 2
+    if k >= doublings or item_bytes(pair) << k > 2 * VECTOR_BYTES:
         return
-    double_window(kind, k, held + 2 * k, value)
+    double_window(kind, k, held + 2 * k, &pair[0])
+    double_window(kind, k, held + 2 * k, &pair[1])
     if to[k + 1] != NULL:
-        (<Wide*> (to[k + 1] + maximum(0, i - behind) * VECTOR_BYTES))[0] = value[0]
+        (<Wide*> (to[k + 1] + maximum(0, i - behind) * VECTOR_BYTES))[0] = pair[0]
+        (<Wide*> (to[k + 1] + maximum(0, i + 1 - behind) * VECTOR_BYTES))[0] = pair[1]
 
 
 cdef inline inlined rise(int kind, const char* items, Py_ssize_t count, int doublings, char* const* to,
-                         const Wide* tag) noexcept nogil:
-    """Windows of 2^k items at all positions of a line to `to[k]`, if not NULL; at the last k this may be the line."""
+                         const char* later, const Wide* tag) noexcept nogil:
+    """Windows of 2^k items at all positions of a line to `to[k]`, if not NULL; at the last k this may be the line.
+
+    As much is asked for from `later` on, as here is more time for it than where lines are copied.
+    """
     cdef Wide held[HELD]
-    cdef Wide value = (<const Wide*> items)[0]
-    cdef Py_ssize_t i, lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Wide pair[2]
+    cdef Py_ssize_t i = 0, lanes = VECTOR_BYTES // item_bytes(tag)
     cdef int k
     for k in range(HELD):
-        held[k] = value
-    for i in range((count + lanes - 1) // lanes + doublings + 1):
-        value = (<const Wide*> (items + i * VECTOR_BYTES))[0]
+        held[k] = (<const Wide*> items)[0]
+    while i < (count + lanes - 1) // lanes + doublings + 1:
+        pair[0] = (<const Wide*> (items + i * VECTOR_BYTES))[0]
+        pair[1] = (<const Wide*> (items + (i + 1) * VECTOR_BYTES))[0]
+        prefetch(later + i * VECTOR_BYTES, 0, 3)
+        prefetch(later + (i + 1) * VECTOR_BYTES, 0, 3)
         if to[0] != NULL:
-            (<Wide*> (to[0] + i * VECTOR_BYTES))[0] = value
-        double_and_keep(kind, 0, doublings, held, &value, to, i)
-        double_and_keep(kind, 1, doublings, held, &value, to, i)
-        double_and_keep(kind, 2, doublings, held, &value, to, i)
-        double_and_keep(kind, 3, doublings, held, &value, to, i)
-        double_and_keep(kind, 4, doublings, held, &value, to, i)
-        double_and_keep(kind, 5, doublings, held, &value, to, i)
-        double_and_keep(kind, 6, doublings, held, &value, to, i)
-        double_and_keep(kind, 7, doublings, held, &value, to, i)
+            (<Wide*> (to[0] + i * VECTOR_BYTES))[0] = pair[0]
+            (<Wide*> (to[0] + (i + 1) * VECTOR_BYTES))[0] = pair[1]
+        double_and_keep(kind, 0, doublings, held, pair, to, i)
+        double_and_keep(kind, 1, doublings, held, pair, to, i)
+        double_and_keep(kind, 2, doublings, held, pair, to, i)
+        double_and_keep(kind, 3, doublings, held, pair, to, i)
+        double_and_keep(kind, 4, doublings, held, pair, to, i)
+        double_and_keep(kind, 5, doublings, held, pair, to, i)
+        double_and_keep(kind, 6, doublings, held, pair, to, i)
+        double_and_keep(kind, 7, doublings, held, pair, to, i)
+        i = i + 2
 
 
 cdef inline inlined join_four(const Pieces* pieces, char* to, Py_ssize_t i, const Wide* tag) noexcept nogil:
@@ -102,15 +112,15 @@ cdef inline void join_pieces(const Pieces* pieces, char* to, Py_ssize_t count, c
 
 
 cdef inline void rise_kind(int kind, const char* items, Py_ssize_t count, int doublings, char* const* to,
-                           const Wide* tag) noexcept nogil:
+                           const char* later, const Wide* tag) noexcept nogil:
     if kind == MAXIMUM:
-        rise(MAXIMUM, items, count, doublings, to, tag)
+        rise(MAXIMUM, items, count, doublings, to, later, tag)
     elif kind == MINIMUM:
-        rise(MINIMUM, items, count, doublings, to, tag)
+        rise(MINIMUM, items, count, doublings, to, later, tag)
     elif Wide is f32v or Wide is f64v:
         if kind == CLEAN + MAXIMUM:
-            rise(CLEAN + MAXIMUM, items, count, doublings, to, tag)
+            rise(CLEAN + MAXIMUM, items, count, doublings, to, later, tag)
         elif kind == CLEAN + MINIMUM:
-            rise(CLEAN + MINIMUM, items, count, doublings, to, tag)
+            rise(CLEAN + MINIMUM, items, count, doublings, to, later, tag)
         else:
-            rise(SUM, items, count, doublings, to, tag)
+            rise(SUM, items, count, doublings, to, later, tag)
