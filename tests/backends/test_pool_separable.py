@@ -140,13 +140,11 @@ def test_means_are_quotients_of_sums(window, divisor):
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *NARROW])
-@pytest.mark.parametrize(
-    "window", [11, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 300, 511]
-)
+@pytest.mark.parametrize("window", [11, 16, 17, 31, 64, 65, 100, 127, 257, 511])
 def test_long_windows_are_made_of_shorter_ones(dtype, window):
     """Whatever powers of two the length is made of; sums of few integers are exact in any order."""
     rng = np.random.default_rng(window)
-    x = rng.integers(-9, 10, (1, 2, 3, 611)) if dtype in FLOATS else integers(rng, (1, 2, 3, 611), dtype)
+    x = rng.integers(-9, 10, (1, 2, 2, 571)) if dtype in FLOATS else integers(rng, (1, 2, 2, 571), dtype)
     x = x.astype(dtype)
     for stride, padding in ((1, window // 2), (2, 3), (1, 0)):
         keywords = {"stride": (1, stride), "padding": (0, padding)}
