@@ -126,7 +126,7 @@ def test_sums_neither_drift_nor_remember(window):
 
 
 @pytest.mark.parametrize("window", [(2, 2), (4, 2), (4, 4), (8, 1), (3, 3), (16, 16)])
-@pytest.mark.parametrize("divisor", [None, 4.0, 0.5, 3.0, 2.5, -2.0])
+@pytest.mark.parametrize("divisor", [None, 4.0, 0.5, 3.0, 2.5, -2.0, -1.0])
 def test_means_are_quotients_of_sums(window, divisor):
     for dtype in FLOATS:
         x = np.random.default_rng(3).standard_normal((2, 3, 34, 70)).astype(dtype)
@@ -139,9 +139,44 @@ def test_means_are_quotients_of_sums(window, divisor):
                 same_items(got, expected)
 
 
+@pytest.mark.parametrize("dtype", [*FLOATS, *NARROW])
+@pytest.mark.parametrize("window", [11, 16, 17, 31, 64, 65, 100, 127, 257, 511])
+def test_long_windows_are_made_of_shorter_ones(dtype, window):
+    """Whatever powers of two the length is made of; sums of few integers are exact in any order."""
+    rng = np.random.default_rng(window)
+    x = rng.integers(-9, 10, (1, 2, 2, 571)) if dtype in FLOATS else integers(rng, (1, 2, 2, 571), dtype)
+    x = x.astype(dtype)
+    for stride, padding in ((1, window // 2), (2, 3), (1, 0)):
+        keywords = {"stride": (1, stride), "padding": (0, padding)}
+        for pool in EXTREMES:
+            expected = pool(x, (1, window), indices="plane", **keywords)[0]
+            for got in layouts(pool, x, (1, window), keywords):
+                same_items(got, expected)
+        if dtype in FLOATS:
+            sums = np.cumsum(np.pad(x, ((0, 0), (0, 0), (0, 0), (padding + 1, padding))), -1)
+            expected = np.ascontiguousarray((sums[..., window:] - sums[..., :-window])[..., ::stride])
+            for got in layouts(convops.sum_pool, x, (1, window), keywords):
+                same_bits(got, expected)
+
+
+def test_no_long_sum_of_negative_zeros_is_negative():
+    for window in (17, 31, 64, 101, 200):
+        x = np.full((1, 1, 4, 320), -0.0, np.float32)
+        assert not np.signbit(convops.sum_pool(x, (1, window), stride=1)).any()
+        assert not np.signbit(convops.sum_pool(x, (3, window), stride=1, padding=(1, 5))).any()
+
+
 def check_guarded_pools():
     """Every path beside a page that kills whoever touches it."""
-    for size, window, stride, channels in ((7, 3, 1, 5), (33, 3, 2, 17), (64, 2, 2, 1), (65, 3, 2, 2), (40, 9, 2, 3)):
+    for size, window, stride, channels in (
+        (7, 3, 1, 5),
+        (33, 3, 2, 17),
+        (64, 2, 2, 1),
+        (65, 3, 2, 2),
+        (40, 9, 2, 3),
+        (90, 33, 1, 1),
+        (90, 77, 1, 1),
+    ):
         for padding, dtype in ((0, "float32"), (1, "float64"), (1, "uint8"), (0, "int16"), (0, "int32")):
             for layout in ("channels_first", "channels_last"):
                 check_guarded_pool(size, window, stride, channels, padding, dtype, layout)

@@ -33,9 +33,12 @@ TILE_ITEMS = 1 << 20
 SHARED = 8
 # Time of moving an item and of joining two, against pooling one tap after the other; joins that long windows stand for.
 MOVED, JOINED, LONG = 0.35, 0.02, 40
-# Of the kernel: bytes of a vector, items that are folded one after the other, lines folded along themselves before any
-# is folded across, bytes of lines copied together.
-CHUNK, MOST_ALONG, MOST_ACROSS, GROUP, NEAR_BYTES = 64, 16, 10, 8, 1 << 13
+# Of the kernel: bytes of a vector, items that are folded one after the other along lines, the same of extremes of
+# windows an item apart, and across lines, lines folded along themselves before any is folded across, bytes of lines
+# copied together.
+CHUNK, MOST_ALONG, MOST_EXTREMES, MOST_ACROSS, GROUP, NEAR_BYTES = 64, 16, 10, 10, 8, 1 << 13
+# Also of the kernel: lines of sums of ever more items, at most, and vectors behind each.
+LEVELS, BEHIND = 6, 9
 
 
 def is_separable(problem: PoolProblem, item: str) -> bool:
@@ -56,6 +59,11 @@ def slides(axis: Axis, most: int) -> bool:
     return axis.window > most and axis.stride < _reach(axis) and axis.out > 1
 
 
+def climbs(axis: Axis) -> bool:
+    """Whether windows along lines may be made of ever longer ones: extremes, if not sums."""
+    return slides(axis, MOST_EXTREMES if axis.stride == 1 else MOST_ALONG)
+
+
 def slides_across(axes: tuple[Axis, ...]) -> bool:
     """Whether windows slide across lines."""
     return len(axes) > 1 and slides(axes[-2], MOST_ACROSS)
@@ -70,15 +78,17 @@ def least_bytes(axes: tuple[Axis, ...], item: str) -> int:
         lines = GROUP if slides_across(axes) else _reach(axes[-2])
         slots = (axes[-2].window + 1) * axes[-2].dilation * lanes if slides_across(axes) else 0
     copied = 2 * (_reach(along) + lanes) + along.stride * (spare + 1) + 2 * spare + NEAR_BYTES // size
-    sums = _reach(along) + along.stride + lanes if slides(along, MOST_ALONG) else 0
-    return size * (copied + (lines + 2) * lanes + slots + sums + 5 * spare)
+    sums = 0
+    if climbs(along):
+        sums = (1 + LEVELS) * (_reach(along) + along.stride + (1 + BEHIND) * lanes)
+    return size * (copied + (lines + 2) * lanes + slots + sums + 5 * spare) + 8 * lanes
 
 
 def scratch_bytes(problem: PoolProblem, item: str) -> int:
     """Scratch memory of one worker: never much more than all of an image needs."""
     axes = problem.axes
     band = STREAM_BYTES
-    if slides_across(axes) or slides(axes[-1], MOST_ALONG):
+    if slides_across(axes) or climbs(axes[-1]):
         band = MANY_BYTES
     elif len(axes) > 1 and axes[-2].stride < _reach(axes[-2]):
         band = FEW_BYTES

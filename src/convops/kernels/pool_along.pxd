@@ -3,7 +3,7 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, beats, is_nan
-from convops.kernels.pool_band cimport MOST_ALONG, Job, identity, line_at, seen, slides, whole_vectors
+from convops.kernels.pool_band cimport Job, climbs, identity, line_at, rises, seen, whole_vectors
 from convops.kernels.pool_climb cimport climb_extremes, climb_sums
 from convops.kernels.pool_items cimport are_clean, fold_items, move_items
 from convops.kernels.pool_lanes cimport CLEAN
@@ -25,6 +25,11 @@ cdef inline Py_ssize_t ahead_of(const Args* a, const Job* j) noexcept nogil:
     return AHEAD if j.together else LINES_AHEAD * a.x.step[1]
 
 
+cdef inline Py_ssize_t ahead_when_copied(const Args* a, const Job* j) noexcept nogil:
+    """The same, but nothing where it is asked for later on, by `pool_rise.rise`."""
+    return 0 if climbs(a) and rises(a, j) and j.planes == 1 else ahead_of(a, j)
+
+
 cdef inline void look_for_nan(const Args* a, Job* j, const char* line, const Item* tag) noexcept nogil:
     """Extremes are faster as long as the strip has none."""
     cdef const Axis* axis = &a.axis[2]
@@ -34,7 +39,7 @@ cdef inline void look_for_nan(const Args* a, Job* j, const char* line, const Ite
         j.clean = False
     elif j.clean and count > 0:
         j.clean = are_clean(<const Item*> (line + (begin - axis.shift) * a.x.step[2]), count * j.unit,
-                            ahead_of(a, j))
+                            ahead_when_copied(a, j))
 
 
 cdef inline int kind_of(int kind, const Job* j) noexcept nogil:
@@ -116,7 +121,7 @@ cdef inline void copy_line(const Args* a, const Job* j, Item* to, const char* li
     cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i, p, step = a.x.step[2]
     cdef Py_ssize_t begin = minimum(count, maximum(0, axis.inner_begin - first))
     cdef Py_ssize_t end = maximum(begin, minimum(count, axis.inner_end - first))
-    cdef Py_ssize_t ahead = ahead_of(a, j)
+    cdef Py_ssize_t ahead = ahead_when_copied(a, j)
     to = to + begin * j.unit
     line = line + (first + begin - axis.shift) * step
     if j.together and step == j.unit * <Py_ssize_t> sizeof(Item):
@@ -179,18 +184,19 @@ cdef inline void fill_margins(const Args* a, int kind, const Job* j, const Item*
 
 cdef inline void climb_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
     """All windows along a line, in a copy."""
+    cdef const char* later = line + (j.w * a.axis[2].stride - a.axis[2].shift) * a.x.step[2] + ahead_of(a, j)
     fill_margins(a, kind, j, to)
     copy_line(a, j, <Item*> j.copy, line)
     if kind == MAXIMUM or kind == MINIMUM:
-        climb_extremes(a, kind_of(kind, j), j, to, to)
+        climb_extremes(a, kind_of(kind, j), j, to, later, to)
     else:
-        climb_sums(a, j, to, to)
+        climb_sums(a, j, to, later, to)
 
 
 cdef inline void fold_lines(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     cdef Py_ssize_t i
     cdef const char* line
-    cdef bint climbing = slides(&a.axis[2], MOST_ALONG)
+    cdef bint climbing = climbs(a)
     cdef Item* to
     for i in range(j.lines):
         line, to = line_at(a, j, i), <Item*> j.folded + i * j.out_pitch

@@ -1,11 +1,14 @@
 # The bands of separable pools: how large they are, where their lines lie, in which way windows are folded.
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, highest, lowest
+from convops.kernels.along cimport SHIFTS
+from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, Item, highest, lowest
+from convops.kernels.pool_rise cimport MOST_DOUBLINGS, most_doublings
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
 cdef enum:
     MOST_ALONG = 16            # items that are folded one after the other along a line
+    MOST_EXTREMES = 10         # the same of extremes of windows an item apart
     MOST_ACROSS = 10           # across lines
     FEW = 64                   # channels that are not split further
     ROW_BYTES = 512            # of folded lines of planes side by side
@@ -15,6 +18,8 @@ cdef enum:
     GROUP = 8                  # lines that are folded along before any is folded across
     STRIP_LEAST = 1 << 11      # bytes of a line: strips are narrower than their line to stay in the level-1 cache
     STRIP_MOST = 3 << 13       # bytes of a band of theirs
+    SLOTS_MOST = 1 << 19       # bytes of lines that windows slide across, part of the level-2 cache
+    OVERLAPS = 16              # what strips share is at most such a part of them
     LEAST_HIGH = 4             # lines of a band, whose last ones move to the front of the next
 
 
@@ -49,8 +54,11 @@ cdef struct Job:
     char* divisors
     char* slots                # of windows that slide across lines
     char* sums                 # of a copied line
+    char* levels               # of sums of ever more items of it
     bint clean                 # no NaN was met
     bint streams               # results go past the caches
+    double* counts             # counted taps along the line of every result
+    double largest             # of them if all are powers of two, else 0; -1: not counted yet
     bint scaled                # the divisors were made reciprocals
     double outer               # what the divisors were made for: the taps counted across the lines
 
@@ -69,6 +77,17 @@ cdef inline bint slides(const Axis* axis, Py_ssize_t most) noexcept nogil:
     return axis.window > most and axis.stride < reach_of(axis) and axis.out > 1
 
 
+cdef inline bint climbs(const Args* a) noexcept nogil:
+    """Whether windows along lines are made of ever longer ones."""
+    cdef bint extremes = a.pooling == MAXIMUM or a.pooling == MINIMUM
+    return slides(&a.axis[2], MOST_EXTREMES if extremes and a.axis[2].stride == 1 else MOST_ALONG)
+
+
+cdef inline bint rises(const Args* a, const Job* j) noexcept nogil:
+    """Whether that may be done in registers: the items of a window are neighbours."""
+    return SHIFTS and not j.together and a.axis[2].dilation == 1
+
+
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept nogil:
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
     return ceil_div(items, lanes) * lanes
@@ -81,6 +100,22 @@ cdef inline void set_length(const Args* a, Job* j, const Item* tag) noexcept nog
     j.length = j.wide * j.unit if j.together else (j.planes - 1) * j.out_span + j.wide
 
 
+cdef inline Py_ssize_t level_bytes(Py_ssize_t pitch, const Item* tag) noexcept nogil:
+    """Of sums of so many items at all positions of a line; what comes behind them may be anything."""
+    return pitch * <Py_ssize_t> sizeof(Item) + (MOST_DOUBLINGS + 1) * VECTOR_BYTES
+
+
+cdef inline Py_ssize_t climb_bytes(const Args* a, Job* j, const Item* tag) noexcept nogil:
+    """Scratch memory of long windows along a line; sets places."""
+    cdef Py_ssize_t levels = 0, spare = 2 * VECTOR_BYTES
+    if not climbs(a):
+        return spare
+    j.levels = j.sums + j.pitch * <Py_ssize_t> sizeof(Item) + spare
+    if (Item is float or Item is double) and a.pooling != MAXIMUM and a.pooling != MINIMUM:
+        levels = most_doublings(sizeof(Item)) if rises(a, j) else 0
+    return j.levels - j.sums + levels * level_bytes(j.pitch, tag)
+
+
 cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
     """Scratch memory of the largest band; sets pitches and places."""
     cdef Py_ssize_t lines = GROUP, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
@@ -88,7 +123,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     j.wide = j.most_wide
     set_length(a, j, tag)
     j.pitch = whole_vectors(j.span * (j.unit if j.together else j.planes), tag)
-    j.group = 1 if slides(&a.axis[2], MOST_ALONG) else maximum(1, NEAR_BYTES // (j.pitch * size))
+    j.group = 1 if climbs(a) else maximum(1, NEAR_BYTES // (j.pitch * size))
     # An odd number of vectors: lines a power of two apart would compete for the same few places of the cache.
     j.out_pitch = (whole_vectors(j.length, tag) * size | VECTOR_BYTES) // size
     if j.copies:
@@ -101,9 +136,12 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
     j.folded = j.scratch + copy * size
     j.totals = j.folded + (lines * j.out_pitch + spare) * size
     j.divisors = j.totals + (j.out_pitch + spare) * size
+    j.counts = <double*> (j.divisors + (j.out_pitch + spare) * size)
     j.slots = j.divisors + (j.out_pitch + spare) * size
+    if a.pooling == MEAN:
+        j.slots = j.slots + j.out_pitch * <Py_ssize_t> sizeof(double)
     j.sums = j.slots + (slots + spare) * size
-    return j.sums - j.scratch + ((j.pitch if slides(&a.axis[2], MOST_ALONG) else 0) + spare) * size
+    return j.sums - j.scratch + climb_bytes(a, j, tag)
 
 
 cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept nogil:
@@ -114,6 +152,14 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
     if not j.together:
         j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
         j.copies = j.copies or j.planes > 1
+
+
+cdef inline Py_ssize_t least_strip(const Args* a, const Item* tag) noexcept nogil:
+    """Bytes of a line: wider where windows are so long that much would be folded along twice."""
+    cdef Py_ssize_t wide = OVERLAPS * (reach_of(&a.axis[2]) - a.axis[2].stride) * <Py_ssize_t> sizeof(Item)
+    if slides(&a.axis[1], MOST_ACROSS):
+        wide = minimum(wide, SLOTS_MOST // (a.axis[1].window * a.axis[1].dilation))
+    return maximum(STRIP_LEAST, wide)
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
@@ -139,7 +185,8 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
-    while j.planes == 1 and not j.together and j.most_wide * size > STRIP_LEAST and bytes_of(a, j, tag) > STRIP_MOST:
+    while (j.planes == 1 and not j.together and j.most_wide * size > least_strip(a, tag)
+            and bytes_of(a, j, tag) > STRIP_MOST):
         j.most_wide = whole_vectors(ceil_div(j.most_wide, 2), tag)
         most = minimum(most, STRIP_MOST)
     if slides(&a.axis[1], MOST_ACROSS):

@@ -2,8 +2,9 @@
 # window counts.
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport SUM, Item
-from convops.kernels.pool_band cimport Job
-from convops.kernels.pool_items cimport add_items, fold_items
+from convops.kernels.pool_band cimport Job, level_bytes, rises
+from convops.kernels.pool_items cimport add_items, double_items, fold_items, join_items, rise_items
+from convops.kernels.pool_rise cimport MOST_DOUBLINGS, Pieces, most_doublings
 from convops.kernels.pool_run cimport Run, row_of
 
 
@@ -18,11 +19,27 @@ cdef inline void fold_last(const Args* a, int kind, const Job* j, Item* to, cons
     fold_items(kind, to, items, &run)
 
 
-cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to, const Item* tag) noexcept nogil:
+cdef inline int doublings_of(const Args* a, const Job* j, Py_ssize_t most, const Item* tag) noexcept nogil:
+    """How often windows of at most so many items are doubled in registers."""
+    cdef int doublings = 0
+    while rises(a, j) and doublings < most_doublings(sizeof(Item)) and 2 << doublings <= most:
+        doublings = doublings + 1
+    return doublings
+
+
+cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to, const char* later,
+                                const Item* tag) noexcept nogil:
     """Extremes of ever longer windows along the copied line; the last two may overlap."""
-    cdef Py_ssize_t n = 1, window = a.axis[2].window
+    cdef Py_ssize_t n, window = a.axis[2].window
     cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item)
+    cdef int doublings = doublings_of(a, j, window - 1, tag)
+    cdef char* lines[MOST_DOUBLINGS + 1]
     cdef Run run
+    for n in range(doublings):
+        lines[n] = NULL
+    lines[doublings], n = j.copy, 1 << doublings
+    if doublings:
+        rise_items(kind, <const Item*> j.copy, j.pitch, doublings, lines, later)
     while 2 * n < window:
         run = row_of(4 if 4 * n < window else 2, n * shift, 1, j.pitch, True)
         fold_items(kind, <Item*> j.copy, <const Item*> j.copy, &run)
@@ -30,29 +47,73 @@ cdef inline void climb_extremes(const Args* a, int kind, const Job* j, Item* to,
     fold_last(a, kind, j, to, <const Item*> j.copy, 2, (window - n) * shift, tag)
 
 
-cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const Item* tag) noexcept nogil:
-    """Sums of 1, 4, 16, ... items; those of which a window is made are added from the shortest, the last of it, on."""
-    cdef Py_ssize_t n = 1, window = a.axis[2].window, digit, begin
-    cdef Py_ssize_t shift = a.axis[2].dilation * j.unit * <Py_ssize_t> sizeof(Item)
-    cdef Item* sums = <Item*> j.sums
-    cdef char* items = j.copy
-    cdef bint begun = False
-    cdef Run run
-    while 4 * n <= window:
-        digit, begin = window // n % 4, window // (4 * n) * (4 * n)
-        run = row_of(digit, n * shift, 1, j.pitch, True)
-        if digit and begun:
-            add_items(sums, sums, <const Item*> (items + begin * shift), &run)
-        elif digit:
-            fold_items(SUM, sums, <const Item*> (items + begin * shift), &run)
-        begun = begun or digit > 0
-        run = row_of(4, n * shift, 1, j.pitch, True)
-        fold_items(SUM, <Item*> items, <const Item*> items, &run)
-        n = 4 * n
-    if not begun:
-        fold_last(a, SUM, j, to, <const Item*> items, window // n, n * shift, tag)
-        return
-    run = row_of(window // n, n * shift, 1, j.length if a.axis[2].stride == 1 else j.pitch, True)
-    add_items(to if a.axis[2].stride == 1 else sums, sums, <const Item*> items, &run)
+cdef inline Py_ssize_t place_of(Py_ssize_t window, Py_ssize_t n) noexcept nogil:
+    """Where the sum of `n` items, a power of two, lies in a window: behind all that are longer."""
+    return window // (2 * n) * (2 * n)
+
+
+cdef inline void keep_piece(const Args* a, const Job* j, Py_ssize_t n, Pieces* pieces, const char* line,
+                            const Item* tag) noexcept nogil:
+    if a.axis[2].window & n:
+        pieces.at[pieces.count] = line + place_of(a.axis[2].window, n) * <Py_ssize_t> sizeof(Item)
+        pieces.count = pieces.count + 1
+
+
+cdef inline int rise_sums(const Args* a, const Job* j, Pieces* pieces, const char* later,
+                          const Item* tag) noexcept nogil:
+    """Sums of 2^k items, as many as registers hold, where the line was; those of fewer of which a window is made are
+    its first pieces. Returns k."""
+    cdef int doublings = doublings_of(a, j, a.axis[2].window, tag), k
+    cdef char* lines[MOST_DOUBLINGS + 1]
+    for k in range(doublings):
+        lines[k] = NULL
+        if a.axis[2].window >> k & 1:
+            lines[k] = j.levels + pieces.count * level_bytes(j.pitch, tag)
+            pieces.at[pieces.count] = lines[k] + place_of(a.axis[2].window, 1 << k) * <Py_ssize_t> sizeof(Item)
+            pieces.count = pieces.count + 1
+    lines[doublings] = j.copy
+    if doublings:
+        rise_items(SUM, <const Item*> j.copy, j.pitch, doublings, lines, later)
+    return doublings
+
+
+cdef inline void add_piece(const Args* a, const Job* j, Py_ssize_t n, bint begun, Py_ssize_t count,
+                           const Item* tag) noexcept nogil:
+    """The sums of `n` items that lie where the line was, behind those of fewer."""
+    cdef Py_ssize_t place = a.axis[2].dilation * j.unit * place_of(a.axis[2].window, n)
+    cdef Run run = row_of(1, 0, 1, count, True)
+    if begun:
+        add_items(<Item*> j.sums, <const Item*> j.sums, <const Item*> j.copy + place, &run)
+    else:
+        fold_items(SUM, <Item*> j.sums, <const Item*> j.copy + place, &run)
+
+
+cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const char* later, const Item* tag) noexcept nogil:
+    """Sums of 1, 2, 4, ... items; those of which a window is made are added from the shortest, the last of it, on."""
+    cdef Py_ssize_t n, window = a.axis[2].window, shift = a.axis[2].dilation * j.unit
+    cdef Py_ssize_t count = j.length if a.axis[2].stride == 1 else j.pitch - (window - 1) * shift
+    cdef Item* sums = to if a.axis[2].stride == 1 else <Item*> j.sums
+    cdef Pieces pieces
+    cdef bint twice, begun
+    cdef Run run = row_of(1, 0, 1, count, True)
+    pieces.count = 0
+    n = 1 << rise_sums(a, j, &pieces, later, tag)
+    begun = pieces.count > 0
+    if n > 1 and 2 * n > window:
+        pieces.at[pieces.count], pieces.count = j.copy, pieces.count + 1
+        join_items(sums, &pieces, count)
+    elif begun:
+        join_items(<Item*> j.sums, &pieces, count)
+    while 2 * n <= window:
+        if window & n:
+            add_piece(a, j, n, begun, count, tag)
+            begun = True
+        twice = 4 * n <= window and not window & (2 * n)
+        double_items(<Item*> j.copy, n * shift * <Py_ssize_t> sizeof(Item), j.pitch, twice)
+        n = 4 * n if twice else 2 * n
+        if 2 * n > window and begun:
+            add_items(sums, <const Item*> j.sums, <const Item*> j.copy, &run)
+        elif 2 * n > window:
+            fold_items(SUM, sums, <const Item*> j.copy, &run)
     if a.axis[2].stride > 1:
         fold_last(a, SUM, j, to, sums, 1, shift, tag)

@@ -4,7 +4,8 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from convops.kernels.fold cimport Item
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport may_have_nan, move, move_past
-from convops.kernels.pool_run cimport Run, add_run, fold_run
+from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
+from convops.kernels.pool_run cimport Run, add_run, double_run, fold_run
 from convops.kernels.pool_sliding cimport Slide, slide
 from convops.kernels.simd cimport f32v, f64v
 
@@ -31,6 +32,38 @@ cdef inline void add_items(Item* to, const Item* sums, const Item* items, const 
         add_run(<char*> to, <const char*> sums, <const char*> items, run, <const f32v*> NULL)
     elif Item is double:
         add_run(<char*> to, <const char*> sums, <const char*> items, run, <const f64v*> NULL)
+
+
+cdef inline void double_items(Item* items, Py_ssize_t shift, Py_ssize_t count, bint twice) noexcept nogil:
+    if Item is float:
+        double_run(<char*> items, shift, count, twice, <const f32v*> NULL)
+    elif Item is double:
+        double_run(<char*> items, shift, count, twice, <const f64v*> NULL)
+
+
+cdef inline void join_items(Item* to, const Pieces* pieces, Py_ssize_t count) noexcept nogil:
+    if Item is float:
+        join_pieces(pieces, <char*> to, count, <const f32v*> NULL)
+    elif Item is double:
+        join_pieces(pieces, <char*> to, count, <const f64v*> NULL)
+
+
+cdef inline void rise_items(int kind, const Item* items, Py_ssize_t count, int doublings, char* const* to,
+                            const char* later) noexcept nogil:
+    if Item is float:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const f32v*> NULL)
+    elif Item is double:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const f64v*> NULL)
+    elif Item is uint8_t:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const u8v*> NULL)
+    elif Item is int8_t:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i8v*> NULL)
+    elif Item is uint16_t:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const u16v*> NULL)
+    elif Item is int16_t:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i16v*> NULL)
+    elif Item is int32_t:
+        rise_kind(kind, <const char*> items, count, doublings, to, later, <const i32v*> NULL)
 
 
 cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:

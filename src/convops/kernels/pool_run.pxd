@@ -275,3 +275,19 @@ cdef inline void add_run(char* to, const char* sums, const char* items, const Ru
             join(SUM, &sum, &value)
         (<Wide*> (to + i * size))[0] = sum
         i = i + lanes
+
+
+cdef inline void double_run(char* items, Py_ssize_t shift, Py_ssize_t count, bint twice,
+                            const Wide* tag) noexcept nogil:
+    """Each item and the one `shift` bytes behind it; `twice` the same with these sums, in pairs; whole vectors."""
+    cdef Py_ssize_t i = 0, end = count * item_bytes(tag)
+    cdef Wide sum, rest
+    while i < end:
+        sum = (<const Wide*> (items + i))[0]
+        join(SUM, &sum, <const Wide*> (items + i + shift))
+        if twice:
+            rest = (<const Wide*> (items + i + 2 * shift))[0]
+            join(SUM, &rest, <const Wide*> (items + i + 3 * shift))
+            join(SUM, &sum, &rest)
+        (<Wide*> (items + i))[0] = sum
+        i = i + VECTOR_BYTES

@@ -7,8 +7,8 @@ in the level-1 cache. Bands of output lines are made in two steps: every input l
 are short, or over channels where those lie side by side; all take the same steps in the same order.
 
 Short windows, and those that do not overlap, are folded from the first item to the last. Longer ones climb along lines
-(`pool_climb.pxd`) and slide across them (`pool_sliding.pxd`). Which is which depends on the window alone, so results do
-not depend on the layout or on the cut into strips and bands. Start reading at `tile_s`.
+(`pool_climb.pxd`) and slide across them (`pool_sliding.pxd`). Which is which depends on what is asked for alone, so
+results do not depend on the layout or on the cut into strips and bands. Start reading at `tile_s`.
 """
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
@@ -17,7 +17,7 @@ from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
 from convops.kernels.past_caches cimport fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, GROUP, MOST_ACROSS, MOST_ALONG, STRIP_BYTES, Job, cut, find_inner, is_run, out_line,
+    COPIED_BYTES, GROUP, MOST_ACROSS, STRIP_BYTES, Job, climbs, cut, find_inner, is_run, out_line,
     reach_of, seen, set_length, slides)
 from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
@@ -121,7 +121,7 @@ cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py
         to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
         if kind == MEAN and done:
             divisors = divisors_of(a, j, output, False, tag)
-        slide_items(kind, s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
+        slide_items(kind_of(kind, j), s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
                     not direct)
         if done and not direct:
             put_line(a, j, output, to)
@@ -187,7 +187,7 @@ cdef void strip(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end, c
     """The same in all channels."""
     cdef Py_ssize_t units = j.unit, planes = j.planes
     cdef bint copies = j.copies
-    if not j.together and j.planes == 1 and not slides(&a.axis[2], MOST_ALONG):
+    if not j.together and j.planes == 1 and not climbs(a):
         j.copies = (a.x.step[2] != sizeof(Item) or meets_padding(&a.axis[2], j.w, j.wide)
                     or j.wide * <Py_ssize_t> sizeof(Item) < COPIED_BYTES)
     j.channel = 0
@@ -197,7 +197,8 @@ cdef void strip(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end, c
         else:
             j.planes = minimum(planes, a.channels - j.channel)
         if j.channel == 0 or j.unit < units or j.planes < planes:
-            j.outer, j.clean = -1, (Item is float or Item is double) and (kind == MAXIMUM or kind == MINIMUM)
+            j.outer = j.largest = -1
+            j.clean = (Item is float or Item is double) and (kind == MAXIMUM or kind == MINIMUM)
             set_length(a, j, tag)
             find_inner(a, j, tag)
             clear_copy(a, kind, j, tag)
@@ -208,7 +209,7 @@ cdef void strip(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end, c
 
 cdef inline bint may_copy(const Args* a, bint together, const Item* tag) noexcept nogil:
     """Whether lines may be copied: with their padding, without gaps, with a margin that vectors may read."""
-    return not together or slides(&a.axis[2], MOST_ALONG) or a.channels * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
+    return not together or climbs(a) or a.channels * <Py_ssize_t> sizeof(Item) < VECTOR_BYTES
 
 
 cdef inline Py_ssize_t image_bytes(const Args* a, const Item* tag) noexcept nogil:

@@ -6,10 +6,14 @@
 # joined with what depends on the position alone. Where windows are dilated, so many chains take turns.
 from convops.kernels.abi cimport Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
-from convops.kernels.pool_lanes cimport Wide, from_zero, item_bytes, join, put, stream
+from convops.kernels.pool_lanes cimport CLEAN, Wide, from_zero, item_bytes, join, put, stream
 from convops.kernels.pool_run cimport divide
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div
+
+
+cdef enum:
+    COLUMNS = 4                # vectors of a line that are folded from behind together: each waits for the line before
 
 
 cdef struct Slide:
@@ -86,28 +90,37 @@ cdef inline inlined slide_vectors(int kind, bint begins, bint ends, bint joined,
                      to + i * size, length - i, False, divisors + i * size, tag)
 
 
-cdef inline inlined fold_back(int kind, const Slide* s, const Wide* tag) noexcept nogil:
-    """All lines of a block, from behind."""
-    cdef Py_ssize_t i = 0, k, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
-    cdef Py_ssize_t pitch = s.pitch, ahead = s.dilation * s.pitch, length = s.length
-    cdef char* first
+cdef inline inlined fold_columns(int kind, int columns, const Slide* s, char* first, const Wide* tag) noexcept nogil:
+    """All lines of a block from behind, some neighbouring vectors of each."""
+    cdef Py_ssize_t k, ahead = s.dilation * s.pitch
+    cdef int v
     cdef char* slot
-    cdef Wide best, value
-    while i < length:
-        first = s.slots + i * size
-        for k in range(s.dilation):
-            slot = first + (s.block - 1 - k) * pitch
-            best = (<const Wide*> slot)[0]
+    cdef Wide best[COLUMNS]
+    cdef Wide value
+    for k in range(s.dilation):
+        slot = first + (s.block - 1 - k) * s.pitch
+        for v in range(columns):
+            best[v] = (<const Wide*> (slot + v * VECTOR_BYTES))[0]
             if kind == SUM or kind == MEAN:
-                from_zero(&best)
-            (<Wide*> slot)[0] = best
-            while slot - ahead >= first:
-                slot = slot - ahead
-                value = best
-                best = (<const Wide*> slot)[0]
-                join(kind, &best, &value)
-                (<Wide*> slot)[0] = best
-        i = i + lanes
+                from_zero(&best[v])
+            (<Wide*> (slot + v * VECTOR_BYTES))[0] = best[v]
+        while slot - ahead >= first:
+            slot = slot - ahead
+            for v in range(columns):
+                value = (<const Wide*> (slot + v * VECTOR_BYTES))[0]
+                join(kind, &value, &best[v])
+                best[v] = value
+                (<Wide*> (slot + v * VECTOR_BYTES))[0] = value
+
+
+cdef inline inlined fold_back(int kind, const Slide* s, const Wide* tag) noexcept nogil:
+    cdef Py_ssize_t i = 0, end = s.length * item_bytes(tag)
+    while i + COLUMNS * VECTOR_BYTES <= end:
+        fold_columns(kind, COLUMNS, s, s.slots + i, tag)
+        i = i + COLUMNS * VECTOR_BYTES
+    while i < end:
+        fold_columns(kind, 1, s, s.slots + i, tag)
+        i = i + VECTOR_BYTES
 
 
 cdef inline inlined slide_kind(int kind, Slide* s, const char* items, char* to, const char* divisors, bint whole,
@@ -139,7 +152,11 @@ cdef inline void slide(int kind, Slide* s, const char* items, char* to, const ch
     elif kind == MINIMUM:
         slide_kind(MINIMUM, s, items, to, divisors, whole, tag)
     elif Wide is f32v or Wide is f64v:
-        if kind == MEAN:
+        if kind == CLEAN + MAXIMUM:
+            slide_kind(CLEAN + MAXIMUM, s, items, to, divisors, whole, tag)
+        elif kind == CLEAN + MINIMUM:
+            slide_kind(CLEAN + MINIMUM, s, items, to, divisors, whole, tag)
+        elif kind == MEAN:
             slide_kind(MEAN, s, items, to, divisors, whole, tag)
         else:
             slide_kind(SUM, s, items, to, divisors, whole, tag)

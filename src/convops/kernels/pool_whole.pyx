@@ -28,13 +28,12 @@ cdef enum:
 # The real taps of the one window.
 cdef struct Block:
     Py_ssize_t origin          # bytes from the channel's first item to tap 0
-    Py_ssize_t deep
-    Py_ssize_t high
-    Py_ssize_t wide
+    Py_ssize_t deep, high, wide
     Py_ssize_t size
     bint together              # without gaps
     double divisor
-    Py_ssize_t row[PARTS]      # where the parts begin
+    Py_ssize_t plane[PARTS]    # where the parts begin
+    Py_ssize_t row[PARTS]
     Py_ssize_t column[PARTS]
 
 
@@ -52,9 +51,8 @@ cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
         b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
         b.size = b.size * extent[i]
     b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
-    for i in range(PARTS):
-        b.row[i] = i // b.wide if b.size else 0
-        b.column[i] = i % b.wide if b.size else 0
+    for i in range(PARTS if b.size else 0):
+        b.plane[i], b.row[i], b.column[i] = i // (b.high * b.wide), i // b.wide % b.high, i % b.wide
     if b.divisor == 0:
         b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
     return b
@@ -200,14 +198,14 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
 cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block* b, int part, const char* items,
                               Py_ssize_t count, Vector* best, const Vector* tag) noexcept nogil:
     """The taps of one part, some vectors of channels at once; so many channels of the last vector count."""
-    cdef Py_ssize_t row = b.row[part], w = b.column[part]
+    cdef Py_ssize_t plane = b.plane[part], row = b.row[part], w = b.column[part]
     cdef const char* pixel
     cdef Vector value
     cdef int v
     for v in range(vectors):
         neutral(kind, &best[v])
-    while row < b.deep * b.high:
-        pixel = items + w * a.x.step[2] + row // b.high * a.x.step[0] + row % b.high * a.x.step[1]
+    while plane < b.deep and b.size:
+        pixel = items + w * a.x.step[2] + plane * a.x.step[0] + row * a.x.step[1]
         for v in range(vectors):
             if vectors > 1:
                 prefetch(pixel + (vectors + v) * VECTOR_BYTES, 0, 3)  # of the next channels
@@ -218,6 +216,8 @@ cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block*
         w = w + PARTS
         while w >= b.wide:
             w, row = w - b.wide, row + 1
+            if row == b.high:
+                plane, row = plane + 1, 0
 
 
 cdef inline inlined fold_vectors(const Args* a, int kind, int vectors, const Block* b, const char* items,
