@@ -3,18 +3,21 @@ from convops.kernels.abi cimport Finish
 from convops.kernels.simd cimport Vector, f32v, inlined, relu_f32, relu_f64
 
 
-cdef inline inlined multiply_step(int row, int rows, int vectors, bint begin, const char* x, Py_ssize_t step,
-                                  const char* weights, Vector* acc) noexcept nogil:
+cdef inline inlined load_columns(int vectors, const char* weights, Vector* column) noexcept nogil:
+    cdef int j
+    for j in range(vectors):
+        column[j] = (<const Vector*> weights)[j]
+
+
+cdef inline inlined multiply_pixels(int row, int rows, int vectors, bint begin, const char* x, Py_ssize_t step,
+                                    const Vector* column, Vector* acc) noexcept nogil:
     """Pixels [row, rows) of a run."""
     # Four bases and the scaled index of an address reach 14 pixels without a register for each.
     cdef const char* four[4]
-    cdef Vector column[2]
     cdef Vector product
     cdef int i, j
     four[0], four[1] = x, x + 4 * step
     four[2], four[3] = x + 8 * step, four[1] + 8 * step
-    for j in range(vectors):
-        column[j] = (<const Vector*> weights)[j]
     for i in range(row, rows):
         for j in range(vectors):
             if Vector is f32v:
@@ -23,6 +26,13 @@ cdef inline inlined multiply_step(int row, int rows, int vectors, bint begin, co
                 product = (<const double*> (four[i // 4] + (i % 4) * step))[0] * column[j]
             # The first product begins the chain; the zero bias of `tile.finish` turns -0.0 into +0.0.
             acc[i * vectors + j] = product if begin else acc[i * vectors + j] + product
+
+
+cdef inline inlined multiply_step(int rows, int vectors, bint begin, const char* x, Py_ssize_t step,
+                                  const char* weights, Vector* acc) noexcept nogil:
+    cdef Vector column[2]
+    load_columns(vectors, weights, column)
+    multiply_pixels(0, rows, vectors, begin, x, step, column, acc)
 
 
 cdef inline inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bint first) noexcept nogil:

@@ -6,7 +6,7 @@ A tile is a box of output pixels times a range of panels of output channels. Its
 a copy of the halo where that needs padding or conversion. Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Edge, Finish, Turned
-from convops.kernels.edges cimport cut_taps, distance_ahead, leaves_out_edges, lines_alike, sum_edges
+from convops.kernels.edges cimport cut_taps, leaves_out_edges, lines_alike, sum_edges
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
@@ -73,13 +73,13 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef bint edged = leaves_out_edges(a, t, height, begin, steps, per_line, totals)
     cdef Finish finish
     cdef Edge edge
-    edge.hop, edge.steps = input.hop[1], per_line
+    edge.hop, edge.steps, edge.ahead = input.hop[1], per_line, size if a.look_ahead else 0
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
         j = 0
         while j < t.extent[1]:
-            if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
+            if edged and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
             if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
@@ -92,9 +92,8 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                 for k in range(lines if finishes else 0):
                     store_pixels(a, t, channel, height, height, i, j + k, totals + k * t.extent[2] * height)
             elif edged:
-                edge.lines, edge.groups = lines, (high - low) // per_line
-                edge.ahead = distance_ahead(a, t, i, j, size)
-                sum_edges(a, t, &edge, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
+                edge.groups = (high - low) // per_line
+                sum_edges(a, t, &edge, lines, high - low == steps, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
                           weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                           &finish if finishes else NULL)
             else:
