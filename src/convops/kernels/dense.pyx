@@ -18,6 +18,12 @@ cdef enum:
     STORED_RUNS = 64                # the same where the micro-kernel itself stores them
 
 
+# What a worker's scratch memory holds from one range of tiles to the next: before the offsets, of which tile it is.
+cdef struct Held:
+    Tile tile
+    Input input
+
+
 cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* offsets,
                               Py_ssize_t channels) noexcept nogil:
     """Bytes from a pixel to what each step of a reduction block reads: taps, channels inside."""
@@ -148,10 +154,11 @@ cdef inline Py_ssize_t segment_pixels(const Args* a, const Tile* t, Py_ssize_t r
 cdef inline void compute_panels(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t channel,
                                 Py_ssize_t channels, Real* totals, Py_ssize_t kept, char* scratch) noexcept nogil:
     """A segment of a tile, panel by panel; `kept` totals of each wait for more channels."""
+    cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets + sizeof(Held))
     cdef Py_ssize_t p
     cdef bint stored
     for p in range(t.panel_begin, t.panel_end):
-        stored = sum_segment(a, t, input, x, p, channel, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
+        stored = sum_segment(a, t, input, x, p, channel, channels, totals, offsets)
         if channel + channels == a.channels and not stored:
             store_panel(a, t, p, panel_height(a, p), totals, <Real*> (scratch + a.scratch_line))
         totals = totals + kept
@@ -203,14 +210,18 @@ cdef void tile_f(const Args* a, const Tile* t, Input* input, bint copied, char* 
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
-    cdef Tile t, before
-    cdef Input input
+    cdef Held* held = <Held*> (a.scratch + a.scratch_offsets)
+    cdef Tile t
+    cdef Input input = held.input
     cdef Py_ssize_t number
-    before.batch = -1
+    if a.fresh:
+        held.tile.batch = -1
     for number in range(a.tile_begin, a.tile_end):
         locate_box(a, number, &t)
-        tile_f(a, &t, &input, is_same_box(&t, &before), a.scratch, tag)
-        before = t
+        # Tiles of the same box follow one another: mostly, its halo is at hand.
+        tile_f(a, &t, &input, is_same_box(&t, &held.tile), a.scratch, tag)
+        held.tile = t
+    held.input = input
 
 
 cdef api void dense_f32(const Args* a) noexcept nogil:
@@ -224,3 +235,8 @@ cdef api void dense_f64(const Args* a) noexcept nogil:
 def block_items(int itemsize):
     """Results in transposition, behind `Args.scratch_line`."""
     return LINE * VECTOR_BYTES // itemsize
+
+
+def held_items():
+    """Offsets that would take as much memory as what stands before them."""
+    return (sizeof(Held) + sizeof(Py_ssize_t) - 1) // sizeof(Py_ssize_t)
