@@ -1,6 +1,17 @@
 # What the micro-kernels with vectors over output channels share: one step, and where the sums go.
 from convops.kernels.abi cimport Finish
-from convops.kernels.simd cimport Vector, f32v, inlined, relu_f32, relu_f64
+from convops.kernels.lanes cimport keep as compute_here
+from convops.kernels.lanes cimport spread
+from convops.kernels.simd cimport Vector, f32v, f64v, inlined
+
+cdef extern from *:
+    """
+    /* NaN and -0.0 pass. */
+    #define convops_from_f32(zero, v) ((convops_f32v) ((convops_i32v) (v) & ~((v) < (zero))))
+    #define convops_from_f64(zero, v) ((convops_f64v) ((convops_i64v) (v) & ~((v) < (zero))))
+    """
+    f32v from_f32 "convops_from_f32"(f32v, f32v) nogil
+    f64v from_f64 "convops_from_f64"(f64v, f64v) nogil
 
 
 cdef inline inlined load_columns(int vectors, const char* weights, Vector* column) noexcept nogil:
@@ -44,16 +55,18 @@ cdef inline inlined keep(int rows, int vectors, const Vector* acc, Vector* t, bi
 
 cdef inline inlined store(int rows, int vectors, const Vector* acc, const Vector* t, bint first,
                           Finish* to) noexcept nogil:
-    cdef Vector value
+    cdef Vector value, zero
     cdef int i, j
+    spread(0, &zero)
+    compute_here(&zero)    # else the compiler keeps it in a register all the time, and a sum in memory
     for i in range(rows):
         for j in range(vectors):
             value = acc[i * vectors + j] if first else t[i * vectors + j] + acc[i * vectors + j]
-            value = value + ((<const Vector*> to.bias)[j] + 0)
+            value = value + ((<const Vector*> to.bias)[j] + zero)
             if to.relu:
                 if Vector is f32v:
-                    value = relu_f32(value)
+                    value = from_f32(zero, value)
                 else:
-                    value = relu_f64(value)
+                    value = from_f64(zero, value)
             (<Vector*> to.out)[j] = value
         to.out = to.out + to.pitch
