@@ -10,6 +10,7 @@ from support import DTYPES, poisoned, run_conv, same_bits, to_first, to_last
 LENGTHS = (1, 2, 3, 7, 8, 13, 14, 15, 29, 57)
 GEOMETRIES = {
     "same": ConvCase((5, 5), (3, 3), 67, 64, padding=1),
+    "many lines": ConvCase((16, 5), (3, 3), 67, 64, padding=1),
     "strided": ConvCase((6, 6), (3, 3), 67, 64, padding=1, stride=2),
     "uneven": ConvCase((5, 5), (2, 5), 37, 70, padding=((1, 0), (1, 3))),
     "dilated": ConvCase((7, 7), (3, 3), 35, 64, padding=((2, 3), (3, 2)), dilation=(2, 3), stride=(1, 2)),
@@ -56,3 +57,14 @@ def test_lines_with_gaps_between_them():
     out = poisoned((batch, 2 * height, width, rows), "float32")[:, ::2]
     run_conv(case, "direct", (to_last(x, 2), w, bias), layout="channels_last", out=out)
     same_bits(out, expected)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_panels_of_a_box_find_its_halo_in_every_worker(workers):
+    case = ConvCase((27, 29), (3, 3), 67, 160, padding=1)
+    x, w, bias = case.reals()
+    expected = run_conv(case, "direct", (x, w, bias), workers=1)
+    for _ in range(5):
+        same_bits(run_conv(case, "direct", (x, w, bias), workers=workers), expected)
+        last = run_conv(case, "direct", (to_last(x, 2), w, bias), layout="channels_last", workers=workers)
+        same_bits(to_first(last, 2), expected)

@@ -59,7 +59,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
         prod(shape),
         totals=(kept + lanes) * width,
         halo=0 if in_place else _halo_items(problem, shape, chunk + gap),
-        listed=block_channels(problem) * prod(problem.window),
+        listed=isa.dense.held_items() + block_channels(problem) * prod(problem.window),
         unit=lanes,
         line=isa.dense.block_items(np.dtype(problem.dtype).itemsize),
         halo_channels=0 if in_place else chunk,

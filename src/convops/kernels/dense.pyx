@@ -6,7 +6,7 @@ A tile is a box of output pixels times a range of panels of output channels. Its
 a copy of the halo where that needs padding or conversion. Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport MOST_PIXELS, RELU, Args, Edge, Finish, Turned
-from convops.kernels.edges cimport cut_taps, distance_ahead, leaves_out_edges, lines_alike, sum_edges
+from convops.kernels.edges cimport cut_taps, leaves_out_edges, lines_alike, sum_edges
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
@@ -16,6 +16,12 @@ cdef enum:
     CACHE_LINE = 64
     SEGMENT_RUNS = 16               # runs of pixels that are summed before they are stored
     STORED_RUNS = 64                # the same where the micro-kernel itself stores them
+
+
+# What a worker's scratch memory holds from one range of tiles to the next: before the offsets, of which tile it is.
+cdef struct Held:
+    Tile tile
+    Input input
 
 
 cdef inline void list_offsets(const Args* a, const Input* input, Py_ssize_t* offsets,
@@ -73,13 +79,13 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef bint edged = leaves_out_edges(a, t, height, begin, steps, per_line, totals)
     cdef Finish finish
     cdef Edge edge
-    edge.hop, edge.steps = input.hop[1], per_line
+    edge.hop, edge.steps, edge.ahead = input.hop[1], per_line, size if a.look_ahead else 0
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
         j = 0
         while j < t.extent[1]:
-            if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
+            if edged and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
             if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
@@ -92,9 +98,8 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                 for k in range(lines if finishes else 0):
                     store_pixels(a, t, channel, height, height, i, j + k, totals + k * t.extent[2] * height)
             elif edged:
-                edge.lines, edge.groups = lines, (high - low) // per_line
-                edge.ahead = distance_ahead(a, t, i, j, size)
-                sum_edges(a, t, &edge, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
+                edge.groups = (high - low) // per_line
+                sum_edges(a, t, &edge, lines, high - low == steps, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
                           weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                           &finish if finishes else NULL)
             else:
@@ -149,10 +154,11 @@ cdef inline Py_ssize_t segment_pixels(const Args* a, const Tile* t, Py_ssize_t r
 cdef inline void compute_panels(const Args* a, const Tile* t, Input* input, const char* x, Py_ssize_t channel,
                                 Py_ssize_t channels, Real* totals, Py_ssize_t kept, char* scratch) noexcept nogil:
     """A segment of a tile, panel by panel; `kept` totals of each wait for more channels."""
+    cdef Py_ssize_t* offsets = <Py_ssize_t*> (scratch + a.scratch_offsets + sizeof(Held))
     cdef Py_ssize_t p
     cdef bint stored
     for p in range(t.panel_begin, t.panel_end):
-        stored = sum_segment(a, t, input, x, p, channel, channels, totals, <Py_ssize_t*> (scratch + a.scratch_offsets))
+        stored = sum_segment(a, t, input, x, p, channel, channels, totals, offsets)
         if channel + channels == a.channels and not stored:
             store_panel(a, t, p, panel_height(a, p), totals, <Real*> (scratch + a.scratch_line))
         totals = totals + kept
@@ -204,14 +210,18 @@ cdef void tile_f(const Args* a, const Tile* t, Input* input, bint copied, char* 
 
 
 cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
-    cdef Tile t, before
-    cdef Input input
+    cdef Held* held = <Held*> (a.scratch + a.scratch_offsets)
+    cdef Tile t
+    cdef Input input = held.input
     cdef Py_ssize_t number
-    before.batch = -1
+    if a.fresh:
+        held.tile.batch = -1
     for number in range(a.tile_begin, a.tile_end):
         locate_box(a, number, &t)
-        tile_f(a, &t, &input, is_same_box(&t, &before), a.scratch, tag)
-        before = t
+        # Tiles of the same box follow one another: mostly, its halo is at hand.
+        tile_f(a, &t, &input, is_same_box(&t, &held.tile), a.scratch, tag)
+        held.tile = t
+    held.input = input
 
 
 cdef api void dense_f32(const Args* a) noexcept nogil:
@@ -225,3 +235,8 @@ cdef api void dense_f64(const Args* a) noexcept nogil:
 def block_items(int itemsize):
     """Results in transposition, behind `Args.scratch_line`."""
     return LINE * VECTOR_BYTES // itemsize
+
+
+def held_items():
+    """Offsets that would take as much memory as what stands before them."""
+    return (sizeof(Held) + sizeof(Py_ssize_t) - 1) // sizeof(Py_ssize_t)

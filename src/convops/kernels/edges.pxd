@@ -1,6 +1,6 @@
 # Lines whose ends reach over the input's edges: which steps leave out a run's first or last pixel, as they would
 # multiply zero padding. Start reading at `sum_edges`, which `dense.pyx` calls.
-from convops.kernels.abi cimport Args, Axis, Edge, Finish
+from convops.kernels.abi cimport MOST_PIXELS, Args, Axis, Edge, Finish
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.tile cimport Tile, ceil_div, maximum, minimum
 
@@ -33,13 +33,6 @@ cdef inline bint leaves_out_edges(const Args* a, const Tile* t, Py_ssize_t heigh
             and height * <Py_ssize_t> sizeof(Real) == 2 * VECTOR_BYTES)
 
 
-cdef inline Py_ssize_t distance_ahead(const Args* a, const Tile* t, Py_ssize_t d, Py_ssize_t h,
-                                      Py_ssize_t size) noexcept nogil:
-    """From a step's weights to those of the next block that are asked for: one half by each of two lines inside."""
-    cdef Py_ssize_t first = 1 if t.extent[1] > 2 else 0
-    return size + (h - first) * VECTOR_BYTES if a.look_ahead and d == 0 and 0 <= h - first < 2 else 0
-
-
 cdef inline Py_ssize_t lines_alike(const Args* a, const Tile* t, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
                                    Py_ssize_t end, Py_ssize_t per_tap) noexcept nogil:
     """How many lines of one run, from (d, h) on, meet the input with the same of the steps [begin, end)."""
@@ -67,15 +60,41 @@ cdef inline void cut_edges(const Axis* axis, Py_ssize_t output, Py_ssize_t pixel
     edge.first, edge.last = begin * channels, end * channels
 
 
-cdef inline void sum_edges(const Args* a, const Tile* t, Edge* edge, const char* x, Py_ssize_t step,
-                           const char* weights, const Py_ssize_t* offsets, Real* totals, Py_ssize_t height,
-                           bint first, Finish* finish) noexcept nogil:
-    """A line of pixels in runs of nearly equal length, or lines of one run."""
-    cdef Py_ssize_t runs = ceil_div(t.extent[2], a.panel_columns), at = 0, r, pixels
+cdef inline Py_ssize_t next_ahead(Py_ssize_t ahead) noexcept nogil:
+    """From a step's weights to those of the next block that are asked for: one vector, the other one, none."""
+    return ahead + VECTOR_BYTES if ahead and ahead % (2 * VECTOR_BYTES) == 0 else 0
+
+
+cdef inline void sum_run(const Args* a, Edge* edge, Py_ssize_t pixels, Py_ssize_t lines, bint pairs, const char* x,
+                         Py_ssize_t step, const char* weights, const Py_ssize_t* offsets, char* totals, bint first,
+                         Finish* finish) noexcept nogil:
+    cdef Py_ssize_t turns = lines // 2 if pairs else lines
+    cdef Py_ssize_t _
+    edge.lines = lines
+    a.edged[pixels - 1 + (MOST_PIXELS if pairs else 0)](edge, x, step, weights, offsets, totals, first, finish)
+    for _ in range(minimum(turns, 2)):
+        edge.ahead = next_ahead(edge.ahead)
+    if finish != NULL:
+        finish.out = finish.out + lines * pixels * finish.pitch
+
+
+cdef inline void sum_edges(const Args* a, const Tile* t, Edge* edge, Py_ssize_t lines, bint whole, const char* x,
+                           Py_ssize_t step, const char* weights, const Py_ssize_t* offsets, Real* totals,
+                           Py_ssize_t height, bint first, Finish* finish) noexcept nogil:
+    """A line of pixels in runs of nearly equal length, or lines of one run, in pairs where they are short."""
+    cdef Py_ssize_t runs = ceil_div(t.extent[2], a.panel_columns), at = 0, r, pixels, even, ahead = edge.ahead
+    if not (whole or t.extent[1] < 3):     # what these lines leave out would not be asked for
+        edge.ahead = 0
     for r in range(runs, 0, -1):
         pixels = ceil_div(t.extent[2] - at, r)
+        even = lines // 2 * 2 if 2 * pixels <= a.panel_columns else 0
         cut_edges(&a.axis[2], t.origin[2] + at, pixels, edge)
-        a.edged[pixels - 1](edge, x + at * step, step, weights, offsets, <char*> (totals + at * height), first, finish)
-        if finish != NULL:
-            finish.out = finish.out + pixels * finish.pitch
+        if even:
+            sum_run(a, edge, pixels, even, True, x + at * step, step, weights, offsets,
+                    <char*> (totals + at * height), first, finish)
+        if lines > even:
+            sum_run(a, edge, pixels, lines - even, False, x + at * step + even * edge.hop, step, weights, offsets,
+                    <char*> (totals + (at + even * pixels) * height), first, finish)
         at = at + pixels
+    if not (whole or t.extent[1] < 3):
+        edge.ahead = ahead

@@ -5,7 +5,7 @@ from convops.kernels.abi cimport Args, Axis
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, gather_run, maximum, minimum, source)
-from convops.kernels.transpose cimport transpose_all
+from convops.kernels.transpose_any cimport transpose_all
 
 cdef enum:
     LINE_BYTES = 64                # of a cache

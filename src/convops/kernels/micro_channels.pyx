@@ -18,9 +18,9 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
     cdef Py_ssize_t k, _
     for _ in range(runs):
-        multiply_step(0, rows, vectors, True, x + offsets[0], step, weights, acc)
+        multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
-            multiply_step(0, rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
+            multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
         if finish == NULL:
             keep(rows, vectors, acc, t, first)
         else:

@@ -6,7 +6,7 @@ from convops.kernels.abi cimport NONE, Args
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.store_channels cimport is_continued, store_lines
 from convops.kernels.tile cimport Tile, ceil_div
-from convops.kernels.transpose cimport transpose_all
+from convops.kernels.transpose_any cimport transpose_all
 
 
 # Where the parts of a tile lie in its scratch memory, and its channels.
