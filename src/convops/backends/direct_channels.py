@@ -179,12 +179,20 @@ def _grown(
     rows = min(problem.group_rows, panels * width)
 
     def fits(box: tuple[int, ...]) -> bool:
-        halo = 0 if in_place else _halo_items(problem, box, chunk) * item
+        halo = _read_items(problem, machine, box) * item if in_place else _halo_items(problem, box, chunk) * item
         sums = prod(box) * width * panels * item
         flops = 2 * prod(box) * rows * problem.products
+        if in_place and halo > machine.l2 // 8:
+            return False
         return flops <= TILE_FLOPS and sums <= machine.l2 // 2 and halo + sums <= room
 
     return grown([*(a.out for a in problem.axes[:-1]), line], fits)
+
+
+def _read_items(problem: ConvProblem, machine: Machine, box: tuple[int, ...]) -> int:
+    """Items that should stay near while the weights, which fit the second-level cache, pass by panel after panel."""
+    near = problem.arrangement.is_channels_last and _weight_bytes(problem) <= machine.l2 // 2
+    return prod(box) * problem.group_channels if near else 0
 
 
 def _tile_panels(problem: ConvProblem, width: int, shape: tuple[int, ...]) -> int:

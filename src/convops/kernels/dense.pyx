@@ -41,7 +41,7 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
     cdef const Turned* turned = a.turned + (height * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES - 1) * MOST_PIXELS
     if longer:
         turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer, finish)
-        if finish != NULL:
+        if finish.out != NULL:
             finish.out = finish.out + done * finish.pitch
     turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
                        runs - longer, finish)
@@ -62,6 +62,15 @@ cdef inline Py_ssize_t joined_lines(const Args* a, const Tile* t, const Input* i
     return t.extent[1]
 
 
+cdef inline Py_ssize_t distance_behind(const Args* a, const Tile* t, const Input* input) noexcept nogil:
+    """From the pixels of a box that is read in place to those of the next, if they hold their channels together."""
+    if a.halo_channels or a.x.channel * 16 > 64:
+        return 0
+    if t.extent[2] < a.axis[2].out:
+        return t.extent[2] * input.hop[2]
+    return t.extent[1] * input.hop[1]
+
+
 cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, const char* x, Py_ssize_t begin,
                            Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
                            Real* totals, Py_ssize_t panel, bint first, bint finishes) noexcept nogil:
@@ -74,6 +83,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Finish finish
     cdef Edge edge
     edge.hop, edge.steps = input.hop[1], per_line
+    finish.ahead = distance_behind(a, t, input) if panel == t.panel_begin else 0
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
@@ -85,7 +95,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             cut_taps(a, t, i, j, per_tap, &low, &high)
-            finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
+            finish.out = <char*> line_of(&a.out, t, channel, i, j, 0) if finishes else NULL
             if low >= high:
                 for k in range(lines * t.extent[2] * height if first else 0):
                     totals[k] = 0
@@ -100,7 +110,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
             else:
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
-                         &finish if finishes else NULL)
+                         &finish)
             totals = totals + lines * t.extent[2] * height
             j = j + lines
 
