@@ -10,7 +10,7 @@ from convops.kernels.edges cimport cut_taps, distance_ahead, leaves_out_edges, l
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
-from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_height
+from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_count, panel_height
 
 cdef enum:
     CACHE_LINE = 64
@@ -62,9 +62,30 @@ cdef inline Py_ssize_t joined_lines(const Args* a, const Tile* t, const Input* i
     return t.extent[1]
 
 
-cdef inline Py_ssize_t distance_behind(const Args* a, const Tile* t, const Input* input) noexcept nogil:
-    """From the pixels of a box that is read in place to those of the next, if they hold their channels together."""
-    if a.halo_channels or a.x.channel * 16 > 64:
+cdef inline bint passes_by(const Args* a, const Real* tag) noexcept nogil:
+    """Whether pixels are read in place, once per panel, and hold their channels together."""
+    return (not a.halo_channels and a.x.channel == sizeof(Real)
+            and a.axis[0].window * a.axis[1].window * a.axis[2].window == 1)
+
+
+cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t, const Real* tag) noexcept nogil:
+    """Tile `number`; where pixels pass by, those of all images take the same weights, one after the other."""
+    cdef Py_ssize_t row_tiles = ceil_div(panel_count(a), a.tile_panels), boxes = 1, box, image, rows
+    cdef int i
+    if passes_by(a, tag) and row_tiles > 1:
+        for i in range(3):
+            boxes = boxes * ceil_div(a.axis[i].out, a.axis[i].tile)
+        box, number = number % boxes, number // boxes
+        image, number = number % a.images, number // a.images
+        rows, number = number % row_tiles, number // row_tiles
+        number = ((image * a.groups + number) * boxes + box) * row_tiles + rows
+    locate_box(a, number, t)
+
+
+cdef inline Py_ssize_t distance_behind(const Args* a, const Tile* t, const Input* input,
+                                       const Real* tag) noexcept nogil:
+    """From the pixels of a box to those of the next, where they pass by."""
+    if not passes_by(a, tag):
         return 0
     if t.extent[2] < a.axis[2].out:
         return t.extent[2] * input.hop[2]
@@ -83,7 +104,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Finish finish
     cdef Edge edge
     edge.hop, edge.steps = input.hop[1], per_line
-    finish.ahead = distance_behind(a, t, input) if panel == t.panel_begin else 0
+    finish.ahead = distance_behind(a, t, input, totals) if panel == t.panel_begin else 0
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
@@ -91,7 +112,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
         while j < t.extent[1]:
             if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
-            if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
+            if a.look_ahead and not edged and lines == 1 and not finish.ahead:    # all at once would hold the multiply-adds up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             cut_taps(a, t, i, j, per_tap, &low, &high)
@@ -219,7 +240,7 @@ cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
     before.batch = -1
     for number in range(a.tile_begin, a.tile_end):
-        locate_box(a, number, &t)
+        locate(a, number, &t, tag)
         tile_f(a, &t, &input, is_same_box(&t, &before), a.scratch, tag)
         before = t
 
