@@ -1,8 +1,9 @@
 # The panels of a tile one after the other through `micro.pyx`, and sums into the output. Start reading at `sweep`.
 from convops.kernels.abi cimport NONE, RELU, Args, Epilogue, Finish, Operand
 from convops.kernels.simd cimport Real
+from convops.kernels.store_channels cimport fits_vectors, store_channel
 from convops.kernels.tile cimport (
-    Place, Tile, ceil_div, finish, line_of, minimum, next_line, packed_row, place_of)
+    Place, Tile, ceil_div, line_of, minimum, next_line, packed_row, place_of)
 
 
 cdef inline void finish_pixels(const Epilogue* e, const Real* sums, Py_ssize_t pitch, Py_ssize_t channel, char* out,
@@ -22,6 +23,7 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
     cdef const Epilogue* e = &a.epilogue
     cdef const char* add = NULL
     cdef Py_ssize_t i
+    cdef bint by_vectors = fits_vectors(a, a.out.step[2], e.add.step[2], sizeof(Real))
     if (a.out.channel == sizeof(Real) and a.out.step[2] != sizeof(Real) and e.add.data == NULL
             and e.activation == NONE and e.cast == NULL):
         finish_pixels(e, sums, a.panel_columns, channel, <char*> line_of(&a.out, t, channel, d, h, w),
@@ -30,8 +32,8 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
     for i in range(rows):
         if e.add.data != NULL:
             add = line_of(&e.add, t, channel + i, d, h, w)
-        finish(e, sums + i * a.panel_columns, (<const Real*> e.bias)[channel + i],
-               <char*> line_of(&a.out, t, channel + i, d, h, w), a.out.step[2], add, e.add.step[2], count)
+        store_channel(a, sums + i * a.panel_columns, <const Real*> e.bias + channel + i,
+                      <char*> line_of(&a.out, t, channel + i, d, h, w), add, count, by_vectors)
 
 
 cdef inline bint is_unbroken(const Operand* o, const Tile* t, Py_ssize_t itemsize) noexcept nogil:
