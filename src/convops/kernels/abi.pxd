@@ -7,7 +7,8 @@ cdef struct Finish:
     Py_ssize_t pitch
     const char* bias
     bint relu
-    Py_ssize_t ahead           # from pixels whose channels lie together to those that are asked for; 0: none
+    const char* ahead          # pieces of memory, `apart` bytes from one to the next, that are asked for
+    Py_ssize_t apart
 
 # Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels; the last sums may be finished.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,

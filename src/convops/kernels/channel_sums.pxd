@@ -7,13 +7,13 @@ cdef enum:
     CACHE_LINE = 64
 
 
-cdef inline inlined fetch(Py_ssize_t k, const char* pixels, Py_ssize_t step, const Vector* tag) noexcept nogil:
-    """One of the lines of 16 pixels, each of which holds its channels together: in as many steps all are asked for."""
+cdef inline inlined fetch(Py_ssize_t k, const char* pieces, Py_ssize_t apart, const Vector* tag) noexcept nogil:
+    """One of the lines of 16 pieces of memory: after a step for every item of a piece all are asked for."""
     if Vector is f32v:
-        prefetch(pixels + (k & 15) * step + (k >> 4) * CACHE_LINE, 0, 2)
+        prefetch(pieces + (k & 15) * apart + (k >> 4) * CACHE_LINE, 0, 2)
     else:
-        prefetch(pixels + (k & 7) * step + (k >> 3) * CACHE_LINE, 0, 2)
-        prefetch(pixels + ((k & 7) + 8) * step + (k >> 3) * CACHE_LINE, 0, 2)
+        prefetch(pieces + (k & 7) * apart + (k >> 3) * CACHE_LINE, 0, 2)
+        prefetch(pieces + ((k & 7) + 8) * apart + (k >> 3) * CACHE_LINE, 0, 2)
 
 
 cdef inline inlined multiply_step(int row, int rows, int vectors, bint begin, const char* x, Py_ssize_t step,

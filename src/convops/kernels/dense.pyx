@@ -10,7 +10,8 @@ from convops.kernels.edges cimport cut_taps, distance_ahead, leaves_out_edges, l
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
-from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_count, panel_height
+from convops.kernels.tile cimport (
+    Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_count, panel_height)
 
 cdef enum:
     CACHE_LINE = 64
@@ -43,6 +44,7 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
         turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer, finish)
         if finish.out != NULL:
             finish.out = finish.out + done * finish.pitch
+        finish.ahead = finish.ahead + done * finish.apart
     turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
                        runs - longer, finish)
 
@@ -101,10 +103,10 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
     cdef Py_ssize_t per_line = per_tap // (a.axis[1].window if a.skipped_axis == 0 else 1)
     cdef bint edged = leaves_out_edges(a, t, height, begin, steps, per_line, totals)
+    cdef Py_ssize_t behind = distance_behind(a, t, input, totals) if panel == t.panel_begin else 0
     cdef Finish finish
     cdef Edge edge
     edge.hop, edge.steps = input.hop[1], per_line
-    finish.ahead = distance_behind(a, t, input, totals) if panel == t.panel_begin else 0
     finish.pitch, finish.relu = a.out.step[2], a.epilogue.activation == RELU
     finish.bias = a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real)
     for i in range(t.extent[0]):
@@ -112,7 +114,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
         while j < t.extent[1]:
             if edged and not a.look_ahead and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
-            if a.look_ahead and not edged and lines == 1 and not finish.ahead:    # all at once would hold the multiply-adds up
+            if a.look_ahead and not edged and lines == 1 and not behind:    # all at once would hold the rest up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             cut_taps(a, t, i, j, per_tap, &low, &high)
@@ -129,6 +131,11 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                           weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                           &finish if finishes else NULL)
             else:
+                finish.ahead, finish.apart = weights, 0
+                if behind:
+                    finish.ahead, finish.apart = x + behind + i * input.hop[0] + j * input.hop[1], input.hop[2]
+                elif a.look_ahead and lines > 1:
+                    finish.ahead, finish.apart = weights + size, ceil_div(steps * sizeof(Real), CACHE_LINE) * CACHE_LINE
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                          &finish)

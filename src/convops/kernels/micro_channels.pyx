@@ -15,19 +15,21 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged. gcc unrolls loops
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
-    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, 0)
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, weights, 0)
+    cdef const char* ahead = to.ahead
     cdef Py_ssize_t k, _
     for _ in range(runs):
-        fetch(0, x + to.ahead, step, acc)
+        fetch(0, ahead, to.apart, acc)
         multiply_step(0, rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
-            fetch(k, x + to.ahead, step, acc)
+            fetch(k, ahead, to.apart, acc)
             multiply_step(0, rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
         if to.out == NULL:
             keep(rows, vectors, acc, t, first)
         else:
             store(rows, vectors, acc, t, first, &to)
         x = x + rows * step
+        ahead = ahead + rows * to.apart
         t = t + rows * vectors
 
 

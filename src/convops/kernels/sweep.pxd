@@ -84,7 +84,7 @@ cdef inline void sweep_panel(const Args* a, const Tile* t, Py_ssize_t slot, cons
     if last and fits_line(a, t, slot, &at, sizeof(Real)):
         whole = minimum(panels, a.rows // a.panel_rows - t.panel_begin)
         to = Finish(<char*> line_of(&a.out, t, channel, at.d, at.h, at.w), a.out.channel,
-                    a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU, 0)
+                    a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU, NULL, 0)
         a.micro(steps, weights, columns, offsets, <char*> sums, first, whole, pitch, &to)
     a.micro(steps, weights + whole * pitch, columns, offsets, <char*> (sums + whole * size), first, panels - whole,
             pitch, NULL)
