@@ -24,6 +24,8 @@ MIN_RUNS = 4
 COPYING = 0.02
 # Of the third-level cache, the part that a tile's halo may fill.
 HALO_SHARE = 16
+# Of the second-level cache, the parts that pixels and weights of a tile may fill that is read in place.
+NEAR_PIXELS, NEAR_WEIGHTS = 4, 2
 # Pixels of a tile, and weights in second-level caches, from which on weights are asked for ahead.
 HIDING_PIXELS = 100
 FAR_WEIGHTS = 4
@@ -46,7 +48,7 @@ def cut_channels(problem: ConvProblem, machine: Machine) -> Tiling | None:
     gap = _gap(problem, chunk)
     shape = _tile_shape(problem, machine, width, chunk, in_place)
     counts = [ceil(a.out / t) for a, t in zip(problem.axes, shape, strict=True)]
-    panels = _tile_panels(problem, width, shape)
+    panels = _tile_panels(problem, machine, width, shape, in_place)
     kept = prod(shape) * (panels if chunk < problem.group_channels else 1)
     return Tiling(
         "dense",
@@ -187,6 +189,8 @@ def _grown(
         halo = 0 if in_place else _halo_items(problem, box, chunk) * item
         sums = prod(box) * width * panels * item
         flops = 2 * prod(box) * rows * problem.products
+        if in_place and _passes_by(problem) and prod(box) * chunk * item > machine.l2 // NEAR_PIXELS:
+            return False
         return prod(box) <= pixels and flops <= TILE_FLOPS and sums <= machine.l2 // 2 and halo + sums <= room
 
     return grown([*(a.out for a in problem.axes[:-1]), line], fits)
@@ -199,8 +203,22 @@ def _most_pixels(problem: ConvProblem, width: int, part_flops: int) -> int:
     return ceil(pixels / max(1, ceil(parts / panels)))
 
 
-def _tile_panels(problem: ConvProblem, width: int, shape: tuple[int, ...]) -> int:
-    """Panels of a tile: all, unless it would take too long; then equal parts, which share the copy of the halo."""
+def _passes_by(problem: ConvProblem) -> bool:
+    """Whether pixels that are read in place, channels together, are read once per panel: they and some weights stay.
+
+    Then boxes of several images go through the same panels, one after the other.
+    """
+    return problem.arrangement.is_channels_last and set(problem.window) == {1}
+
+
+def _tile_panels(problem: ConvProblem, machine: Machine, width: int, shape: tuple[int, ...], in_place: bool) -> int:
+    """Panels of a tile: all, unless it would take too long; then equal parts, which share the copy of the halo.
+
+    Where there is no copy, no more than stay near.
+    """
     panels = ceil(problem.group_rows / width)
-    flops = 2 * prod(shape) * width * problem.products
-    return ceil(panels / ceil(panels / max(1, TILE_FLOPS // flops)))
+    most = TILE_FLOPS // (2 * prod(shape) * width * problem.products)
+    if in_place and _passes_by(problem):
+        panel = width * problem.products * np.dtype(problem.dtype).itemsize
+        most = min(most, machine.l2 // NEAR_WEIGHTS // panel)
+    return ceil(panels / ceil(panels / max(1, most)))

@@ -21,6 +21,9 @@ from convops.problem.geometry import Axis
 # Outputs of a line of a tile, and entries of the table of its input lines.
 MAX_LINE = 2048
 MAX_LISTED = 1 << 16
+# The share of their speed that planes have where a channel has several outputs, but for these windows at v4.
+UNSHARED_RATE = {"base": 0.6, "v3": 0.4, "v4": 0.4}
+SHORT_WINDOW = 3
 UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 
 
@@ -46,8 +49,15 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
         computed = problem.out_channels * prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes) * lanes
     if tiling.kernel == "depthwise_lines":
         computed /= LINES_RATE[machine.level]
+    elif problem.group_rows > 1 and not tiling.pixels_first and not _keeps_pace(problem, machine):
+        computed /= UNSHARED_RATE[machine.level]
     flops = 2.0 * computed * problem.products
     return flops * item / 4 / machine.rates.multiply_add + _moved(problem) / machine.rates.copy
+
+
+def _keeps_pace(problem: ConvProblem, machine: Machine) -> bool:
+    """Whether planes lose nothing beside the micro-kernel that sums several outputs of a channel together."""
+    return machine.level == "v4" and max(problem.window) <= SHORT_WINDOW
 
 
 def _fills_cache(problem: ConvProblem, machine: Machine) -> bool:

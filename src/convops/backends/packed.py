@@ -122,10 +122,17 @@ def multiply_seconds(problem: ConvProblem, machine: Machine, tiling: Tiling) -> 
     pixel_tiles = tiling.tiles / problem.groups
     slots = pixel_tiles * ceil(tiling.slots / tiling.columns) * tiling.columns
     rows = packed_rows(problem, tiling)
-    # Panels that end with their line are stored by the micro-kernel itself.
-    along = 0.0 if problem.arrangement.is_channels_last else max(0.0, 1 - tiling.columns / problem.axes[-1].out)
+    # Panels that end with what follows in memory are stored by the micro-kernel itself.
+    along = 0.0 if problem.arrangement.is_channels_last else max(0.0, 1 - tiling.columns / _unbroken(problem, tiling))
     multiplied = 2 * rows * slots * problem.products * item / 4 / (rate * PIXELS_EFFICIENCY)
     return multiplied + store_seconds(problem, machine, along)
+
+
+def _unbroken(problem: ConvProblem, tiling: Tiling) -> int:
+    """Pixels that follow each other both where they are computed and in the output."""
+    last = problem.axes[-1]
+    drops = tiling.kernel == "direct" and (last.window - 1) * last.dilation >= last.stride
+    return last.out if drops else min(tiling.slots, prod(problem.out_spatial))
 
 
 def store_seconds(problem: ConvProblem, machine: Machine, along: float) -> float:

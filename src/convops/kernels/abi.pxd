@@ -7,13 +7,15 @@ cdef struct Finish:
     Py_ssize_t pitch
     const char* bias
     bint relu
+    const char* ahead          # pieces of memory, `apart` bytes from one to the next, that are asked for
+    Py_ssize_t apart
 
 # Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels; the last sums may be finished.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,
                        char* totals, bint first, Py_ssize_t panels, Py_ssize_t pitch,
                        const Finish* finish) noexcept nogil
 # One panel with vectors over output channels, times runs of neighbouring pixels, `step` bytes apart; the last sums
-# may be finished.
+# may be finished, without an `out` they are kept.
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                         const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs,
                         const Finish* finish) noexcept nogil

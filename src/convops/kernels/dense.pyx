@@ -10,7 +10,8 @@ from convops.kernels.edges cimport cut_taps, leaves_out_edges, lines_alike, sum_
 from convops.kernels.halo cimport Input, copy_halo, read_in_place
 from convops.kernels.simd cimport VECTOR_BYTES, Real, prefetch
 from convops.kernels.store_channels cimport LINE, is_continued, is_finished_in_registers, store_panel, store_pixels
-from convops.kernels.tile cimport Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_height
+from convops.kernels.tile cimport (
+    Tile, ceil_div, line_of, locate_box, maximum, minimum, packed_row, panel_count, panel_height)
 
 cdef enum:
     CACHE_LINE = 64
@@ -47,8 +48,9 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
     cdef const Turned* turned = a.turned + (height * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES - 1) * MOST_PIXELS
     if longer:
         turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer, finish)
-        if finish != NULL:
+        if finish.out != NULL:
             finish.out = finish.out + done * finish.pitch
+        finish.ahead = finish.ahead + done * finish.apart
     turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
                        runs - longer, finish)
 
@@ -68,6 +70,36 @@ cdef inline Py_ssize_t joined_lines(const Args* a, const Tile* t, const Input* i
     return t.extent[1]
 
 
+cdef inline bint passes_by(const Args* a, const Real* tag) noexcept nogil:
+    """Whether pixels are read in place, once per panel, and hold their channels together."""
+    return (not a.halo_channels and a.x.channel == sizeof(Real)
+            and a.axis[0].window * a.axis[1].window * a.axis[2].window == 1)
+
+
+cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t, const Real* tag) noexcept nogil:
+    """Tile `number`; where pixels pass by, those of all images take the same weights, one after the other."""
+    cdef Py_ssize_t row_tiles = ceil_div(panel_count(a), a.tile_panels), boxes = 1, box, image, rows
+    cdef int i
+    if passes_by(a, tag) and row_tiles > 1:
+        for i in range(3):
+            boxes = boxes * ceil_div(a.axis[i].out, a.axis[i].tile)
+        box, number = number % boxes, number // boxes
+        image, number = number % a.images, number // a.images
+        rows, number = number % row_tiles, number // row_tiles
+        number = ((image * a.groups + number) * boxes + box) * row_tiles + rows
+    locate_box(a, number, t)
+
+
+cdef inline Py_ssize_t distance_behind(const Args* a, const Tile* t, const Input* input,
+                                       const Real* tag) noexcept nogil:
+    """From the pixels of a box to those of the next, where they pass by."""
+    if not passes_by(a, tag):
+        return 0
+    if t.extent[2] < a.axis[2].out:
+        return t.extent[2] * input.hop[2]
+    return t.extent[1] * input.hop[1]
+
+
 cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, const char* x, Py_ssize_t begin,
                            Py_ssize_t steps, Py_ssize_t per_tap, const char* weights, const Py_ssize_t* offsets,
                            Real* totals, Py_ssize_t panel, bint first, bint finishes) noexcept nogil:
@@ -77,6 +109,7 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
     cdef Py_ssize_t per_line = per_tap // (a.axis[1].window if a.skipped_axis == 0 else 1)
     cdef bint edged = leaves_out_edges(a, t, height, begin, steps, per_line, totals)
+    cdef Py_ssize_t behind = distance_behind(a, t, input, totals) if panel == t.panel_begin else 0
     cdef Finish finish
     cdef Edge edge
     edge.hop, edge.steps, edge.ahead = input.hop[1], per_line, size if a.look_ahead else 0
@@ -87,11 +120,11 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
         while j < t.extent[1]:
             if edged and (not finishes or is_continued(&a.out, t)):
                 lines = lines_alike(a, t, i, j, begin, begin + steps, per_tap)
-            if a.look_ahead and not edged and lines == 1:    # all at once would hold the multiply-adds up
+            if a.look_ahead and not edged and lines == 1 and not behind:    # all at once would hold the rest up
                 fetch_ahead(weights + size, size, i * t.extent[1] + j, parts)
             low, high = begin, begin + steps
             cut_taps(a, t, i, j, per_tap, &low, &high)
-            finish.out = <char*> line_of(&a.out, t, channel, i, j, 0)
+            finish.out = <char*> line_of(&a.out, t, channel, i, j, 0) if finishes else NULL
             if low >= high:
                 for k in range(lines * t.extent[2] * height if first else 0):
                     totals[k] = 0
@@ -103,9 +136,14 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                           weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                           &finish if finishes else NULL)
             else:
+                finish.ahead, finish.apart = weights, 0
+                if behind:
+                    finish.ahead, finish.apart = x + behind + i * input.hop[0] + j * input.hop[1], input.hop[2]
+                elif a.look_ahead and lines > 1:
+                    finish.ahead, finish.apart = weights + size, ceil_div(steps * sizeof(Real), CACHE_LINE) * CACHE_LINE
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
-                         &finish if finishes else NULL)
+                         &finish)
             totals = totals + lines * t.extent[2] * height
             j = j + lines
 
@@ -217,7 +255,7 @@ cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
     if a.fresh:
         held.tile.batch = -1
     for number in range(a.tile_begin, a.tile_end):
-        locate_box(a, number, &t)
+        locate(a, number, &t, tag)
         # Tiles of the same box follow one another: mostly, its halo is at hand.
         tile_f(a, &t, &input, is_same_box(&t, &held.tile), a.scratch, tag)
         held.tile = t

@@ -9,9 +9,10 @@ from libc.string cimport memset
 
 from convops.kernels.abi cimport Args
 from convops.kernels.rows cimport Rows, image_rows, read_rows, weight_rows
-from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
+from convops.kernels.simd cimport (
+    VECTOR_BYTES, Real, Vector, f32v, f64v, high_f32, high_f64, inlined, low_f32, low_f64, outlined)
 from convops.kernels.tile cimport ceil_div, finish, minimum
-from convops.kernels.turn cimport LANES, turn
+from convops.kernels.turn cimport LANES
 
 cdef extern from *:
     """
@@ -40,18 +41,23 @@ cdef struct Item:
 
 
 cdef inline inlined add_lanes(Vector* sums, int count, int images, Real* totals, Py_ssize_t pitch) noexcept nogil:
-    """The lanes of each sum by halves, for as many sums as a vector has lanes at once."""
+    """The lanes of each sum by halves, for as many sums as a vector has lanes at once.
+
+    Halves of two sums go together, item by item in turn: in the end every sum has one lane.
+    """
     cdef Vector a[16]
     cdef const Real* total = <const Real*> a
     cdef int lanes = LANES if Vector is f32v else LANES // 2, first = 0, i, half
     while first < count:
         for i in range(lanes):
             a[i] = sums[first + i if first + i < count else count - 1]
-        turn(a)
         half = lanes // 2
         while half > 0:
             for i in range(half):
-                a[i] = a[i] + a[i + half]
+                if Vector is f32v:
+                    a[i] = low_f32(a[i], a[i + half]) + high_f32(a[i], a[i + half])
+                else:
+                    a[i] = low_f64(a[i], a[i + half]) + high_f64(a[i], a[i + half])
             half = half // 2
         for i in range(first, minimum(first + lanes, count)):
             totals[i // images * pitch + i % images] += total[i - first]

@@ -5,7 +5,7 @@ Called through `Args.turned` by `dense.pyx`, once per run of pixels, panel of ou
 pixels of a run may lie any constant step apart, so that nothing is packed. Start reading at `multiply`.
 """
 from convops.kernels.abi cimport MOST_PIXELS, Finish, Turned
-from convops.kernels.channel_sums cimport keep, multiply_step, store
+from convops.kernels.channel_sums cimport fetch, keep, multiply_step, store
 from convops.kernels.simd cimport MAX_ROWS, VECTOR_BYTES, Vector, f32v, f64v, inlined, outlined
 
 
@@ -15,17 +15,21 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged. gcc unrolls loops
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
-    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, weights, 0)
+    cdef const char* ahead = to.ahead
     cdef Py_ssize_t k, _
     for _ in range(runs):
+        fetch(0, ahead, to.apart, acc)
         multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
+            fetch(k, ahead, to.apart, acc)
             multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
-        if finish == NULL:
+        if to.out == NULL:
             keep(rows, vectors, acc, t, first)
         else:
             store(rows, vectors, acc, t, first, &to)
         x = x + rows * step
+        ahead = ahead + rows * to.apart
         t = t + rows * vectors
 
 

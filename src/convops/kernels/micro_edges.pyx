@@ -33,7 +33,7 @@ cdef inlined multiply(int lines, int rows, const Edge* edge, const char* x, Py_s
     # The chains of products are those of micro_channels.pyx but for products with zero, which change no sum; they
     # begin with +0.0, as the zero bias of `tile.finish` turns -0.0 into +0.0 anyway.
     cdef Vector acc[28]
-    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False)
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, NULL, 0)
     cdef const char* w
     cdef Py_ssize_t groups = edge.groups, begin = edge.first, end = edge.last, both = edge.steps, hop = edge.hop
     cdef Py_ssize_t _, _group, k, at, turns = edge.lines // lines, ahead = edge.ahead

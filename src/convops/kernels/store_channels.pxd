@@ -86,6 +86,13 @@ cdef inline void store_channel(const Args* a, Real* line, const Real* bias, char
         store_run(&a.epilogue, <const f32v*> line, <const char*> bias, out, add, whole)
     else:
         store_run(&a.epilogue, <const f64v*> line, <const char*> bias, out, add, whole)
+    if whole and count % lanes and add == NULL:    # the last vector overlaps the one before
+        out = out + (count - lanes) * <Py_ssize_t> sizeof(Real)
+        if Real is float:
+            store_run(&a.epilogue, <const f32v*> (line + count - lanes), <const char*> bias, out, NULL, 1)
+        else:
+            store_run(&a.epilogue, <const f64v*> (line + count - lanes), <const char*> bias, out, NULL, 1)
+        return
     whole = whole * lanes
     if whole < count:
         finish(&a.epilogue, line + whole, bias[0], out + whole * a.out.step[2], a.out.step[2],

@@ -1,8 +1,9 @@
 # The panels of a tile one after the other through `micro.pyx`, and sums into the output. Start reading at `sweep`.
-from convops.kernels.abi cimport NONE, RELU, Args, Epilogue, Finish
+from convops.kernels.abi cimport NONE, RELU, Args, Epilogue, Finish, Operand
 from convops.kernels.simd cimport Real
+from convops.kernels.store_channels cimport fits_vectors, store_channel
 from convops.kernels.tile cimport (
-    Place, Tile, ceil_div, finish, line_of, minimum, next_line, packed_row, place_of)
+    Place, Tile, ceil_div, line_of, minimum, next_line, packed_row, place_of)
 
 
 cdef inline void finish_pixels(const Epilogue* e, const Real* sums, Py_ssize_t pitch, Py_ssize_t channel, char* out,
@@ -22,6 +23,7 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
     cdef const Epilogue* e = &a.epilogue
     cdef const char* add = NULL
     cdef Py_ssize_t i
+    cdef bint by_vectors = fits_vectors(a, a.out.step[2], e.add.step[2], sizeof(Real))
     if (a.out.channel == sizeof(Real) and a.out.step[2] != sizeof(Real) and e.add.data == NULL
             and e.activation == NONE and e.cast == NULL):
         finish_pixels(e, sums, a.panel_columns, channel, <char*> line_of(&a.out, t, channel, d, h, w),
@@ -30,8 +32,15 @@ cdef inline void store_run(const Args* a, const Tile* t, Py_ssize_t channel, Py_
     for i in range(rows):
         if e.add.data != NULL:
             add = line_of(&e.add, t, channel + i, d, h, w)
-        finish(e, sums + i * a.panel_columns, (<const Real*> e.bias)[channel + i],
-               <char*> line_of(&a.out, t, channel + i, d, h, w), a.out.step[2], add, e.add.step[2], count)
+        store_channel(a, sums + i * a.panel_columns, <const Real*> e.bias + channel + i,
+                      <char*> line_of(&a.out, t, channel + i, d, h, w), add, count, by_vectors)
+
+
+cdef inline bint is_unbroken(const Operand* o, const Tile* t, Py_ssize_t itemsize) noexcept nogil:
+    """Whether slots that follow each other do so in memory, too."""
+    return (t.pitch == t.extent[2] and o.step[2] == itemsize
+            and (t.extent[1] == 1 or o.step[1] == t.pitch * itemsize)
+            and (t.extent[0] == 1 or t.lines == t.extent[1] and o.step[0] == t.lines * t.pitch * itemsize))
 
 
 cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_ssize_t slot,
@@ -41,6 +50,9 @@ cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_
     cdef Py_ssize_t rows = minimum(a.panel_rows, a.rows - panel * a.panel_rows), run, valid
     cdef Py_ssize_t channel = t.group * a.rows + panel * a.panel_rows
     cdef Place at = place_of(t, slot)
+    if a.epilogue.add.data == NULL and is_unbroken(&a.out, t, sizeof(Real)):
+        store_run(a, t, channel, rows, at.d, at.h, at.w, sums, end - slot)
+        return
     while slot < end:
         run = minimum(t.pitch - at.w, end - slot)
         valid = minimum(run, t.extent[2] - at.w)
@@ -50,10 +62,14 @@ cdef inline void store_panel(const Args* a, const Tile* t, Py_ssize_t panel, Py_
         slot = slot + run
 
 
-cdef inline bint fits_line(const Args* a, const Tile* t, const Place* at, Py_ssize_t itemsize) noexcept nogil:
-    """Whether the micro-kernel may store a whole panel of pixels itself: a piece of one line, and a plain epilogue."""
-    return (at.w + a.panel_columns <= t.extent[2] and at.h < t.extent[1] and at.d < t.extent[0]
-            and a.out.step[2] == itemsize and a.epilogue.cast == NULL and a.epilogue.add.data == NULL
+cdef inline bint fits_line(const Args* a, const Tile* t, Py_ssize_t slot, const Place* at,
+                           Py_ssize_t itemsize) noexcept nogil:
+    """Whether the micro-kernel may store a whole panel of pixels itself: a piece of memory, and a plain epilogue."""
+    cdef bint whole = (at.w + a.panel_columns <= t.extent[2] and at.h < t.extent[1] and at.d < t.extent[0]
+                       and a.out.step[2] == itemsize)
+    if not whole:
+        whole = slot + a.panel_columns <= t.first_slot + t.slots and is_unbroken(&a.out, t, itemsize)
+    return (whole and a.epilogue.cast == NULL and a.epilogue.add.data == NULL
             and (a.epilogue.activation == NONE or a.epilogue.activation == RELU))
 
 
@@ -65,10 +81,10 @@ cdef inline void sweep_panel(const Args* a, const Tile* t, Py_ssize_t slot, cons
     cdef Py_ssize_t channel = t.group * a.rows + t.panel_begin * a.panel_rows
     cdef Place at = place_of(t, slot)
     cdef Finish to
-    if last and fits_line(a, t, &at, sizeof(Real)):
+    if last and fits_line(a, t, slot, &at, sizeof(Real)):
         whole = minimum(panels, a.rows // a.panel_rows - t.panel_begin)
         to = Finish(<char*> line_of(&a.out, t, channel, at.d, at.h, at.w), a.out.channel,
-                    a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU)
+                    a.epilogue.bias + channel * <Py_ssize_t> sizeof(Real), a.epilogue.activation == RELU, NULL, 0)
         a.micro(steps, weights, columns, offsets, <char*> sums, first, whole, pitch, &to)
     a.micro(steps, weights + whole * pitch, columns, offsets, <char*> (sums + whole * size), first, panels - whole,
             pitch, NULL)
