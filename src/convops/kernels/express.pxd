@@ -43,6 +43,7 @@ cdef class Express:
     cdef bint _call_packed(self, x, out, add, const Py_buffer* w, Given* given) except -1
     cdef bint _pack(self, const Py_buffer* w, char* packed) except -1
     cdef bint _call(self, x, out, add, const Given* given) except -1
+    cdef int _team(self) except -1
     cdef _run(self, Args* args)
 
 
