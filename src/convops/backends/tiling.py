@@ -32,7 +32,7 @@ class Tiling:
     slots: int  # pixels computed per tile, useful or not
     totals: int  # sums that a tile keeps
     halo: int  # items that a tile copies at a time
-    listed: int  # offsets of one channel block
+    listed: int  # offsets of one channel block, and for "dense" what stands before them
     unit: int = 0  # the last panel's rows are the fewest multiple of it that do
     line: int = 0  # "dense": a square of results in transposition
     halo_channels: int = 0

@@ -19,9 +19,9 @@ ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, 
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                         const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs,
                         const Finish* finish) noexcept nogil
-# The same for `lines` lines of one run each, `hop` bytes apart. Steps come in `groups` of `steps`; those before `first`
-# leave out the run's first pixel, those from `last` on the last one: there they multiply zeros. Weights that lie
-# `ahead` bytes behind those of a step are asked for.
+# The same for `lines` lines of one run each, one or two at a time, `hop` bytes apart. Steps come in `groups` of `steps`;
+# those before `first` leave out the run's first pixel, those from `last` on the last one: there they multiply zeros.
+# A vector of weights that lies `ahead` bytes behind those of a step is asked for, its other one with the next lines.
 cdef struct Edge:
     Py_ssize_t lines
     Py_ssize_t hop
@@ -96,7 +96,7 @@ cdef struct Args:
     const char* weights        # packed: group, row panel, step, row
     Micro micro
     const Turned* turned       # [vectors - 1][pixels of a run - 1]
-    const Edged* edged         # [pixels of a run - 1], for two vectors; NULL: no line is short
+    const Edged* edged         # [two lines][pixels of a run - 1], for two vectors; NULL: no line is short
     Load load                  # NULL: x is of the kernel's own dtype
     char fill[16]              # one of the kernel's reals
     Py_ssize_t groups

@@ -72,7 +72,7 @@ cdef inline void sum_run(const Args* a, Edge* edge, Py_ssize_t pixels, Py_ssize_
     cdef Py_ssize_t _
     edge.lines = lines
     a.edged[pixels - 1 + (MOST_PIXELS if pairs else 0)](edge, x, step, weights, offsets, totals, first, finish)
-    for _ in range(minimum(turns, 2)):
+    for _ in range(minimum(turns, 2)):     # two vectors to ask for
         edge.ahead = next_ahead(edge.ahead)
     if finish != NULL:
         finish.out = finish.out + lines * pixels * finish.pitch
@@ -96,5 +96,9 @@ cdef inline void sum_edges(const Args* a, const Tile* t, Edge* edge, Py_ssize_t 
             sum_run(a, edge, pixels, lines - even, False, x + at * step + even * edge.hop, step, weights, offsets,
                     <char*> (totals + (at + even * pixels) * height), first, finish)
         at = at + pixels
+        if r > 1:     # once per line is often enough
+            edge.ahead = 0
     if not (whole or t.extent[1] < 3):
         edge.ahead = ahead
+    elif runs > 1:
+        edge.ahead = next_ahead(ahead)
