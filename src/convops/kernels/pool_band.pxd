@@ -19,7 +19,6 @@ cdef enum:
     STRIP_LEAST = 1 << 11      # bytes of a line: strips are narrower than their line to stay in the level-1 cache
     STRIP_MOST = 3 << 13       # bytes of a band of theirs
     SLOTS_MOST = 1 << 19       # bytes of lines that windows slide across, part of the level-2 cache
-    OVERLAPS = 16              # what strips share is at most such a part of them
     LEAST_HIGH = 4             # lines of a band, whose last ones move to the front of the next
 
 
@@ -155,11 +154,11 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
 
 
 cdef inline Py_ssize_t least_strip(const Args* a, const Item* tag) noexcept nogil:
-    """Bytes of a line: wider where windows are so long that much would be folded along twice."""
-    cdef Py_ssize_t wide = OVERLAPS * (reach_of(&a.axis[2]) - a.axis[2].stride) * <Py_ssize_t> sizeof(Item)
+    """Bytes of a line. Where windows slide across lines, strips are as wide as their slots allow: narrow ones touch
+    more pages, and more is folded along twice."""
     if slides(&a.axis[1], MOST_ACROSS):
-        wide = minimum(wide, SLOTS_MOST // (a.axis[1].window * a.axis[1].dilation))
-    return maximum(STRIP_LEAST, wide)
+        return maximum(STRIP_LEAST, SLOTS_MOST // (a.axis[1].window * a.axis[1].dilation))
+    return STRIP_LEAST
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
