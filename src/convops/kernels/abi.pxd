@@ -19,7 +19,7 @@ ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, 
 ctypedef void (*Turned)(Py_ssize_t steps, const char* x, Py_ssize_t step, const char* weights,
                         const Py_ssize_t* offsets, char* totals, bint first, Py_ssize_t runs,
                         const Finish* finish) noexcept nogil
-# The same for `lines` lines of one run each, one or two at a time, `hop` bytes apart. Steps come in `groups` of `steps`;
+# The same for `lines` lines of one run each, one or two at once, `hop` bytes apart. Steps come in `groups` of `steps`;
 # those before `first` leave out the run's first pixel, those from `last` on the last one: there they multiply zeros.
 # A vector of weights that lies `ahead` bytes behind those of a step is asked for, its other one with the next lines.
 cdef struct Edge:

@@ -132,9 +132,9 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                     store_pixels(a, t, channel, height, height, i, j + k, totals + k * t.extent[2] * height)
             elif edged:
                 edge.groups = (high - low) // per_line
-                sum_edges(a, t, &edge, lines, high - low == steps, x + i * input.hop[0] + j * input.hop[1], input.hop[2],
-                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
-                          &finish if finishes else NULL)
+                sum_edges(a, t, &edge, lines, high - low == steps, x + i * input.hop[0] + j * input.hop[1],
+                          input.hop[2], weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height,
+                          first, &finish if finishes else NULL)
             else:
                 finish.ahead, finish.apart = weights, 0
                 if behind:
