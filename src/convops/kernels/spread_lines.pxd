@@ -175,7 +175,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
     """So many vectors of channels of one item; of the last only so many bytes are stored."""
     cdef Vector totals[ABREAST]
     cdef Vector sums[ABREAST]
-    cdef Py_ssize_t r, k
+    cdef Py_ssize_t r, _
     cdef const Vector* x
     cdef int v, item = 4 if Vector is f32v else 8
     memset(totals, 0, vectors * VECTOR_BYTES)
@@ -183,7 +183,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
         x = <const Vector*> (lines[r] + place)
         for v in range(vectors):
             sums[v] = x[v]
-        for k in range(1, taps):
+        for _ in range(1, taps):
             x = <const Vector*> (<const char*> x + pitch)
             for v in range(vectors):
                 sums[v] = sums[v] + x[v]
