@@ -8,8 +8,12 @@ from convops.kernels.tile cimport ceil_div, minimum
 
 cdef enum:
     MOST_LINES = 64            # of outputs that hold one item
-    MOST_STEPS = 4             # of windows, up to which vectors sum lines
     ABREAST = 4                # vectors that are summed together
+
+# How the lines of a plane are summed, in `rank`: one output fills them, by the table, by vectors.
+cdef enum:
+    FILLED = 0
+    LISTED = 1
 
 
 cdef inline Py_ssize_t first_output(const Axis* axis, Py_ssize_t item) noexcept nogil:
@@ -132,7 +136,7 @@ cdef inline outlined sum_line(const Args* a, const Real* x, Real* to, Real* phas
     cdef Py_ssize_t p, last, place, taps, pitch = a.pitch_inputs, w, o
     cdef Real total
     x = x + a.halo_gap
-    if a.rank == 1:
+    if a.rank == LISTED:
         for w in range(axis.size):
             total = 0
             for o in range(first_output(axis, w), past_outputs(axis, w)):
