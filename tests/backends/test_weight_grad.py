@@ -208,3 +208,10 @@ def test_lower_levels(level):
     if level not in convops.kernels.isa.available_levels():
         pytest.skip(f"{level} is not built")
     assert run_python(script, level) == "good\n"
+
+
+def test_few_channels_are_not_parted_between_workers():
+    plan = convops.plan("grad.conv_weight", np.zeros((1, 3, 40, 40), "f4"), np.zeros((1, 64, 38, 38), "f4"), (3, 3))
+    found = weight_grad.cut(plan.problem, 3, 2, Reading(), this_machine())
+    assert found.tile_channels == 3
+    assert found.tiles >= 2

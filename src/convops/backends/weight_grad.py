@@ -30,8 +30,10 @@ MAX_SCRATCH = 16 << 20
 FEW_CHANNELS = 48
 # Distances of pixels whose channels lie together that are multiples of this crowd few sets of the first-level cache.
 CROWDED = 512
-# Panels of one vector are this much slower than those of two, or the work they save.
+# Panels of one vector are this much slower than of two, or the work they save.
 SINGLE = 0.8
+# Multiply-adds under way at once; fewer sums wait for each other.
+MOST_WAITING = 12
 # Tiles per worker where there are several, so that none waits long for the last.
 TILES_PER_WORKER = 4
 # Blocks are longer than those of most convolutions, so that the loop's beginning and end weigh less.
@@ -97,27 +99,41 @@ def cut(problem: ConvProblem, channels: int, workers: int, reading: Reading, mac
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     single, double = (ceil(problem.group_rows / width) * width for width in (lanes, 2 * lanes))
     width = lanes if single < SINGLE * double else 2 * lanes
-    panels = ceil(problem.group_rows / width)
     least = TILES_PER_WORKER * workers if workers > 1 else 1
-    cuts = []
+    if workers == 1 or not _are_few(problem, channels) or channels > 2 * isa.micro_channels.most_pixels():
+        cuts = _cuts(problem, channels, width, least, reading, machine)
+        return min(cuts, key=lambda c: (c.scratch_bytes > MAX_SCRATCH, c.tiles < least, c.seconds))
+    # So few channels lose more by being parted than workers by waiting for each other.
+    cuts = [c for n in (1, least) for w in (lanes, 2 * lanes) for c in _cuts(problem, channels, w, n, reading, machine)]
+    load = {c: ceil(c.tiles / workers) * c.tile_panels * c.width * c.tile_channels for c in cuts}
+    return min(cuts, key=lambda c: (c.scratch_bytes > MAX_SCRATCH, load[c] * c.seconds))
+
+
+def _are_few(problem: ConvProblem, channels: int) -> bool:
+    """Whether the channels of neighbouring taps fill the micro-kernel's rows together."""
+    return channels <= FEW_CHANNELS and problem.axes[-1].out > 1 == problem.axes[-1].stride
+
+
+def _cuts(problem: ConvProblem, channels: int, width: int, least: int, reading: Reading, machine: Machine) -> list[Cut]:
+    """By panels of a tile; channels are parted where tiles are fewer than `least`, or outgrow their memory."""
+    panels, cuts = ceil(problem.group_rows / width), []
     for tile_panels in sorted({ceil(panels / n) for n in range(1, min(panels, 16) + 1)} | {1}):
-        rows = problem.groups * ceil(panels / tile_panels)
         most = max(1, machine.l2 * 3 // 8 // (np.dtype(problem.dtype).itemsize * tile_panels * width * _taps(problem)))
-        parts = min(channels, max(ceil(channels / most), ceil(least / rows)))
+        parts = min(channels, max(ceil(channels / most), ceil(least / (problem.groups * ceil(panels / tile_panels)))))
         cuts.append(_describe(problem, channels, width, tile_panels, ceil(channels / parts), reading, machine))
-    return min(cuts, key=lambda c: (c.scratch_bytes > MAX_SCRATCH, c.tiles < least, c.seconds))
+    return cuts
 
 
 def _describe(
     problem: ConvProblem, channels: int, width: int, panels: int, columns: int, reading: Reading, machine: Machine
 ) -> Cut:
     """One way to cut, with what it costs."""
-    item, block = np.dtype(problem.dtype).itemsize, block_shape(problem)
-    height = ceil(problem.group_rows / width)
+    item, block, height = np.dtype(problem.dtype).itemsize, block_shape(problem), ceil(problem.group_rows / width)
     copy = _copy(problem, channels, columns, reading, machine)
     tiles = problem.groups * ceil(height / panels) * ceil(channels / columns)
     boxes = ceil(_blocks(problem) / copy.blocks)
     work = 2 * problem.groups * height * width * channels * problem.products * _taps(problem) * item / 4
+    work *= _slowness(problem, width // isa.micro_channels.lanes(item), columns, channels)
     moved = problem.groups * height * width * problem.products * ceil(channels / columns)
     moved += copy.items * boxes * tiles
     seconds = work / (LONG_SUMS * machine.rates.multiply_add) + moved * item / machine.rates.copy + machine.rates.call
@@ -138,10 +154,17 @@ def _describe(
     )
 
 
+def _slowness(problem: ConvProblem, vectors: int, columns: int, channels: int) -> float:
+    """Where few channels are parted: sums that wait for each other, and panels of one vector."""
+    rows = columns * (problem.axes[-1].out if columns == channels else 1)
+    sums = vectors * rows / ceil(rows / isa.micro_channels.most_pixels())
+    return max(1.0, MOST_WAITING / sums) / (SINGLE if vectors == 1 else 1.0) if _are_few(problem, channels) else 1.0
+
+
 def _copy(problem: ConvProblem, channels: int, columns: int, reading: Reading, machine: Machine) -> Copy:
     """How `columns` channels of x are copied, if they are."""
     item, last = np.dtype(problem.dtype).itemsize, problem.axes[-1]
-    few = columns == channels <= FEW_CHANNELS and last.out > 1 == last.stride
+    few = columns == channels and _are_few(problem, channels)
     pixels_first = reading.together or few
     # Pixels that lie apart use half of what they bring into the cache, or less.
     wasteful = last.dilation > 1 and _is_far(problem, channels, machine)

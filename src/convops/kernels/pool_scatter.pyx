@@ -42,8 +42,9 @@ cdef inline void clear(const Args* a, char* out, Py_ssize_t channels, Py_ssize_t
 
 
 cdef inline inlined add_run(int planes, const char* places, Py_ssize_t place_step, Py_ssize_t place_pitch,
-                         const char* values, Py_ssize_t value_step, Py_ssize_t value_pitch, char* out, Py_ssize_t step,
-                         Py_ssize_t next_out, Py_ssize_t pitch, Py_ssize_t count, const Sum* tag) noexcept nogil:
+                            const char* values, Py_ssize_t value_step, Py_ssize_t value_pitch, char* out,
+                            Py_ssize_t step, Py_ssize_t next_out, Py_ssize_t pitch, Py_ssize_t count,
+                            const Sum* tag) noexcept nogil:
     """So many values of each of some planes, `pitch` apart; `out` moves on from one to the next where they belong to
     different planes.
     """

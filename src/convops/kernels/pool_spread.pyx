@@ -11,8 +11,8 @@ from libc.string cimport memset
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.spread_lines cimport (
-    MOST_LINES, add_lines, fill_line, first_output, list_divisors, past_outputs, share_line, share_pixels, sum_line,
-    sum_pixels)
+    FILLED, MOST_LINES, add_lines, fill_line, first_output, list_divisors, past_outputs, share_line, share_pixels,
+    sum_line, sum_pixels)
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.turn cimport LANES, turn_in, turn_out
 
@@ -133,7 +133,7 @@ cdef void tile(const Args* a, Py_ssize_t number, const Real* tag) noexcept nogil
     memset(a.scratch + a.scratch_line, 0, a.scratch_columns - a.scratch_line)
     list_divisors(a, <Real*> (a.scratch + a.scratch_offsets), (a.scratch_stride - a.scratch_offsets) // sizeof(Real))
     for c in range(first, first + some):
-        if a.rank == 0:
+        if a.rank == FILLED:
             fill_line(a, x + c * a.x.channel, out + c * a.out.channel, tag)
         else:
             walk(a, x + c * a.x.channel, out + c * a.out.channel, 1, begin, end, tag)

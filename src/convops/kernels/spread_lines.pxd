@@ -8,8 +8,12 @@ from convops.kernels.tile cimport ceil_div, minimum
 
 cdef enum:
     MOST_LINES = 64            # of outputs that hold one item
-    MOST_STEPS = 4             # of windows, up to which vectors sum lines
     ABREAST = 4                # vectors that are summed together
+
+# How the lines of a plane are summed, in `rank`: one output fills them, by the table, by vectors.
+cdef enum:
+    FILLED = 0
+    LISTED = 1
 
 
 cdef inline Py_ssize_t first_output(const Axis* axis, Py_ssize_t item) noexcept nogil:
@@ -132,7 +136,7 @@ cdef inline outlined sum_line(const Args* a, const Real* x, Real* to, Real* phas
     cdef Py_ssize_t p, last, place, taps, pitch = a.pitch_inputs, w, o
     cdef Real total
     x = x + a.halo_gap
-    if a.rank == 1:
+    if a.rank == LISTED:
         for w in range(axis.size):
             total = 0
             for o in range(first_output(axis, w), past_outputs(axis, w)):
@@ -175,7 +179,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
     """So many vectors of channels of one item; of the last only so many bytes are stored."""
     cdef Vector totals[ABREAST]
     cdef Vector sums[ABREAST]
-    cdef Py_ssize_t r, k
+    cdef Py_ssize_t r, _
     cdef const Vector* x
     cdef int v, item = 4 if Vector is f32v else 8
     memset(totals, 0, vectors * VECTOR_BYTES)
@@ -183,7 +187,7 @@ cdef inline inlined sum_vectors(int vectors, const char** lines, Py_ssize_t coun
         x = <const Vector*> (lines[r] + place)
         for v in range(vectors):
             sums[v] = x[v]
-        for k in range(1, taps):
+        for _ in range(1, taps):
             x = <const Vector*> (<const char*> x + pitch)
             for v in range(vectors):
                 sums[v] = sums[v] + x[v]

@@ -54,7 +54,7 @@ def sum_pool(
 
     Notes
     -----
-    The adjoint of a linear map. Real items are added in the order of `sum_pool` where windows have no gaps.
+    The adjoint of a linear map. The order in which real items are added depends on the geometry alone.
 
     Examples
     --------
