@@ -62,6 +62,14 @@ def run(layout, x, w, bias=None, backend="integer", **keywords):
     )
 
 
+def answer(*arguments, **keywords):
+    """The same, or what the error says."""
+    try:
+        return run(*arguments, **keywords)
+    except OverflowError as error:
+        return str(error)
+
+
 @given(call=calls(), layout=st.sampled_from(LAYOUTS))
 def test_sums_are_those_of_python(call, layout):
     x, w, bias, keywords = call
@@ -83,12 +91,9 @@ def test_every_epilogue_is_that_of_direct(call, layout, result):
         {"overflow": "saturate", "activation": "relu"},
         {"activation": ("clip", -9, 99)},
     ):
-        try:
-            expected = run("channels_first", x, w, bias, "direct", **keywords, **more)
-        except OverflowError as error:
-            with pytest.raises(OverflowError) as found:
-                run("channels_first", x, w, bias, **keywords, **more)
-            assert str(found.value) == str(error)
+        expected = answer("channels_first", x, w, bias, "direct", **keywords, **more)
+        if isinstance(expected, str):
+            assert answer("channels_first", x, w, bias, **keywords, **more) == expected
             continue
         same_bits(run(layout, x, w, bias, **keywords, **more), expected)
         added = np.resize(add, expected.shape)

@@ -37,12 +37,24 @@ cdef inline inlined share_position(int j, int wide, int slide, bint upper, bint 
                 keep(&acc[PIXELS + (j - k) // slide])
 
 
-cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int down, bint listed,
+cdef inline void ask_ahead(int wide, int slide, bint listed, const Block* b, Py_ssize_t line,
+                           Py_ssize_t at) noexcept nogil:
+    """For what the next lines of outputs read as this line, in a loop of its own: inside, the sums leave registers."""
+    cdef Py_ssize_t j
+    cdef const char* pixel
+    for j in range(wide - slide, (PIXELS - 1) * slide + wide):
+        pixel = b.points[line * b.positions + j] if listed else b.lines[line] + j * b.steps[line]
+        prefetch(pixel + at + b.ahead, 0, 2)
+
+
+cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int down, bint listed, bint ahead,
                                const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
     """One line of the window, of two windows below each other: every position is loaded once, for all its outputs."""
     cdef Vector w[10]
     cdef Py_ssize_t step = 0 if listed else b.steps[line]
     cdef int k
+    if ahead and b.ahead:
+        ask_ahead(wide, slide, listed, b, line, at)
     for k in range(wide):
         if upper:
             load(b.weights + (line * wide + k) * b.tap + at, &w[k])
@@ -68,14 +80,6 @@ cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int 
     share_position(16, wide, slide, upper, lower, listed, b, line, at, step, w, acc)
 
 
-cdef inline void ask_ahead(int wide, int slide, bint listed, const Block* b, Py_ssize_t at) noexcept nogil:
-    """For what the next lines of outputs read and these do not, in a loop of its own, which keeps the sums short."""
-    cdef Py_ssize_t i, j
-    for i in range(b.line_count - b.rows * b.down, b.line_count):
-        for j in range(wide - slide, (PIXELS - 1) * slide + wide):
-            prefetch((b.points[i * b.positions + j] if listed else b.lines[i] + j * b.steps[i]) + at + b.ahead, 0, 2)
-
-
 cdef inline inlined spread_line(const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
     """The same for a window of any width: every output loads its own positions."""
     cdef Vector w
@@ -95,12 +99,10 @@ cdef inline inlined sum_channels(int wide, int slide, bint listed, const Block* 
         if b.overlap:
             c = minimum(c, b.channels - lanes)
         at = c * (VECTOR_BYTES // lanes)
-        if wide and b.ahead:
-            ask_ahead(wide, slide, listed, b, at)
         begin_pixels(acc)
         for i in range(b.line_count):
             if wide:
-                share_line(wide, slide, True, False, 0, listed, b, i, at, acc)
+                share_line(wide, slide, True, False, 0, listed, i >= b.line_count - b.down, b, i, at, acc)
             else:
                 spread_line(b, i, at, acc)
         end_pixels(b, c, b.out, b.add, acc)
@@ -111,7 +113,7 @@ cdef inline inlined share_pair(int i, int wide, int slide, bint listed, const Bl
                                Vector* acc) noexcept nogil:
     """Input line `i` of two square windows, `slide` apart in both directions."""
     if i < wide + slide:
-        share_line(wide, slide, i < wide, i >= slide, slide, listed, b, i, at, acc)
+        share_line(wide, slide, i < wide, i >= slide, slide, listed, i >= wide - slide, b, i, at, acc)
 
 
 cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, Vector* tag) noexcept nogil:
@@ -123,8 +125,6 @@ cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, 
         if b.overlap:
             c = minimum(c, b.channels - lanes)
         at = c * (VECTOR_BYTES // lanes)
-        if b.ahead:
-            ask_ahead(wide, slide, listed, b, at)
         begin_pixels(acc)
         begin_pixels(acc + PIXELS)
         share_pair(0, wide, slide, listed, b, at, acc)
