@@ -35,7 +35,7 @@ def _check(x: Array, window: Any, **options: Any) -> None:
 @pytest.mark.parametrize("dtype", SHORT)
 def test_windows_and_strides(dtype: str) -> None:
     x = _extreme((2, 3, 23, 41), dtype)
-    for window, stride in product(((1, 1), (2, 2), (3, 3), (4, 6), (2, 5), (9, 1), (1, 7), (13, 11)), (1, 2, 3, 7)):
+    for window, stride in product(((1, 1), (2, 2), (3, 3), (4, 6), (9, 1), (13, 11)), (1, 2, 5)):
         _check(x, window, stride=stride, dtype=dtype)
         _check(x, window, stride=stride)
         if window[0] * window[1] < 60:  # larger ones have sums that float32 does not hold
@@ -65,7 +65,7 @@ def test_every_sum_of_small_windows_is_rounded_half_to_even(dtype: str) -> None:
 def test_large_windows_and_long_lines() -> None:
     for dtype, window in (("uint8", (200, 150)), ("int16", (64, 65)), ("uint16", (100, 300)), ("int8", (16, 16))):
         x = _extreme((1, 1, 210, 330), dtype)
-        _check(x, window, stride=(1, 3), dtype=dtype)
+        _check(x, window, stride=(7, 30), dtype=dtype)
     _check(_extreme((1, 3, 9000), "uint8"), (3,), stride=1, dtype="uint8")
     _check(_extreme((1, 2, 70000), "uint16"), (40,), stride=30, dtype="uint16")
 

@@ -18,8 +18,10 @@ from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 
-# Outputs of a line of a tile, and entries of the table of its input lines.
-MAX_LINE = 2048
+# Outputs of a line of a tile where few input lines lie under a window, else a quarter of it: parts of lines are slower
+# to fetch than whole ones, but lines that are copied stay in the caches.
+MAX_LINE, FEW_LINES = 8192, 16
+# Entries of the table of a tile's input lines.
 MAX_LISTED = 1 << 16
 # The share of their speed that planes have where a channel has several outputs, but for these windows at v4.
 UNSHARED_RATE = {"base": 0.6, "v3": 0.4, "v4": 0.4}
@@ -102,11 +104,16 @@ def _phases(axis: Axis) -> int:
     return min(axis.window, slide(axis))
 
 
+def _longest_line(problem: ConvProblem, axes: tuple[Axis, ...]) -> int:
+    if axes[0].window * axes[1].window > FEW_LINES:
+        return MAX_LINE // 4
+    return MAX_LINE if problem.types.x == problem.dtype else MAX_LINE // 2
+
+
 def _planes_of_a_tile(problem: ConvProblem, axes: tuple[Axis, ...], lines: int) -> tuple[tuple[int, ...], int]:
     """A box of output pixels in whole blocks of lines, grown from the last axis outwards, and after that channels."""
     most = budget(2 * problem.products * problem.group_rows, problem.channels * prod(problem.out_spatial))
-    longest = MAX_LINE if problem.types.x == problem.dtype else MAX_LINE // 2  # copies stay in the nearest cache
-    shape = [1, 1, evenly(axes[2].out, min(longest, max(64, most)))]
+    shape = [1, 1, evenly(axes[2].out, min(_longest_line(problem, axes), max(64, most)))]
     listed = axes[0].extent
     for i in (1, 0):
         room = (MAX_LISTED // listed - axes[i].extent) // axes[i].stride + 1
