@@ -30,7 +30,8 @@ def _panel(axes: Any, curve: Curve) -> None:
     for name in names:
         found = [(p.size, 1e3 * p.seconds[name]) for p in curve.points if name in p.seconds]
         colour = COLOURS.get(name.rstrip("48"), "black")
-        axes.plot(*zip(*found, strict=True), color=colour, linewidth=1.1, label=name, alpha=0.8)
+        style = "--" if name[-1].isdigit() else "-"
+        axes.plot(*zip(*found, strict=True), style, color=colour, linewidth=1.1, label=name, alpha=0.8)
     chosen = [1e3 * p.seconds["auto"] for p in curve.points]
     axes.plot([p.size for p in curve.points], chosen, color="black", linewidth=2.2, alpha=0.35, label="chosen")
     for size, _, after in curve.crossovers():

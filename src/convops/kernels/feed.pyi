@@ -19,6 +19,7 @@ class Repeat:
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
     ) -> None: ...
+    def __call__(self, block: _Array) -> _Array | None: ...
 
 class RepeatLine(Repeat):
     def __init__(

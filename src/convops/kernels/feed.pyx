@@ -44,6 +44,10 @@ cdef class Repeat:
         self.tape, self.block, self.count, self.most = tape, block, block[tape.axis], most
         self.plan, self.first, self.last, self.shape, self.dtype = plan, first, last, shape, dtype
 
+    def __call__(self, block):
+        """`take`, for Python."""
+        return self.take(block)
+
     cdef take(self, block):
         """The results; None where the long way must see the block, which was not taken then."""
         cdef Tape tape = self.tape

@@ -47,8 +47,7 @@ class Engine:
 
     def _remember(self, block: Array, count: int, parts: list[Array]) -> None:
         """Blocks like this one wait for their chunk, or meet the same state again if nothing was left over."""
-        way, skip, tape, frame = self.way, self._skip, self._tape, self.frame
-        self.repeat = None
+        way, skip, tape, frame, self.repeat = self.way, self._skip, self._tape, self.frame, None
         if not isinstance(way, Sliding):
             again = Repeat(tape, block.shape, way.reach + (way.chunk or 0), None, 0, 0, frame.shape, frame.result)
             self.repeat = self._line(way, count) or again
@@ -62,12 +61,15 @@ class Engine:
 
     def _line(self, way: Way, count: int) -> Repeat | None:
         """The next `count` samples of one line, if its outputs need no more than the kernel."""
-        frame, known = self.frame, self._lines
-        if len(frame.shape) > 1 or frame.stride > 1:
-            return None
-        if count not in known and len(known) < MOST_SIZES:
-            known[count] = self._make_line(way, count)
-        return known.get(count)
+        single = len(self.frame.shape) == self.frame.stride == 1
+        if single and count not in self._lines and len(self._lines) < MOST_SIZES:
+            self._lines[count] = self._make_line(way, count)
+        return self._lines.get(count)
+
+    def known(self, count: int) -> Repeat | None:
+        """How so many samples of one line went before, if they may go that way now."""
+        ready = not isinstance(self.way, Sliding) or (len(self._tape) == self.way.reach and not self._skip)
+        return self._lines.get(count) if ready else None
 
     def _make_line(self, way: Way, count: int) -> Repeat | None:
         tape, result = self._tape, self.frame.result

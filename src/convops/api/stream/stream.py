@@ -112,6 +112,11 @@ class Stream(Feed):
             self._next, engine = None, self._engine
             if engine is None or type(block) is not np.ndarray or not engine.takes(block.shape, block.dtype):
                 block, engine = self._checked(block)
+            elif block.ndim == 1 and (known := engine.known(len(block))) is not None:
+                result = known(block)
+                if result is not None:
+                    self._next = known
+                    return result
             result = engine.push(block)
             self._next = engine.repeat
             return result
