@@ -88,9 +88,7 @@ def _band_bytes(problem: PoolProblem) -> int:
 class FlatRunner:
     """Native arrays of one problem, image by image and band by band; `otherwise` runs all others."""
 
-    def __init__(
-        self, problem: PoolProblem, rectangles: list[Rectangle], machine: Machine, otherwise: Runner
-    ) -> None:
+    def __init__(self, problem: PoolProblem, rectangles: list[Rectangle], machine: Machine, otherwise: Runner) -> None:
         self._problem, self._rectangles, self._machine, self._otherwise = problem, rectangles, machine, otherwise
         self._native = dtypes.named(problem.dtype)
         self._is_float = not dtypes.is_integer(problem.dtype)
