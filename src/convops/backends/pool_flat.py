@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import isfinite, prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,8 +42,8 @@ Rectangle = tuple[Side, Side]
 class Step(NamedTuple):
     """The items that a rectangle takes, the outputs it reaches, and how it is pooled."""
 
-    taken: tuple[slice, ...]
-    where: tuple[slice, ...]
+    taken: Any  # a tuple of slices
+    where: Any
     fold: Fold
 
 
@@ -88,9 +88,7 @@ def _band_bytes(problem: PoolProblem) -> int:
 class FlatRunner:
     """Native arrays of one problem, image by image and band by band; `otherwise` runs all others."""
 
-    def __init__(
-        self, problem: PoolProblem, rectangles: list[Rectangle], machine: Machine, otherwise: Runner
-    ) -> None:
+    def __init__(self, problem: PoolProblem, rectangles: list[Rectangle], machine: Machine, otherwise: Runner) -> None:
         self._problem, self._rectangles, self._machine, self._otherwise = problem, rectangles, machine, otherwise
         self._native = dtypes.named(problem.dtype)
         self._is_float = not dtypes.is_integer(problem.dtype)
@@ -124,9 +122,9 @@ class FlatRunner:
         try:
             for lines, steps in self._bands:
                 for number, (taken, where, fold) in enumerate(steps):
-                    to = values[(..., *where)]
+                    to = values[where]
                     others = to if number == 0 else np.frombuffer(block, to.dtype, to.size).reshape(to.shape)
-                    fold(x[(..., *taken)], others, None, workers)
+                    fold(x[taken], others, None, workers)
                     if number > 0:
                         self._join(to, others, out=to)
                 if self._is_float and self._problem.reduction == "max":
@@ -138,15 +136,15 @@ class FlatRunner:
     def _cut(self) -> Iterator[tuple[slice, list[Step]]]:
         """Output lines of each band, and how its rectangles are pooled."""
         down, along = self._problem.axes
-        high = self._others // (self._problem.channels * along.out * self._native.itemsize)
-        for first in range(0, down.out, high):
-            last, steps = min(down.out, first + high), []
+        most = self._others // (self._problem.channels * along.out * self._native.itemsize)
+        for first in range(0, down.out, most):
+            last, steps = min(down.out, first + most), []
             for vertical, horizontal in self._rectangles:
                 lines = range(max(first, vertical.outputs.start), min(last, vertical.outputs.stop))
                 if lines:
                     cuts = _crop(down, vertical, lines), _crop(along, horizontal, horizontal.outputs)
-                    taken, where, axes = zip(*cuts, strict=True)
-                    steps.append(Step(taken, where, self._fold(axes)))
+                    (taken, where, high), (pixels, columns, wide) = cuts
+                    steps.append(Step((..., taken, pixels), (..., where, columns), self._fold((high, wide))))
             yield slice(first, last), steps
 
     def _fold(self, axes: tuple[Axis, ...]) -> Fold:
@@ -181,7 +179,7 @@ def _maximal(kept: Array) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     for line in range(len(kept)):
         ends = np.flatnonzero(np.diff(kept[line], prepend=False, append=False))
         for begin, end in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
-            high = kept[:, begin:end].all(axis=1)
+            high = [bool(taps[begin:end].all()) for taps in kept]
             first, last = line, line + 1
             while first > 0 and high[first - 1]:
                 first -= 1

@@ -64,9 +64,7 @@ def _remembered(find: Callable[[Array], Factors | None], w: Array, dtype: str) -
 
 
 @lru_cache(maxsize=64)
-def _kept(
-    find: Callable[[Array], Factors | None], items: bytes, shape: tuple[int, ...], dtype: str
-) -> Factors | None:
+def _kept(find: Callable[[Array], Factors | None], items: bytes, shape: tuple[int, ...], dtype: str) -> Factors | None:
     return find(np.frombuffer(items, dtype).reshape(shape)[:, 0])
 
 

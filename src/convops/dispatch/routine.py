@@ -14,7 +14,6 @@ from convops.dispatch.plan import Plan, Request
 from convops.dispatch.prepared import Prepared
 from convops.problem import dtypes
 
-
 # Weights of so many bytes at most are known again: windows of images. So many of a routine, as gradients take two.
 MOST_BYTES = 1 << 11
 MOST_KNOWN = 4
