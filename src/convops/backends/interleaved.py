@@ -28,9 +28,11 @@ MOST_UNIT = 64
 @lru_cache(maxsize=256)
 def lines_of(problem: ConvProblem) -> ConvProblem | None:
     """The problem of all signals in one; None where they do not lie side by side, or the stride skips pixels."""
-    where, axes, ndim = problem.arrangement, problem.axes, len(problem.x_shape)
+    where, axes = problem.arrangement, problem.axes
+    ndim = len(problem.batch) + len(axes)
     spatial = tuple(range(ndim - 1 - len(axes), ndim - 1))
-    if where.channel is not None or where.spatial != spatial or where.batch[-1:] != (ndim - 1,):
+    # A part of a rewritten problem may have fewer axes than are arranged.
+    if where.channel is not None or where.spatial != spatial or where.batch != (*range(ndim - 1 - len(axes)), ndim - 1):
         return None
     unit = problem.batch[-1]
     if not 1 < unit <= MOST_UNIT or axes[-1].stride > 1 or problem.is_stuffed or problem.is_empty:
@@ -59,6 +61,7 @@ class Interleaved(Backend):
     def __init__(self, inner: Backend) -> None:
         self.inner = inner
         self.name, self.prepares, self.knows_worst = inner.name, inner.prepares, inner.knows_worst
+        self.never_elementwise = inner.never_elementwise
 
     def supports(self, problem: ConvProblem) -> str | None:
         return self.inner.supports(problem)
