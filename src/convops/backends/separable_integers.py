@@ -65,6 +65,8 @@ class SeparableIntegers(Backend):
             return self.reals.objection(problem, w)
         if w is None:
             return "integers, which only some kernels sum exactly"
+        if problem.channels > 1:
+            return "channels of integers, whose windows are summed faster as they are"
         return _rounds(problem, w) or self.reals.objection(_real(problem), w.astype("float32"))
 
     def prepare(self, problem: ConvProblem, w: Array | None, bias: Array | None, machine: Machine) -> Runner:
