@@ -7,16 +7,13 @@ from math import ceil, inf, prod
 import numpy as np
 
 from convops.backends import pool_separable, pool_whole
-from convops.backends.base import Array, Machine
-from convops.backends.express import Count, express
+from convops.backends.base import Machine
 from convops.backends.lowering import CHUNK_SECONDS, RANK, KernelAxis, kernel_axes
 from convops.backends.pool_separable import is_separable
+from convops.backends.pool_tiles import TiledPool
 from convops.backends.pool_whole import is_whole
-from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.express import Express
-from convops.kernels.scratch import Workspace
 from convops.problem.counts import flops
 from convops.problem.geometry import Axis
 from convops.problem.pool import PoolProblem
@@ -70,29 +67,13 @@ def seconds_of(problem: PoolProblem, machine: Machine, item: str) -> float:
     return flops(problem) * effort / machine.rates.pooled
 
 
-class Fold:
+class Fold(TiledPool):
     """Folds the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
 
     def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
-        self._problem = problem
-        self._seconds = seconds_of(problem, machine, item) * channels / problem.channels
-        self.memory = Workspace()
-        self._stride = scratch_bytes(problem, channels, item)
-        self._launch, self._tiles = launch_of(problem, item, channels, self._seconds)
-
-    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
-        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
-        scratch = self.memory.borrow(self._stride * workers)
-        try:
-            self._launch(x, values, images=len(x), index=taps, scratch=scratch, workers=workers)
-        finally:
-            self.memory.give_back(scratch)
-
-    def express(self, workers: Count) -> Express | None:
-        """The short way of these arrays."""
-        return express(
-            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
-        )
+        seconds = seconds_of(problem, machine, item) * channels / problem.channels
+        launch, tiles = launch_of(problem, item, channels, seconds)
+        super().__init__(problem, launch, tiles, seconds, scratch_bytes(problem, channels, item))
 
 
 def launch_of(problem: PoolProblem, item: str, channels: int, seconds: float) -> tuple[Launch, int]:

@@ -10,15 +10,12 @@ from math import ceil, prod
 
 import numpy as np
 
-from convops.backends.base import Array, Machine
-from convops.backends.express import Count, express
+from convops.backends.base import Machine
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
-from convops.backends.threads import useful_workers
+from convops.backends.pool_tiles import TiledPool
 from convops.backends.tiling import evenly
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.express import Express
-from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
 from convops.problem.windows import AdaptiveAxis
@@ -65,26 +62,23 @@ def scratch_bytes(problem: PoolProblem) -> int:
     return _scratch(problem)["scratch_stride"]
 
 
-class ShortMeans:
+class ShortMeans(TiledPool):
     """Means of canonical arrays of the planned dtype."""
 
     def __init__(self, problem: PoolProblem, machine: Machine) -> None:
-        self._problem = problem
-        self._seconds = seconds_of(problem, machine)
-        self.memory = Workspace()
+        seconds = seconds_of(problem, machine)
         high, wide = _lengths(problem)
-        self._tiles = ceil(problem.axes[-1].out / wide) * problem.channels
+        tiles = ceil(problem.axes[-1].out / wide) * problem.channels
         if len(problem.axes) > 1:
-            self._tiles *= ceil(problem.axes[-2].out / high)
-        self._stride = scratch_bytes(problem)
+            tiles *= ceil(problem.axes[-2].out / high)
         real = _real(problem)
         item = np.dtype(real).itemsize
-        self._launch = Launch(
+        launch = Launch(
             isa.pool_short,
             f"mean_{problem.dtype}_{_bits(problem)}_f{8 * item}",
             kernel_axes(problem.axes, (high, wide)[-len(problem.axes) :]),
-            tiles=self._tiles,
-            chunk=CHUNK_SECONDS / self._seconds,
+            tiles=tiles,
+            chunk=CHUNK_SECONDS / seconds,
             count_padding=problem.count_include_pad,
             cast=isa.convert.cast_address(problem.out_dtype, item),
             groups=problem.channels,
@@ -92,20 +86,7 @@ class ShortMeans:
             halo_channels=_unit(problem),
             **_scratch(problem),
         )
-
-    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
-        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
-        scratch = self.memory.borrow(self._stride * workers)
-        try:
-            self._launch(x, values, images=len(x), scratch=scratch, workers=workers)
-        finally:
-            self.memory.give_back(scratch)
-
-    def express(self, workers: Count) -> Express | None:
-        """The short way of these arrays."""
-        return express(
-            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
-        )
+        super().__init__(problem, launch, tiles, seconds, scratch_bytes(problem))
 
 
 def _most(problem: PoolProblem) -> int:

@@ -11,19 +11,16 @@ import numpy as np
 
 from convops.backends import pool_histogram
 from convops.backends.base import Array, Machine, Runner
-from convops.backends.express import Count, express
 from convops.backends.lowering import CHUNK_SECONDS
 from convops.backends.pool_fold import pool_axes
 from convops.backends.pool_histogram import is_countable
 from convops.backends.pool_items import as_item, is_direct, kernel_item
 from convops.backends.pool_select import Selection, selection, tile_lines
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
+from convops.backends.pool_tiles import TiledPool
 from convops.backends.rounding import cast
-from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.kernels.express import Express
-from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.counts import flops, outputs
 from convops.problem.pool import PoolProblem
@@ -77,42 +74,26 @@ class PoolSort:
         return DirectRunner(problem, _Sort(problem, item, problem.channels, machine), convert)
 
 
-class _Sort:
+class _Sort(TiledPool):
     """Sorts the windows of (images, channels, *spatial) arrays of one dtype of the kernels."""
 
     def __init__(self, problem: PoolProblem, item: str, channels: int, machine: Machine) -> None:
-        self._problem = problem
         way = _way(problem, machine)
-        self._tiles, sizes = way.sizes(channels)
-        self._seconds = way.seconds * channels / problem.channels
-        self.memory = Workspace()
-        self._stride = way.scratch
-        self._launch = Launch(
+        tiles, sizes = way.sizes(channels)
+        seconds = way.seconds * channels / problem.channels
+        launch = Launch(
             way.module,
             f"{way.name}_{item}",
             pool_axes(problem.axes),
-            tiles=self._tiles,
-            chunk=CHUNK_SECONDS / self._seconds,
+            tiles=tiles,
+            chunk=CHUNK_SECONDS / seconds,
             channels=channels,
-            scratch_stride=self._stride,
+            scratch_stride=way.scratch,
             pooling=KINDS.index("median" if problem.rank is None else "rank"),
             rank=problem.rank or 0,
             **sizes,
         )
-
-    def __call__(self, x: Array, values: Array, taps: Array | None, workers: int) -> None:
-        workers = useful_workers(workers, self._tiles * len(x), self._seconds * len(x))
-        scratch = self.memory.borrow(self._stride * workers)
-        try:
-            self._launch(x, values, images=len(x), scratch=scratch, workers=workers)
-        finally:
-            self.memory.give_back(scratch)
-
-    def express(self, workers: Count) -> Express | None:
-        """The short way of these arrays."""
-        return express(
-            self._problem, self._launch, workers, tiles=self._tiles, seconds=self._seconds, scratch=self._stride
-        )
+        super().__init__(problem, launch, tiles, seconds, way.scratch)
 
 
 class _Way(NamedTuple):
