@@ -23,8 +23,8 @@ KINDS_OF = {
     "float64": KINDS,
 }
 # Scratch memory of one worker: where neighbouring windows share few lines, half of a level-2 cache; where they share
-# many, and folding these again costs more than the way to the level-3 cache; where they share none.
-FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 21, 1 << 17
+# many, and cutting lines costs more than the way to the level-3 cache; where they share none.
+FEW_BYTES, MANY_BYTES, STREAM_BYTES = 1 << 19, 1 << 22, 1 << 17
 # Memory that a window may need at most, whatever the band.
 MOST_BYTES = 1 << 25
 # Items of x per tile: enough to pay for handing out the tile.

@@ -110,6 +110,8 @@ cdef inline void clear_copy(const Args* a, int kind, Job* j, const Item* tag) no
     """Identities everywhere; items will be copied between them."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
     cdef Py_ssize_t begin = maximum(0, a.axis[2].inner_begin - j.w * a.axis[2].stride) * j.unit
+    if climbs(a):
+        begin = 0              # copied once, read by vectors again and again
     if j.copies:
         j.copy = j.scratch + (whole_vectors(begin, tag) - begin) * <Py_ssize_t> sizeof(Item)
         fill(kind, <Item*> j.scratch, j.group * j.pitch + lanes)

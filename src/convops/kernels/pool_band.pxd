@@ -3,6 +3,7 @@ from convops.kernels.abi cimport Args, Axis
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, Item, highest, lowest
 from convops.kernels.pool_rise cimport MOST_DOUBLINGS, most_doublings
+from convops.kernels.pool_sliding cimport ring_lines
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
@@ -14,11 +15,8 @@ cdef enum:
     ROW_BYTES = 512            # of folded lines of planes side by side
     COPIED_BYTES = 1 << 10     # shorter lines are copied, so that vectors may pass their ends
     NEAR_BYTES = 1 << 13       # of lines that are copied at once, to stay in the level-1 cache
-    STRIP_BYTES = 1 << 11      # of lines that windows slide across, so that what they share stays near
-    GROUP = 8                  # lines that are folded along before any is folded across
     STRIP_LEAST = 1 << 11      # bytes of a line: strips are narrower than their line to stay in the level-1 cache
     STRIP_MOST = 3 << 13       # bytes of a band of theirs
-    SLOTS_MOST = 1 << 19       # bytes of lines that windows slide across, part of the level-2 cache
     LEAST_HIGH = 4             # lines of a band, whose last ones move to the front of the next
 
 
@@ -117,7 +115,7 @@ cdef inline Py_ssize_t climb_bytes(const Args* a, Job* j, const Item* tag) noexc
 
 cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept nogil:
     """Scratch memory of the largest band; sets pitches and places."""
-    cdef Py_ssize_t lines = GROUP, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
+    cdef Py_ssize_t lines = 0, spare = 2 * VECTOR_BYTES // sizeof(Item), copy = 0, slots = 0
     cdef Py_ssize_t size = sizeof(Item)
     j.wide = j.most_wide
     set_length(a, j, tag)
@@ -129,7 +127,7 @@ cdef inline Py_ssize_t bytes_of(const Args* a, Job* j, const Item* tag) noexcept
         copy = (reach_of(&a.axis[2]) + a.axis[2].stride * spare) * j.unit + 2 * spare
         copy = whole_vectors(j.group * j.pitch + copy, tag)
     if slides(&a.axis[1], MOST_ACROSS):
-        slots = (a.axis[1].window + 1) * a.axis[1].dilation * j.out_pitch
+        slots = (ring_lines(a.axis[1].window * a.axis[1].dilation) + a.axis[1].dilation) * j.out_pitch
     else:
         lines = seen(&a.axis[1], j.most_high)
     j.folded = j.scratch + copy * size
@@ -151,14 +149,6 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
     if not j.together:
         j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
         j.copies = j.copies or j.planes > 1
-
-
-cdef inline Py_ssize_t least_strip(const Args* a, const Item* tag) noexcept nogil:
-    """Bytes of a line. Where windows slide across lines, strips are as wide as their slots allow: narrow ones touch
-    more pages, and more is folded along twice."""
-    if slides(&a.axis[1], MOST_ACROSS):
-        return maximum(STRIP_LEAST, SLOTS_MOST // (a.axis[1].window * a.axis[1].dilation))
-    return STRIP_LEAST
 
 
 cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) noexcept nogil:
@@ -184,13 +174,14 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
-    while (j.planes == 1 and not j.together and j.most_wide * size > least_strip(a, tag)
+    if slides(&a.axis[1], MOST_ACROSS):
+        # Lines stay whole where they can: narrow strips touch more pages, and more is folded along twice.
+        j.most_high = lines
+        return
+    while (j.planes == 1 and not j.together and j.most_wide * size > STRIP_LEAST
             and bytes_of(a, j, tag) > STRIP_MOST):
         j.most_wide = whole_vectors(ceil_div(j.most_wide, 2), tag)
         most = minimum(most, STRIP_MOST)
-    if slides(&a.axis[1], MOST_ACROSS):
-        j.most_high = lines
-        return
     line = j.most_high
     while j.most_high < lines and bytes_of(a, j, tag) <= most:
         line, j.most_high = j.most_high, minimum(lines, 2 * j.most_high)

@@ -61,31 +61,31 @@ cdef inline void keep_piece(const Args* a, const Job* j, Py_ssize_t n, Pieces* p
 
 cdef inline int rise_sums(const Args* a, const Job* j, Pieces* pieces, const char* later,
                           const Item* tag) noexcept nogil:
-    """Sums of 2^k items, as many as registers hold, where the line was; those of fewer of which a window is made are
-    its first pieces. Returns k."""
+    """Sums of 2^k items, as many as registers hold; those of fewer of which a window is made, the items themselves
+    among them, are its first pieces. Returns k."""
     cdef int doublings = doublings_of(a, j, a.axis[2].window, tag), k
     cdef char* lines[MOST_DOUBLINGS + 1]
     for k in range(doublings):
         lines[k] = NULL
         if a.axis[2].window >> k & 1:
-            lines[k] = j.levels + pieces.count * level_bytes(j.pitch, tag)
+            lines[k] = j.levels + k * level_bytes(j.pitch, tag) if k else j.copy
             pieces.at[pieces.count] = lines[k] + place_of(a.axis[2].window, 1 << k) * <Py_ssize_t> sizeof(Item)
             pieces.count = pieces.count + 1
-    lines[doublings] = j.copy
+    lines[doublings] = j.levels
     if doublings:
         rise_items(SUM, <const Item*> j.copy, j.pitch, doublings, lines, later)
     return doublings
 
 
-cdef inline void add_piece(const Args* a, const Job* j, Py_ssize_t n, bint begun, Py_ssize_t count,
-                           const Item* tag) noexcept nogil:
-    """The sums of `n` items that lie where the line was, behind those of fewer."""
+cdef inline void add_piece(const Args* a, const Job* j, const Item* line, Py_ssize_t n, bint begun,
+                           Py_ssize_t count) noexcept nogil:
+    """The sums of `n` items, in a line, behind those of fewer."""
     cdef Py_ssize_t place = a.axis[2].dilation * j.unit * place_of(a.axis[2].window, n)
     cdef Run run = row_of(1, 0, 1, count, True)
     if begun:
-        add_items(<Item*> j.sums, <const Item*> j.sums, <const Item*> j.copy + place, &run)
+        add_items(<Item*> j.sums, <const Item*> j.sums, line + place, &run)
     else:
-        fold_items(SUM, <Item*> j.sums, <const Item*> j.copy + place, &run)
+        fold_items(SUM, <Item*> j.sums, line + place, &run)
 
 
 cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const char* later, const Item* tag) noexcept nogil:
@@ -93,27 +93,29 @@ cdef inline void climb_sums(const Args* a, const Job* j, Item* to, const char* l
     cdef Py_ssize_t n, window = a.axis[2].window, shift = a.axis[2].dilation * j.unit
     cdef Py_ssize_t count = j.length if a.axis[2].stride == 1 else j.pitch - (window - 1) * shift
     cdef Item* sums = to if a.axis[2].stride == 1 else <Item*> j.sums
+    cdef Item* line
     cdef Pieces pieces
     cdef bint twice, begun
     cdef Run run = row_of(1, 0, 1, count, True)
     pieces.count = 0
     n = 1 << rise_sums(a, j, &pieces, later, tag)
+    line = <Item*> (j.levels if n > 1 else j.copy)
     begun = pieces.count > 0
     if n > 1 and 2 * n > window:
-        pieces.at[pieces.count], pieces.count = j.copy, pieces.count + 1
+        pieces.at[pieces.count], pieces.count = <const char*> line, pieces.count + 1
         join_items(sums, &pieces, count)
     elif begun:
         join_items(<Item*> j.sums, &pieces, count)
     while 2 * n <= window:
         if window & n:
-            add_piece(a, j, n, begun, count, tag)
+            add_piece(a, j, line, n, begun, count)
             begun = True
         twice = 4 * n <= window and not window & (2 * n)
-        double_items(<Item*> j.copy, n * shift * <Py_ssize_t> sizeof(Item), j.pitch, twice)
+        double_items(line, n * shift * <Py_ssize_t> sizeof(Item), j.pitch, twice)
         n = 4 * n if twice else 2 * n
         if 2 * n > window and begun:
-            add_items(sums, <const Item*> j.sums, <const Item*> j.copy, &run)
+            add_items(sums, <const Item*> j.sums, line, &run)
         elif 2 * n > window:
-            fold_items(SUM, sums, <const Item*> j.copy, &run)
+            fold_items(SUM, sums, line, &run)
     if a.axis[2].stride > 1:
         fold_last(a, SUM, j, to, sums, 1, shift, tag)

@@ -6,7 +6,7 @@ from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport may_have_nan, move, move_past
 from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
 from convops.kernels.pool_run cimport Run, add_run, double_run, fold_run
-from convops.kernels.pool_sliding cimport Slide, slide
+from convops.kernels.pool_sliding cimport Lines, Slide, slide
 from convops.kernels.simd cimport f32v, f64v
 
 
@@ -74,22 +74,21 @@ cdef inline void move_items_past(Item* to, const Item* items, Py_ssize_t count) 
     move_past(<char*> to, <const char*> items, count * sizeof(Item), <const u8v*> NULL)
 
 
-cdef inline void slide_items(int kind, Slide* s, Item* to, const Item* items, const Item* divisors,
-                             bint whole) noexcept nogil:
+cdef inline void slide_items(int kind, Slide* s, const Lines* lines, const Item* divisors, bint whole) noexcept nogil:
     if Item is float:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f32v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const f32v*> NULL)
     elif Item is double:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const f64v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const f64v*> NULL)
     elif Item is uint8_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const u8v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const u8v*> NULL)
     elif Item is int8_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const i8v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const i8v*> NULL)
     elif Item is uint16_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const u16v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const u16v*> NULL)
     elif Item is int16_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const i16v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const i16v*> NULL)
     elif Item is int32_t:
-        slide(kind, s, <const char*> items, <char*> to, <const char*> divisors, whole, <const i32v*> NULL)
+        slide(kind, s, lines, <const char*> divisors, whole, <const i32v*> NULL)
 
 
 cdef inline bint are_clean(const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:

@@ -39,20 +39,23 @@ cdef inline inlined double_window(int kind, int k, Wide* held, Wide* value) noex
 
 cdef inline inlined double_and_keep(int kind, int k, int doublings, Wide* held, Wide* pair, char* const* to,
                                     Py_ssize_t i) noexcept nogil:
-    """Two neighbouring vectors. What is found before the line's first window is overwritten by it."""
+    """Two neighbouring vectors. What is found before the line's first window is overwritten by it.
+
+    Of extremes, only the last windows are kept.
+    """
     cdef Py_ssize_t behind = k + 1 if item_bytes(pair) << k <= VECTOR_BYTES else k + 2
     if k >= doublings or item_bytes(pair) << k > 2 * VECTOR_BYTES:
         return
     double_window(kind, k, held + 2 * k, &pair[0])
     double_window(kind, k, held + 2 * k, &pair[1])
-    if to[k + 1] != NULL:
+    if k + 1 == doublings or (kind == SUM and to[k + 1] != NULL):
         (<Wide*> (to[k + 1] + maximum(0, i - behind) * VECTOR_BYTES))[0] = pair[0]
         (<Wide*> (to[k + 1] + maximum(0, i + 1 - behind) * VECTOR_BYTES))[0] = pair[1]
 
 
 cdef inline inlined rise(int kind, const char* items, Py_ssize_t count, int doublings, char* const* to,
                          const char* later, const Wide* tag) noexcept nogil:
-    """Windows of 2^k items at all positions of a line to `to[k]`, if not NULL; at the last k this may be the line.
+    """Windows of 2^k items, k > 0, at all positions of a line to `to[k]`, if not NULL; the last may be the line.
 
     As much is asked for from `later` on, as here is more time for it than where lines are copied.
     """
@@ -67,9 +70,6 @@ cdef inline inlined rise(int kind, const char* items, Py_ssize_t count, int doub
         pair[1] = (<const Wide*> (items + (i + 1) * VECTOR_BYTES))[0]
         prefetch(later + i * VECTOR_BYTES, 0, 3)
         prefetch(later + (i + 1) * VECTOR_BYTES, 0, 3)
-        if to[0] != NULL:
-            (<Wide*> (to[0] + i * VECTOR_BYTES))[0] = pair[0]
-            (<Wide*> (to[0] + (i + 1) * VECTOR_BYTES))[0] = pair[1]
         double_and_keep(kind, 0, doublings, held, pair, to, i)
         double_and_keep(kind, 1, doublings, held, pair, to, i)
         double_and_keep(kind, 2, doublings, held, pair, to, i)

@@ -17,12 +17,13 @@ from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
 from convops.kernels.past_caches cimport fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, GROUP, MOST_ACROSS, STRIP_BYTES, Job, climbs, cut, find_inner, is_run, out_line,
+    COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, is_run, out_line,
     reach_of, seen, set_length, slides)
 from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_run cimport Run, row_of
-from convops.kernels.pool_sliding cimport Slide, completes, slide_from
+from convops.kernels.pool_sliding cimport (
+    Lines, Slide, completes, find_rests, free_slots, lines_together, slide_from, slot_at)
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.window cimport counted
@@ -66,12 +67,12 @@ cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexc
     return goes_straight(a, j, tag) or (j.planes > 1 and a.out.step[2] == sizeof(Item))
 
 
-cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i) noexcept nogil:
-    """How many lines from i on have the same divisors."""
-    cdef Py_ssize_t k = i + 1
+cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i, Py_ssize_t most) noexcept nogil:
+    """How many lines from i on have the same divisors, at most."""
+    cdef Py_ssize_t k = i + 1, end = minimum(j.high, i + most)
     if kind != MEAN or a.divisor:
-        return j.high - i
-    while k < j.high and counted(a, &a.axis[1], j.h + k) == counted(a, &a.axis[1], j.h + i):
+        return most
+    while k < end and counted(a, &a.axis[1], j.h + k) == counted(a, &a.axis[1], j.h + i):
         k = k + 1
     return k - i
 
@@ -96,7 +97,7 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
     cdef Run run = row_of(a.axis[1].window, a.axis[1].dilation * j.out_pitch * <Py_ssize_t> sizeof(Item), 1, j.length,
                           not direct)
     while i < j.high:
-        run.times = alike(a, kind, j, i) if direct and j.planes == 1 else 1
+        run.times = alike(a, kind, j, i, j.high - i) if direct and j.planes == 1 else 1
         if kind == MEAN:
             run.divisors, run.scaled = <const char*> divisors_of(a, j, i, True, tag), j.scaled
         if direct:
@@ -109,45 +110,48 @@ cdef inline void fold_across(const Args* a, int kind, Job* j, const Item* tag) n
         i = i + 1
 
 
-cdef inline Py_ssize_t slide_strip(const Args* a, int kind, Job* j, Slide* s, Py_ssize_t begin, Py_ssize_t output,
-                                   const Item* tag) noexcept nogil:
-    """A group of lines, from pixel `begin` on; the number of the next output line."""
-    cdef Py_ssize_t i
-    cdef bint done, direct = goes_straight(a, j, tag)
+cdef inline Py_ssize_t find_outputs(const Args* a, const Job* j, const Slide* s, Lines* lines, Py_ssize_t output,
+                                    bint direct) noexcept nogil:
+    """Where the results of lines go; the number of the next output line."""
+    cdef int k
+    for k in range(lines.count):
+        lines.to[k] = NULL
+        if completes(s, k):
+            lines.to[k] = out_line(a, j, output) if direct else j.totals
+            output = output + 1
+    return output
+
+
+cdef inline Py_ssize_t slide_some(const Args* a, int kind, Job* j, Slide* s, Py_ssize_t most, Py_ssize_t output,
+                                  const Item* tag) noexcept nogil:
+    """As many of the next lines as can be taken at once; the number of the next output line."""
+    cdef bint direct = goes_straight(a, j, tag)
+    cdef Py_ssize_t i = output
     cdef Item* divisors = <Item*> j.divisors
-    cdef Item* to
-    for i in range(j.lines):
-        done = completes(s)
-        to = <Item*> (out_line(a, j, output) if direct and done else j.totals)
-        if kind == MEAN and done:
-            divisors = divisors_of(a, j, output, False, tag)
-        slide_items(kind_of(kind, j), s, to + begin, <const Item*> j.folded + i * j.out_pitch + begin, divisors + begin,
-                    not direct)
-        if done and not direct:
-            put_line(a, j, output, to)
-        output = output + done
+    cdef Lines lines
+    lines.count = <int> lines_together(s, alike(a, kind, j, output, most) if direct else 1)
+    find_rests(s, &lines)
+    output = find_outputs(a, j, s, &lines, output, direct)
+    if kind == MEAN and output > i:
+        divisors = divisors_of(a, j, i, False, tag)
+    slide_items(kind_of(kind, j), s, &lines, divisors, not direct)
+    if output > i and not direct:
+        put_line(a, j, i, <const Item*> j.totals)
     return output
 
 
 cdef inline void slide_across(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
-    """Both steps where windows slide across the lines: a group of lines along, then each of them across."""
-    cdef Py_ssize_t line = j.line, end = line + j.lines, size = sizeof(Item), output = 0, begin, next_output = 0
-    cdef Py_ssize_t strip = STRIP_BYTES // size if goes_straight(a, j, tag) else j.length
-    cdef Slide whole = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * size, j.slots)
-    cdef Slide part
-    whole.streams = j.streams and goes_straight(a, j, tag)
+    """Both steps where windows slide across the lines: a group of lines along, then all of them across."""
+    cdef Py_ssize_t line = j.line, end = line + j.lines, output = 0
+    cdef Slide s = slide_from(&a.axis[1], j.h, j.length, j.out_pitch * <Py_ssize_t> sizeof(Item), j.slots)
+    s.streams = j.streams and goes_straight(a, j, tag)
     while j.line < end:
-        j.lines = minimum(GROUP, end - j.line)
+        j.lines = free_slots(&s, end - j.line)
+        j.folded = slot_at(&s, 0)
         fold_lines(a, SUM if kind == MEAN else kind, j, tag)
-        begin = 0
-        while begin < j.length:
-            part = whole
-            part.length = minimum(strip, j.length - begin)
-            part.slots, part.chains = whole.slots + begin * size, whole.chains + begin * size
-            next_output = slide_strip(a, kind, j, &part, begin, output, tag)
-            begin = begin + strip
-        whole.place, whole.position, whole.ready, output = part.place, part.position, part.ready, next_output
         j.line = j.line + j.lines
+        while s.position < j.line:
+            output = slide_some(a, kind, j, &s, j.line - s.position, output, tag)
     j.line = line
 
 
