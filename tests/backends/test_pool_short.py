@@ -1,4 +1,4 @@
-"""Means of integers of 8 and 16 bits: one rounding of the exact quotient, whatever the geometry and the layout."""
+"""Means and sums of integers of 8 and 16 bits: exact, or one rounding, whatever the geometry and the layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import convops
 from convops.backends.base import Array
-from convops.backends.pool_short import SHORT, is_short_mean
+from convops.backends.pool_short import SHORT, is_short
 
 RNG = np.random.default_rng(77)
 
@@ -24,11 +24,12 @@ def _extreme(shape: tuple[int, ...], dtype: str) -> Array:
     return x
 
 
-def _check(x: Array, window: Any, **options: Any) -> None:
-    expected = convops.avg_pool(x, window, backend="reference", **options)
-    plan = convops.plan("avg_pool", x, window, backend="pool_window", **options)
-    assert is_short_mean(plan.problem)
-    for got in (plan(x), convops.avg_pool(x, window, **options), convops.avg_pool(x, window, **options)):
+def _check(x: Array, window: Any, pool: str = "avg_pool", **options: Any) -> None:
+    function = getattr(convops, pool)
+    expected = function(x, window, backend="reference", **options)
+    plan = convops.plan(pool, x, window, backend="pool_window", **options)
+    assert is_short(plan.problem)
+    for got in (plan(x), function(x, window, **options), function(x, window, **options)):
         np.testing.assert_array_equal(got, expected, strict=True)
 
 
@@ -40,6 +41,27 @@ def test_windows_and_strides(dtype: str) -> None:
         _check(x, window, stride=stride)
         if window[0] * window[1] < 60:  # larger ones have sums that float32 does not hold
             _check(x, window, stride=stride, dtype="float32")
+
+
+@pytest.mark.parametrize("dtype", SHORT)
+def test_sums(dtype: str) -> None:
+    x = _extreme((2, 3, 23, 41), dtype)
+    results = ("int64", "uint64") if dtype.startswith("u") else ("int64",)
+    for window, stride in product(((1, 1), (2, 2), (3, 3), (4, 6), (9, 1), (13, 11)), (1, 2, 5)):
+        for result in results:
+            _check(x, window, "sum_pool", stride=stride, dtype=result)
+    for padding, stride in product((1, ((2, 0), (0, 1))), (1, 2)):
+        _check(x, 4, "sum_pool", padding=padding, stride=stride, ceil_mode=True)
+        _check(np.ascontiguousarray(np.moveaxis(x, 1, -1)), 4, "sum_pool", padding=padding, layout="channels_last")
+    _check(_extreme((1, 1, 60, 70), dtype), (50, 40), "sum_pool", stride=1, padding=20)
+
+
+def test_sums_that_may_not_fit_go_another_way() -> None:
+    x = np.full((1, 1, 300, 300), 65535, "uint16")
+    plan = convops.plan("sum_pool", x, 200)
+    assert not is_short(plan.problem)
+    assert plan(x)[0, 0, 0, 0] == 65535 * 40000
+    assert not is_short(convops.plan("sum_pool", x, 3, dtype="int32").problem)
 
 
 @pytest.mark.parametrize("dtype", SHORT)
@@ -101,7 +123,7 @@ def test_others_go_another_way() -> None:
     x = _extreme((1, 1, 20, 30), "uint8")
     for options in ({"divisor": 0.5}, {"dilation": 2}, {"dtype": "int8", "overflow": "wrap"}, {"dtype": "float16"}):
         plan = convops.plan("avg_pool", x, 3, **options)
-        assert not is_short_mean(plan.problem)
+        assert not is_short(plan.problem)
         np.testing.assert_array_equal(plan(x), convops.avg_pool(x, 3, backend="reference", **options))
 
 

@@ -1,6 +1,6 @@
-"""Means of integers of 8 and 16 bits: from a pooling problem to a launch of `kernels/pool_short.pyx`.
+"""Means and sums of integers of 8 and 16 bits: from a pooling problem to a launch of `kernels/pool_short.pyx`.
 
-Sums are exact; a result has one rounding, that of its division, as float32 divides sums below 2^22, and float64 those
+Sums are exact; a mean has one rounding, that of its division, as float32 divides sums below 2^22, and float64 those
 of 32 bits, so closely that rounding on to an integer shows nothing of it.
 """
 
@@ -34,14 +34,23 @@ MARGIN = 128
 LINE_STEP, STEPS = 0.05, 0.6
 
 
-def is_short_mean(problem: PoolProblem) -> bool:
+def is_short(problem: PoolProblem) -> bool:
     """Whether the kernel knows the items, the windows and the result, and no result can be out of range."""
-    if problem.reduction != "avg" or problem.dtype not in SHORT or problem.divisor is not None:
+    if problem.reduction not in ("avg", "sum") or problem.dtype not in SHORT or problem.divisor is not None:
         return False
     if len(problem.axes) > 2 or any(isinstance(a, AdaptiveAxis) or a.dilation > 1 for a in problem.axes):
         return False
     if problem.axes[-1].window > MOST_REACH or _most(problem) >= 2**31:
         return False
+    return _holds_sums(problem) if problem.reduction == "sum" else _holds_means(problem)
+
+
+def _holds_sums(problem: PoolProblem) -> bool:
+    """Whether the result has 64 bits, and a sign if there are signs."""
+    return problem.out_dtype == "int64" or (problem.out_dtype == "uint64" and problem.dtype.startswith("u"))
+
+
+def _holds_means(problem: PoolProblem) -> bool:
     if dtypes.is_integer(problem.out_dtype):
         low, high = dtypes.limits(problem.dtype)
         least, most = dtypes.limits(problem.out_dtype)
@@ -62,8 +71,8 @@ def scratch_bytes(problem: PoolProblem) -> int:
     return _scratch(problem)["scratch_stride"]
 
 
-class ShortMeans(TiledPool):
-    """Means of canonical arrays of the planned dtype."""
+class ShortPool(TiledPool):
+    """Means or sums of canonical arrays of the planned dtype."""
 
     def __init__(self, problem: PoolProblem, machine: Machine) -> None:
         seconds = seconds_of(problem, machine)
@@ -71,16 +80,14 @@ class ShortMeans(TiledPool):
         tiles = ceil(problem.axes[-1].out / wide) * problem.channels
         if len(problem.axes) > 1:
             tiles *= ceil(problem.axes[-2].out / high)
-        real = _real(problem)
-        item = np.dtype(real).itemsize
         launch = Launch(
             isa.pool_short,
-            f"mean_{problem.dtype}_{_bits(problem)}_f{8 * item}",
+            _entry(problem),
             kernel_axes(problem.axes, (high, wide)[-len(problem.axes) :]),
             tiles=tiles,
             chunk=CHUNK_SECONDS / seconds,
             count_padding=problem.count_include_pad,
-            cast=isa.convert.cast_address(problem.out_dtype, item),
+            cast=_cast(problem),
             groups=problem.channels,
             channels=problem.channels,
             halo_channels=_unit(problem),
@@ -101,10 +108,24 @@ def _bits(problem: PoolProblem) -> int:
 
 
 def _real(problem: PoolProblem) -> str:
-    """In what is divided. Results of reals are those of the division, all others are cast."""
-    if dtypes.is_integer(problem.out_dtype):
-        return "float32" if _most(problem) < SINGLE else "float64"
-    return problem.out_dtype
+    """In what is divided. Results of reals are those of the division, all others are cast; sums are not divided."""
+    if problem.reduction == "sum" or not dtypes.is_integer(problem.out_dtype):
+        return problem.out_dtype
+    return "float32" if _most(problem) < SINGLE else "float64"
+
+
+def _entry(problem: PoolProblem) -> str:
+    items = f"{problem.dtype}_{_bits(problem)}"
+    if problem.reduction == "sum":
+        return f"sum_{items}"
+    return f"mean_{items}_f{8 * np.dtype(_real(problem)).itemsize}"
+
+
+def _cast(problem: PoolProblem) -> int:
+    """Where quotients become items of the result."""
+    if problem.reduction == "sum":
+        return 0
+    return isa.convert.cast_address(problem.out_dtype, np.dtype(_real(problem)).itemsize)
 
 
 def _unit(problem: PoolProblem) -> int:

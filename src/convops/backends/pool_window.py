@@ -13,7 +13,7 @@ from convops.backends.express import MOST_TABLE_BYTES, Count
 from convops.backends.lowering import RANK
 from convops.backends.pool_fold import Fold, scratch_bytes, seconds_of, table_bytes
 from convops.backends.pool_items import as_item, is_direct, kernel_item
-from convops.backends.pool_short import ShortMeans, is_short_mean
+from convops.backends.pool_short import ShortPool, is_short
 from convops.backends.pool_slabs import DirectRunner, run_slabs, slab_bytes
 from convops.backends.pool_sort import PoolSort
 from convops.backends.pool_structure import PoolStructure
@@ -59,7 +59,7 @@ class PoolWindow(Backend):
             return SORT.cost(problem, machine)
         if problem.structure is not None:
             return STRUCTURE.cost(problem, machine)
-        if is_short_mean(problem):
+        if is_short(problem):
             return pool_short.seconds_of(problem, machine) + machine.rates.call
         return seconds_of(problem, machine, kernel_item(problem)) + machine.rates.call
 
@@ -68,7 +68,7 @@ class PoolWindow(Backend):
             return SORT.workspace(problem, machine, workers)
         if problem.structure is not None:
             return STRUCTURE.workspace(problem, machine, workers)
-        if is_short_mean(problem):
+        if is_short(problem):
             return pool_short.scratch_bytes(problem) * workers
         taps = 8 * prod(problem.out_shape) if problem.indices else 0
         slab = 0 if is_direct(problem) else slab_bytes(problem, kernel_item(problem))
@@ -99,14 +99,14 @@ class PoolWindow(Backend):
             return STRUCTURE.prepare(problem, w, machine)
         item = kernel_item(problem)
         planes = _Planes(problem, machine)
-        if is_short_mean(problem):
-            return DirectRunner(problem, ShortMeans(problem, machine), planes)
+        if is_short(problem):
+            return DirectRunner(problem, ShortPool(problem, machine), planes)
         if not is_direct(problem):
             return lambda x, out, workers: run_slabs(problem, planes, x, out, workers)
         return DirectRunner(problem, Fold(problem, item, problem.channels, machine), planes)
 
     def express(self, problem: PoolProblem, machine: Machine, workers: Count) -> Express | None:
-        direct = is_direct(problem) or is_short_mean(problem)
+        direct = is_direct(problem) or is_short(problem)
         if problem.structure is not None or not direct or table_bytes(problem.axes) > MOST_TABLE_BYTES:
             return None
         runner = self.prepare(problem, None, None, machine)
