@@ -4,6 +4,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from convops.kernels.fold cimport Item
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport may_have_nan, move, move_past
+from convops.kernels.pool_quads cimport Quads, quads
 from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
 from convops.kernels.pool_run cimport Run, add_run, double_run, fold_run
 from convops.kernels.pool_sliding cimport Lines, Slide, slide
@@ -64,6 +65,23 @@ cdef inline void rise_items(int kind, const Item* items, Py_ssize_t count, int d
         rise_kind(kind, <const char*> items, count, doublings, to, later, <const i16v*> NULL)
     elif Item is int32_t:
         rise_kind(kind, <const char*> items, count, doublings, to, later, <const i32v*> NULL)
+
+
+cdef inline void fold_quad_items(int kind, const Quads* q, const Item* tag) noexcept nogil:
+    if Item is float:
+        quads(kind, q, <const f32v*> NULL)
+    elif Item is double:
+        quads(kind, q, <const f64v*> NULL)
+    elif Item is uint8_t:
+        quads(kind, q, <const u8v*> NULL)
+    elif Item is int8_t:
+        quads(kind, q, <const i8v*> NULL)
+    elif Item is uint16_t:
+        quads(kind, q, <const u16v*> NULL)
+    elif Item is int16_t:
+        quads(kind, q, <const i16v*> NULL)
+    elif Item is int32_t:
+        quads(kind, q, <const i32v*> NULL)
 
 
 cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:

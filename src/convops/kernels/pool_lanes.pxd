@@ -157,9 +157,8 @@ cdef inline inlined from_zero(Wide* sum) noexcept nogil:
         sum[0] = sum[0] + splat_f64(0)
 
 
-cdef inline inlined pick_pair(const char* items, Wide* even, Wide* odd) noexcept nogil:
+cdef inline inlined part(Wide first, Wide second, Wide* even, Wide* odd) noexcept nogil:
     """The items of even and of odd places of two vectors."""
-    cdef Wide first = (<const Wide*> items)[0], second = (<const Wide*> (items + VECTOR_BYTES))[0]
     if Wide is f32v:
         even[0], odd[0] = even_f32(first, second), odd_f32(first, second)
     elif Wide is f64v:
@@ -173,6 +172,10 @@ cdef inline inlined pick_pair(const char* items, Wide* even, Wide* odd) noexcept
     else:
         (<u8v*> even)[0] = even_u8((<u8v*> &first)[0], (<u8v*> &second)[0])
         (<u8v*> odd)[0] = odd_u8((<u8v*> &first)[0], (<u8v*> &second)[0])
+
+
+cdef inline inlined pick_pair(const char* items, Wide* even, Wide* odd) noexcept nogil:
+    part((<const Wide*> items)[0], (<const Wide*> (items + VECTOR_BYTES))[0], even, odd)
 
 
 cdef inline inlined pick(const char* items, Py_ssize_t step, Wide* to) noexcept nogil:

@@ -19,8 +19,9 @@ from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, is_run, out_line,
     reach_of, seen, set_length, slides)
-from convops.kernels.pool_items cimport fold_items, move_items, move_items_past, slide_items
+from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
+from convops.kernels.pool_quads cimport Quads, is_quad
 from convops.kernels.pool_run cimport Run, row_of
 from convops.kernels.pool_sliding cimport (
     Lines, Slide, completes, find_rests, free_slots, lines_together, slide_from, slot_at)
@@ -222,6 +223,33 @@ cdef inline Py_ssize_t image_bytes(const Args* a, const Item* tag) noexcept nogi
         a.axis[1].size * a.axis[2].size + a.axis[1].out * a.axis[2].out)
 
 
+cdef void quad_lines(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t end,
+                     const Item* tag) noexcept nogil:
+    """Output lines [h, end) of windows of 2x2."""
+    cdef Py_ssize_t channel, i, w
+    cdef Quads q
+    q.right, q.below, q.divisor = a.x.step[2], a.x.step[1], a.divisor if a.divisor else 4
+    q.count = a.channels if j.together else a.axis[2].out
+    for channel in range(1 if j.together else a.channels):
+        for i in range(h, end):
+            q.x = (a.x.data + j.number * a.x.batch + channel * a.x.channel + (2 * i - a.axis[1].shift) * a.x.step[1]
+                   - a.axis[2].shift * a.x.step[2])
+            q.out = a.out.data + j.number * a.out.batch + channel * a.out.channel + i * a.out.step[1]
+            q.streams = j.streams and (<size_t> q.out | (a.out.step[2] if j.together else 0)) % VECTOR_BYTES == 0
+            for w in range(a.axis[2].out if j.together else 1):
+                fold_quad_items(kind, &q, tag)
+                q.x, q.out = q.x + 2 * a.x.step[2], q.out + a.out.step[2]
+
+
+cdef void fold_strips(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t end, const Item* tag) noexcept nogil:
+    """The same of other windows."""
+    cut(a, j, end - h, tag)
+    while j.w < a.axis[2].out:
+        j.wide = minimum(j.most_wide, a.axis[2].out - j.w)
+        strip(a, kind, j, h, end, tag)
+        j.w = j.w + j.wide
+
+
 cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, const Item* tag) noexcept nogil:
     cdef Job j
     cdef Py_ssize_t runs = ceil_div(a.axis[1].out, a.tile_columns), h = number % runs * a.tile_columns
@@ -230,11 +258,10 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     j.together = a.channels > 1 and a.x.channel == sizeof(Item) and a.x.step[2] != sizeof(Item)
     j.copies, j.scratch = may_copy(a, j.together, tag), scratch
     j.streams = image_bytes(a, tag) >= STREAMED_BYTES
-    cut(a, &j, end - h, tag)
-    while j.w < a.axis[2].out:
-        j.wide = minimum(j.most_wide, a.axis[2].out - j.w)
-        strip(a, kind, &j, h, end, tag)
-        j.w = j.w + j.wide
+    if is_quad(a, j.together, tag):
+        quad_lines(a, kind, &j, h, end, tag)
+    else:
+        fold_strips(a, kind, &j, h, end, tag)
 
 
 cdef inline void run(const Args* a, const Item* tag) noexcept nogil:
