@@ -24,10 +24,12 @@ from convops.problem.geometry import Axis
 
 # Complex items of a box: two tiles and the spectrum of a filter take no more than a part of the last cache.
 MOST_ITEMS = 1 << 21
-# Operations on a sample beside those of its transforms, and how much slower those are where a box leaves the
-# second-level cache. They order the arithmetic, so that the size of this machine's cache must not count.
-MOVING = 40.0
-CACHED_BYTES, SPILL = 1 << 19, 1.4
+# Operations on a sample beside those of its transforms, those that it takes to begin loading and storing a line, and
+# how much slower all are where a box leaves the second-level cache, or takes much of the last one. They order the
+# arithmetic, so that the sizes of this machine's caches must not count.
+MOVING, LINE = 100.0, 1000.0
+CACHED_BYTES, SPILL = 1 << 20, 1.2
+NEAR_BYTES, FAR = 8 << 20, 1.7
 # Plain calls transform their taps each time, plans once: a part of what that takes.
 PREPARING = 0.25
 # Reals of a header: sizes, radices, counts of twiddles, pair, where the spectrum begins, two scales.
@@ -100,8 +102,8 @@ def _step(axis: Axis, length: int, together: int) -> int:
 def _operations(box: Box, item: int) -> float:
     """Of float32, of one transform forth and back."""
     size = prod(box)
-    spills = SPILL if 2 * size * item > CACHED_BYTES else 1.0
-    return 2 * size * (5 * log2(size) + MOVING) * spills * (item / 4)
+    spills = FAR if 2 * size * item > NEAR_BYTES else SPILL if 2 * size * item > CACHED_BYTES else 1.0
+    return 2 * (size * (5 * log2(size) + MOVING) + box[0] * box[1] * LINE) * spills * (item / 4)
 
 
 def volume_seconds(problem: ConvProblem, volume: Volume, machine: Machine) -> float:
