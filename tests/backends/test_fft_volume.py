@@ -219,9 +219,11 @@ def test_two_tiles_reach_no_further_than_four_windows(size, window, dtype):
 
 def test_workspace():
     x, w, _ = LARGE.reals()
-    planned = convops.plan("conv", x, w, backend="fft", **LARGE.geometry())
-    planes, lines, samples = fft_volume.volume_of(planned.problem).box
-    # The spectrum of the filter and the two tiles, complex, and little beside them.
-    assert 1 < planned.workspace_bytes / (2 * 8 * planes * lines * samples) < 1.8
+    one, two = (convops.plan("conv", x, w, backend="fft", workers=n, **LARGE.geometry()) for n in (1, 2))
+    planes, lines, samples = fft_volume.volume_of(one.problem).box
+    # A box and a slab, complex, for the spectrum of the filter and for each worker, and little beside them.
+    each = 8 * planes * lines * (samples + isa.fft.lanes(4))
+    assert 2 * each <= one.workspace_bytes <= 2 * each + (1 << 15)
+    assert each <= two.workspace_bytes - one.workspace_bytes <= each + (1 << 14)
     with pytest.raises(ValueError, match="max_workspace"):
         convops.plan("conv", x, w, backend="fft", max_workspace=1 << 10, **LARGE.geometry())

@@ -80,18 +80,16 @@ def volume_of(problem: ConvProblem) -> Volume | None:
 def _near(axis: Axis, known: list[int]) -> list[int]:
     """Lengths of at most four extents; one that holds all is enough."""
     return [
-        n
-        for i, n in enumerate(known)
-        if axis.extent <= n <= 4 * axis.extent and (i == 0 or known[i - 1] < axis.padded)
+        n for i, n in enumerate(known) if axis.extent <= n <= 4 * axis.extent and (i == 0 or known[i - 1] < axis.padded)
     ]
 
 
-def _cuts(axes: tuple[Axis, ...], box: Box) -> Iterator[Volume]:
+def _cuts(axes: tuple[Axis, ...], box: tuple[int, ...]) -> Iterator[Volume]:
     """Tiles of equal size, for each axis along which two of them may lie."""
     for pair in range(3):
         steps = [_step(a, n, 2 if i == pair else 1) for i, (a, n) in enumerate(zip(axes, box, strict=True))]
         if box[pair] + steps[pair] <= 4 * axes[pair].extent:
-            yield Volume(box, pair, (steps[0], steps[1], steps[2]))
+            yield Volume((box[0], box[1], box[2]), pair, (steps[0], steps[1], steps[2]))
 
 
 def _step(axis: Axis, length: int, together: int) -> int:
@@ -177,4 +175,5 @@ def volume_cut(problem: ConvProblem, volume: Volume, machine: Machine) -> Cut:
     pairs, item = volume.pairs(problem.axes), np.dtype(problem.dtype).itemsize
     seconds = volume_seconds(problem, volume, machine) / problem.out_channels
     scratch = isa.fft_volume.scratch_bytes(*volume.box, item)[1]
-    return Cut(_launch(problem, volume, seconds / pairs), *_pack(problem, volume), pairs, 1, scratch, seconds, volume.both)
+    launch = _launch(problem, volume, seconds / pairs)
+    return Cut(launch, *_pack(problem, volume), pairs, 1, scratch, seconds, volume.both)

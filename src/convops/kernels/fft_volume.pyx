@@ -57,27 +57,38 @@ cdef inline bint lies_inside(const Axis* axis, Py_ssize_t first, Py_ssize_t coun
             and first + count <= minimum(axis.inner_end, axis.padded))
 
 
-cdef inline const char* plain_samples(const Args* a, const Place* p, Py_ssize_t plane, Py_ssize_t row,
-                                      Py_ssize_t column, Py_ssize_t width, const Real* tag) noexcept nogil:
-    """Where the samples of the first line lie if those of all lie in x as they are; else NULL."""
+cdef inline const char* plain_lines(const Args* a, const Place* p, Py_ssize_t plane, Py_ssize_t row,
+                                    const Real* tag) noexcept nogil:
+    """Where sample 0 of the first line would lie if all lines lie in x as they are; else NULL."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real)
-    plane, row, column = p.at[0] + plane, p.at[1] + row, p.at[2] + column
-    if (a.load != NULL or a.x.step[2] != sizeof(Real) or not lies_inside(&a.axis[0], plane, 1)
-            or not lies_inside(&a.axis[1], row, lanes) or not lies_inside(&a.axis[2], column, width)):
+    plane, row = p.at[0] + plane, p.at[1] + row
+    if (a.load != NULL or a.x.step[2] != sizeof(Real) or a.axis[2].spacing != 1
+            or not lies_inside(&a.axis[0], plane, 1) or not lies_inside(&a.axis[1], row, lanes)):
         return NULL
     return (a.x.data + p.batch * a.x.batch + (plane - a.axis[0].shift) * a.x.step[0]
-            + (row - a.axis[1].shift) * a.x.step[1] + (column - a.axis[2].shift) * <Py_ssize_t> sizeof(Real))
+            + (row - a.axis[1].shift) * a.x.step[1] + (p.at[2] - a.axis[2].shift) * <Py_ssize_t> sizeof(Real))
+
+
+cdef inline Py_ssize_t plain_width(const Args* a, const Place* p, Py_ssize_t column, Py_ssize_t most,
+                                   Py_ssize_t lanes) noexcept nogil:
+    """Samples of such lines that lie there, in whole squares."""
+    cdef Py_ssize_t first = p.at[2] + column
+    if first < a.axis[2].inner_begin:
+        return 0
+    return minimum(most, minimum(a.axis[2].inner_end, a.axis[2].padded) - first) // lanes * lanes
 
 
 cdef inline void load_lines(const Args* a, const Place* p, Py_ssize_t plane, Py_ssize_t row, Py_ssize_t length, char* z,
                             Real* copies) noexcept nogil:
     """One part of as many lines as a vector has lanes."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), column = 0, width, i, pitch
+    cdef const char* lines = plain_lines(a, p, plane, row, copies)
     cdef const char* samples
     while column < length:
-        width = minimum(CHUNK, length - column)
-        samples, pitch = plain_samples(a, p, plane, row, column, width, copies), a.x.step[1]
-        if samples == NULL:
+        width = 0 if lines == NULL else plain_width(a, p, column, length - column, lanes)
+        samples, pitch = lines + column * <Py_ssize_t> sizeof(Real), a.x.step[1]
+        if width <= 0:
+            width = minimum(CHUNK if lines == NULL else lanes, length - column)
             for i in range(lanes):
                 copy_samples(a, p, plane, row + i, column, width, copies + i * PITCH)
             samples, pitch = <const char*> copies, PITCH * sizeof(Real)
@@ -105,10 +116,16 @@ cdef inline void store(const Args* a, const Place* p, Py_ssize_t plane, Py_ssize
     """Those of `width` sums of a line that the strides keep."""
     cdef Py_ssize_t stride = a.axis[2].stride, d = p.at[0] + plane, h = p.at[1] + row, first, end, i
     cdef const char* add = NULL
-    if d % a.axis[0].stride or h % a.axis[1].stride:
-        return
-    d, h, column = d // a.axis[0].stride, h // a.axis[1].stride, p.at[2] + column
-    first, end = ceil_div(column, stride), minimum(ceil_div(column + width, stride), a.axis[2].out)
+    column = p.at[2] + column
+    first, end = column, column + width
+    # Divisions take longer than a short line.
+    if a.axis[0].stride > 1 or a.axis[1].stride > 1:
+        if d % a.axis[0].stride or h % a.axis[1].stride:
+            return
+        d, h = d // a.axis[0].stride, h // a.axis[1].stride
+    if stride > 1:
+        first, end = ceil_div(first, stride), ceil_div(end, stride)
+    end = minimum(end, a.axis[2].out)
     if first >= end or d >= a.axis[0].out or h >= a.axis[1].out:
         return
     if stride > 1:
