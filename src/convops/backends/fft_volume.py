@@ -32,7 +32,7 @@ CACHED_BYTES, SPILL = 1 << 20, 1.2
 NEAR_BYTES, FAR = 8 << 20, 1.7
 # Plain calls transform their taps each time, plans once: a part of what that takes.
 PREPARING = 0.25
-# Reals of a header: sizes, radices, counts of twiddles, pair, where the spectrum begins, two scales.
+# Numbers of a header: sizes, radices, counts of twiddles, pair, where the spectrum begins, two scales.
 HEADER = 13
 
 
