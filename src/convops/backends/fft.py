@@ -1,8 +1,9 @@
 """FFT convolution by overlap-save: tiles of at most four kernel extents.
 
-Four engines share the work: one-channel lines and planes go through a kernel whose lanes transform a tile each
-(`fft_lanes.py`), long lines through one that fills all lanes with a transform (`fft_line.py`), layers through one whose
-lanes are channels (`fft_channels.py`), and what is left through scipy.fft (`fft_grid.py`). Tiles that short keep the
+Five engines share the work: one-channel lines and planes go through a kernel whose lanes transform a tile each
+(`fft_lanes.py`), long lines and volumes through ones that fill all lanes with a transform (`fft_line.py`,
+`fft_volume.py`), layers through one whose lanes are channels (`fft_channels.py`), and what is left through scipy.fft
+(`fft_grid.py`). Tiles that short keep the
 error local: nothing louder further away than a few kernel lengths can spoil a quiet passage. Tiles with non-finite
 items, which a transform would smear, are summed directly instead.
 """
@@ -25,6 +26,7 @@ from convops.backends.fft_line import LineRunner, line_cut, line_of, line_second
 from convops.backends.fft_signal import Cut, express_once
 from convops.backends.fft_spectra import channel_seconds, channel_workspace, spectra_of
 from convops.backends.fft_tiles import tile_grid
+from convops.backends.fft_volume import VolumeRunner, volume_cut, volume_of, volume_seconds, volume_workspace
 from convops.backends.lowering import border_bytes
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
@@ -33,6 +35,8 @@ MAX_SPECTRUM_BYTES = 128 << 20
 # Lengths are 5-smooth; the theorem is about powers of two, whence a factor of two, more than sqrt(3).
 RADIX_MARGIN = 2.0
 PRODUCT_TERM = 8.0
+# Engines whose two tiles are the parts of one transform.
+PAIRING = ("line", "volume")
 
 
 class Fft(Backend):
@@ -69,7 +73,7 @@ class Fft(Backend):
         Transforms of half the size have n - 1 levels, and |a| + |b| <= |E| + sqrt(2) |O| (`fft_table.py`) costs a
         factor of sqrt(3). Two tiles that are the parts of one transform count as a tile of twice the size.
         """
-        size = prod(_lengths(problem)) * (2 if _chosen(problem).engine.name == "line" else 1)
+        size = prod(_lengths(problem)) * (2 if _chosen(problem).engine.name in PAIRING else 1)
         spread = 1.0 if w is None else _norm_ratio(np.abs(w.reshape(*w.shape[:2], -1)).astype(np.float64))
         growth = RADIX_MARGIN * (11.83 * log2(max(size, 2)) + 2.24) + PRODUCT_TERM + problem.group_channels
         return ErrorBound(
@@ -126,6 +130,7 @@ def _spectra_of(problem: ConvProblem) -> Any:
 ENGINES = (
     Engine("lanes", lane_tile, tuple, lane_seconds, lane_workspace, LaneRunner, lane_cut),
     Engine("line", line_of, lambda line: (line.samples,), line_seconds, line_workspace, LineRunner, line_cut),
+    Engine("volume", volume_of, lambda v: v.box, volume_seconds, volume_workspace, VolumeRunner, volume_cut),
     Engine("channels", _spectra_of, lambda cut: cut.tile, channel_seconds, channel_workspace, ChannelRunner),
     Engine("scipy", tile_grid, lambda grid: grid.length, grid_seconds, grid_workspace, grid_runner),
 )

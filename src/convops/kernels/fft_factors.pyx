@@ -21,7 +21,7 @@ cdef inline void spread_taps(const Args* a, const Header* h, Real scale, Real* z
         row = (h.lines - i * a.axis[1].dilation) % h.lines
         for j in range(a.axis[2].window):
             column = (2 * h.size - j * a.axis[2].dilation) % (2 * h.size)
-            z[(row * 2 * h.size + column) * lanes] = tap_of(a, i, j, z) * scale
+            z[(row * 2 * h.size + column) * lanes] = tap_of(a, 0, i, j, z) * scale
 
 
 cdef inline void transform(const Header* h, Real* z) noexcept nogil:

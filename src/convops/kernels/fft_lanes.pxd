@@ -1,4 +1,5 @@
-# The weights of `fft.pyx`, which `fft_factors.pyx` makes, and what they share with `fft_line.pyx`.
+# The weights of `fft.pyx`, which `fft_factors.pyx` makes, and what they share with `fft_line.pyx` and
+# `fft_volume.pyx`.
 from libc.math cimport fabs, frexp, isfinite
 
 from convops.kernels.abi cimport Args
@@ -26,18 +27,19 @@ cdef inline void note(const Args* a, Py_ssize_t tile) noexcept nogil:
     a.nonfinite[0 if a.nonfinite == a.epilogue.status else tile] = 1
 
 
-cdef inline Real tap_of(const Args* a, Py_ssize_t row, Py_ssize_t column, const Real* tag) noexcept nogil:
-    return (<const Real*> (a.x.data + row * a.x.step[1] + column * a.x.step[2]))[0]
+cdef inline Real tap_of(const Args* a, Py_ssize_t plane, Py_ssize_t row, Py_ssize_t column,
+                        const Real* tag) noexcept nogil:
+    return (<const Real*> (a.x.data + plane * a.x.step[0] + row * a.x.step[1] + column * a.x.step[2]))[0]
 
 
 cdef inline int exponent_of(const Args* a, const Real* tag) noexcept nogil:
     """The power of two that divides all taps, so that neither tiny nor huge ones leave the range of their dtype."""
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t rows = a.axis[1].window, i, j
     cdef double loudest = 0, size
     cdef int exponent = 0, most = 100 if Real is float else 900
-    for i in range(a.axis[1].window):
+    for i in range(a.axis[0].window * rows):
         for j in range(a.axis[2].window):
-            size = fabs(tap_of(a, i, j, tag))
+            size = fabs(tap_of(a, i // rows, i % rows, j, tag))
             if loudest < size and isfinite(size):
                 loudest = size
     frexp(loudest, &exponent)

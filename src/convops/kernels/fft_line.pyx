@@ -242,7 +242,7 @@ cdef inline void transform_taps(const Args* a, const Real* tag) noexcept nogil:
     memset(z, 0, 2 * size * sizeof(Real))
     for i in range(a.axis[2].window):
         at = (size - i * a.axis[2].dilation) % size
-        z[at // lanes * 2 * lanes + at % lanes] = tap_of(a, 0, i, z) * <Real> h.weight_scale
+        z[at // lanes * 2 * lanes + at % lanes] = tap_of(a, 0, 0, i, z) * <Real> h.weight_scale
     if Real is float:
         to_spectrum(h, <f32v*> z)
     else:
