@@ -1,5 +1,6 @@
 """What `auto` chooses, what a plan tells, and what explain prints."""
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -135,6 +136,25 @@ def test_memory_limit_is_kept_or_refused():
                 continue
             assert planned.workspace_bytes <= limit
             np.testing.assert_allclose(planned(x), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x_type", "w_type", "options"),
+    [("f4", "f4", {}), ("f2", "f2", {}), ("f8", "f4", {}), ("f4", "f4", {"accuracy": "high"}), ("i4", "i4", {}),
+     ("i1", "i1", {}), ("c8", "c8", {}), ("c8", "f4", {})],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [3, 9])
+def test_a_plan_holds_no_more_than_it_says(x_type, w_type, options, size):
+    """Windows in a map, and one that is all of it; weights of other dtypes than the sums' are kept twice."""
+    w = np.ones((256, 128, size, size), w_type)
+    convops.plan("conv", ((1, 1, 4, 4), x_type), np.ones((1, 1, 2, 2), w_type), **options)
+    tracemalloc.start()
+    try:
+        planned = convops.plan("conv", ((1, 128, 9, 9), x_type), w, **options)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held <= planned.workspace_bytes + (1 << 17)
 
 
 @pytest.mark.parametrize("op", ["max_pool", "avg_pool", "convolve"])

@@ -232,7 +232,8 @@ Y, K = np.ones((9, 9)), np.ones((3, 3))
      ("k", {"k": "abc"}),
      ("boundary", {"boundary": "wrap", "mode": "full"}), ("noise", {"noise": -1}), ("noise", {"noise": "loud"}),
      ("noise", {"noise": 1, "method": "inverse"}), ("iterations", {"iterations": 3}), ("balance", {"balance": 1}),
-     ("threshold", {"threshold": np.nan, "method": "inverse"}), ("out", {"out": np.empty((9, 8))}), ("out", {"out": Y}),
+     ("threshold", {"threshold": np.nan, "method": "inverse"}), ("threshold", {"threshold": 1, "method": "inverse"}),
+     ("y", {"y": 1.0}), ("out", {"out": np.empty((9, 8))}), ("out", {"out": Y}),
      ("regularizer", {"regularizer": [1], "method": "tikhonov"}), ("workers", {"workers": 0}),
      ("regularizer", {"regularizer": 1j * K, "method": "tikhonov"}),
      ("accuracy", {"accuracy": "best"})],
@@ -246,13 +247,24 @@ def test_wrong_arguments_are_named(name, change):
 @pytest.mark.parametrize(
     ("name", "change"),
     [("iterations", {"iterations": -1}), ("iterations", {"iterations": 2.5}), ("k", {"k": -K}),
-     ("start", {"start": [1]}),
+     ("start", {"start": [1]}), ("start", {"start": Y * np.nan}), ("start", {"start": 1j * Y}),
      ("accelerate", {"accelerate": 1}), ("callback", {"callback": 3}), ("filter_epsilon", {"filter_epsilon": -1})],
 )  # fmt: skip
 def test_wrong_arguments_of_the_iteration_are_named(name, change):
     arguments = {"k": K, **change}
     with argument_error(name):
         convops.deconvolve(Y, arguments.pop("k"), method="richardson_lucy", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"mode": "valid"}, r'mode="valid" is for method="richardson_lucy"'),
+     ({"y": np.where(Y.cumsum().reshape(Y.shape) == 12, np.nan, Y)}, r"got nan at \(1, 2\)"),
+     ({"regularizer": np.zeros((200, 1)), "method": "tikhonov"}, r"got shape \(200, 1\)")],
+)  # fmt: skip
+def test_messages_say_what_was_given(change, words):
+    with pytest.raises(ValueError, match=words):
+        convops.deconvolve(**{"y": Y, "k": K, **change})
 
 
 def test_errors_and_borders_against_scikit_image(rng):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from support import argument_error
+from support import argument_error, same_bits
 
 import convops
+from convops.api.pool import blur_bands
 
 X = np.random.default_rng(3).normal(size=(2, 3, 9, 10))
 
@@ -192,3 +193,40 @@ def test_sizes_that_cannot_exist():
         geometry = {} if name == "adaptive_pool" else {"padding": 2**61}
         with pytest.raises((OverflowError, MemoryError, ValueError)):
             getattr(convops, name)(np.ones((1, 1, 3)), window, **geometry, **extra)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "uint8", "complex64"])
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [((2, 3, 203, 40), {}), ((2, 3, 200, 41), {"window": (3, 4), "stride": (3, 2), "kernel": "binomial5"}),
+     ((2, 201, 43, 3), {"kernel": "binomial4", "stride": (2, 3), "layout": "channels_last"}),
+     ((3, 180, 50), {"window": (2, 2), "axes": (2, 1), "stride": (1, 4), "kernel": "binomial7"}),
+     ((1, 1, 190, 20, 9), {"window": 1, "kernel": "binomial5"})],
+)  # fmt: skip
+def test_a_blur_in_bands_is_that_of_the_whole(monkeypatch, shape, options, dtype):
+    """Borders of bands show nowhere, and the pool is never in memory as a whole."""
+    x = (50 * np.random.default_rng(8).random(shape)).astype(dtype)
+    pool = "avg" if dtype == "complex64" else "max"
+    options = {"pool": pool, "backend": "direct", **options}
+    whole = convops.plan("blur_pool", x, **options)
+    monkeypatch.setattr(blur_bands, "LEAST_BANDS", 2)
+    for room in (2, 4, 8, 16, 32):
+        monkeypatch.setattr(blur_bands, "BAND_BYTES", x.size * np.dtype(np.result_type(dtype, "f4")).itemsize // room)
+        banded = convops.plan("blur_pool", x, **options)
+        if "rows at a time" in banded.variant:
+            break
+    assert "rows at a time" in banded.variant
+    if np.dtype(dtype).kind in "fc":
+        x.ravel()[x.size // 2] = np.nan
+    same_bits(banded(x), whole(x))
+    same_bits(convops.plan("blur_pool", x, workers=3, **options)(x), whole(x))
+    same_bits(banded(x, out=np.empty(whole.output_shape, whole(x).dtype)), whole(x))
+    with pytest.raises(ValueError, match=r"\bx\b"):
+        banded(x[..., :-1])
+
+
+def test_a_large_blur_keeps_its_pool_in_the_cache():
+    planned = convops.plan("blur_pool", ((1, 3, 4096, 4096), "f4"), workers=1)
+    assert planned.workspace_bytes < 16 << 20
+    bytes_out = convops.plan("blur_pool", ((1, 3, 4096, 4096), "f4"), dtype="i2", overflow="saturate", workers=1)
+    assert bytes_out.output_shape == planned.output_shape

@@ -283,6 +283,17 @@ def test_process_cuts_and_counts():
     assert [part.tolist() for part in convops.Stream([1, 1]).process(iter([[1, 2], [3]]))] == [[1, 3], [5]]
 
 
+@pytest.mark.parametrize(
+    ("name", "blocks", "progress"),
+    [("blocks", None, None), ("blocks", 3, None), ("blocks", np.array(1.0), None), ("progress", [np.ones(3)], 3)],
+)
+def test_process_refuses_what_is_wrong_before_it_begins(name, blocks, progress):
+    stream = convops.Stream(np.ones(2))
+    with argument_error(name):
+        stream.process(blocks, progress)
+    assert stream.push([1.0]).tolist() == [1]
+
+
 def test_nothing_in_nothing_out():
     stream = convops.Stream([1.0, 2.0], mode="full")
     assert stream.push(np.zeros(0)).shape == stream.flush().shape == (0,)
@@ -335,5 +346,9 @@ def test_wrong_blocks_are_named():
         with argument_error("block"):
             stream.push(bad)
     assert stream.push(np.ones(2, ">f4")).tolist() == [3, 3]
+    channels = convops.Stream(np.ones(3))
+    channels.push(np.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"block must have the shape \(2, any\), as those before, got \(3, 4\)"):
+        channels.push(np.ones((3, 4)))
     with argument_error("block"):
         convops.Stream(np.ones(3), axis=1).push(np.ones(4))

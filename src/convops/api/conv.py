@@ -88,7 +88,8 @@ def conv(
     workers : int, optional
         Threads; all available by default. The result's bits do not depend on it.
     max_workspace : int, optional
-        Bytes of extra memory a backend may use; 256 MiB by default.
+        Bytes of extra memory a backend may use; 256 MiB by default. Weights that must be converted to the dtype of
+        the sums come on top.
 
     Returns
     -------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from convops.backends.base import this_machine
 from convops.dispatch import explain
 from convops.dispatch.choose import candidates, choose
@@ -22,7 +24,8 @@ class Plan(Prepared):
         The backend with every number that orders its arithmetic: same variant, same bits.
     output_shape : tuple of int
     workspace_bytes : int
-        Memory beside the arguments and the result: packed weights, index maps and the scratch of all workers.
+        Memory beside the arguments and the result: weights converted to the dtype of the sums, packed weights, index
+        maps and the scratch of all workers.
     """
 
     def __init__(self, request: Request) -> None:
@@ -33,7 +36,8 @@ class Plan(Prepared):
         super().__init__(request, chosen)
         self.backend = chosen.name
         self.variant = chosen.name if problem.is_empty else getattr(self._run, "variant", chosen.variant(problem))
-        self.workspace_bytes = 0 if problem.is_empty else chosen.workspace(problem, machine, self._workers)
+        backend_bytes = 0 if problem.is_empty else chosen.workspace(problem, machine, self._workers)
+        self.workspace_bytes = backend_bytes + _converted_bytes(request)
 
     def __repr__(self) -> str:
         return f"<Plan {self.operation} {self.problem.x_shape} -> {self.output_shape}, {self.variant}>"
@@ -45,3 +49,9 @@ class Plan(Prepared):
         return explain.Explanation(
             self.operation, described, self.backend, self.variant, explain.rows(answers, images(self.problem))
         )
+
+
+def _converted_bytes(request: Request) -> int:
+    """Of weights that are no view of what the user passed: the plan keeps them for `explain`."""
+    w = request.w
+    return 0 if w is None or any(np.may_share_memory(w, mine) for mine in request.operands) else w.nbytes

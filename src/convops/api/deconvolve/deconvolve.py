@@ -60,13 +60,14 @@ def deconvolve(
     regularizer : array_like
         For "tikhonov": the kernel whose convolution with x shall be small, the Laplacian unless given.
     threshold : float
-        For "inverse": frequencies of which k leaves less than this part of its maximum are set to 0 (0.001).
+        For "inverse": frequencies of which k leaves less than this part (below 1) of its maximum are set to 0 (0.001).
     iterations : int
         For "richardson_lucy": how many, 30 unless given. More sharpen more, noise too.
     filter_epsilon : float
         For "richardson_lucy": where the blurred estimate is smaller, y counts as 0. Nearly 0 unless given.
     start : array_like
-        For "richardson_lucy": the first estimate, a constant unless given.
+        For "richardson_lucy": the first estimate, finite, a constant unless given. Negative items count as 0, and
+        items that are 0 stay so.
     accelerate : bool
         For "richardson_lucy": extrapolate from iteration to iteration, so that fewer of them get as far.
     callback : callable

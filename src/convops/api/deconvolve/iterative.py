@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from convops.api.arguments import given
-from convops.api.deconvolve.request import Restoration, not_negative
+from convops.api.deconvolve.request import Restoration, finite, not_negative
 from convops.api.signal_plan import plan_convolve, plan_correlate
 from convops.backends.base import Array
 from convops.problem.arguments import flag, integer
@@ -123,7 +122,7 @@ def _first(asked: Restoration, start: Any) -> Array:
     if start is None:
         mean = np.maximum(asked.y.mean(axis=asked.axes, keepdims=True) / asked.k.sum(), np.finfo(asked.y.dtype).tiny)
         return np.broadcast_to(mean, asked.shape).astype(asked.y.dtype)
-    x = given("start", start)
+    x = finite("start", start)
     if x.shape != asked.shape or x.dtype.kind == "c":
         raise ValueError(f"start must be real and of shape {asked.shape}, got {x.dtype} of shape {x.shape}")
     return np.array(np.maximum(x, 0), asked.y.dtype)

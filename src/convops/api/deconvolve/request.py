@@ -25,6 +25,7 @@ PARAMETERS = {
     "accelerate": ("richardson_lucy",),
     "callback": ("richardson_lucy",),
 }
+MODES = ("same", "full", "valid")
 METHODS = ("wiener", "tikhonov", "richardson_lucy", "inverse")
 
 
@@ -55,11 +56,13 @@ def parse(y: Any, k: Any, method: Any, mode: Any, axes: Any, boundary: Any) -> R
     dtype = np.result_type(dtypes.result_dtype(y=y.dtype, k=k.dtype), np.float32)
     if dtype.kind == "c" and method == "richardson_lucy":
         raise TypeError(f'method="richardson_lucy" is for real numbers, got {y.dtype} and {k.dtype}')
+    if not y.ndim:
+        raise ValueError(f"y must have an axis to restore, got the number {y}")
     numbers = tuple(range(y.ndim)) if axes is None else axis_numbers(axes, y.ndim)
     if k.ndim != len(numbers) or not k.ndim or not k.size:
         raise ValueError(f"k must have one dimension per restored axis ({len(numbers)}) and items, got shape {k.shape}")
-    allowed = ("same", "full", "valid") if method == "richardson_lucy" else ("same", "full")
-    choice("mode", mode, allowed)
+    if choice("mode", mode, MODES) == "valid" and method != "richardson_lucy":
+        raise ValueError(f'mode="valid" is for method="richardson_lucy", {method!r} takes "same" or "full"')
     name = (
         ("reflect" if mode == "same" else "constant") if boundary is None else choice("boundary", boundary, BOUNDARIES)
     )
@@ -78,7 +81,10 @@ def finite(name: str, value: Any) -> Array:
     values = given(name, value)
     dtypes.check(name, values.dtype)
     if values.dtype.kind not in "biu" and not np.isfinite(values).all():
-        raise ValueError(f"{name} must be finite: a restoration spreads every item over all others")
+        place = tuple(int(n) for n in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{name} must be finite, as restoring spreads each item over all others; got {values[place]} at {place}"
+        )
     return values
 
 

@@ -112,6 +112,8 @@ class Domain:
 def inverse(asked: Restoration, workers: int | None, threshold: Any = THRESHOLD) -> Array:
     """Y / H where |H| exceeds a part of its maximum; other frequencies are lost."""
     part = not_negative("threshold", threshold)
+    if part >= 1:
+        raise ValueError(f"threshold must be below 1, a part of the largest |H|, or nothing is left; got {part}")
     domain = Domain(asked, workers)
     y, h, _ = domain.spectra()
     size = np.abs(h)
@@ -135,7 +137,7 @@ def tikhonov(asked: Restoration, workers: int | None, balance: Any = None, regul
     spectra = domain.spectra()
     kernel = _laplacian(asked.k.ndim) if regularizer is None else finite("regularizer", regularizer)
     if kernel.ndim != asked.k.ndim or not kernel.any():
-        raise ValueError(f"regularizer must have {asked.k.ndim} dimensions and items other than 0, got {kernel!r}")
+        raise ValueError(f"regularizer must have {asked.k.ndim} axes and not be all zeros, got shape {kernel.shape}")
     if kernel.dtype.kind == "c" and asked.y.dtype.kind != "c":
         raise TypeError(f"regularizer must be real as y and k are, got {kernel.dtype}")
     power = np.abs(domain.of_kernel(kernel.astype(asked.y.dtype), True).astype(np.complex128)) ** 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import reduce
-from math import comb, prod
+from math import comb
 from typing import Any
 
 import numpy as np
 
 from convops.api.arguments import describe
+from convops.api.pool import blur_bands
 from convops.api.pool.planning import PLANNERS, run
 from convops.api.signal_plan import plan_correlate
 from convops.backends.base import Array
@@ -24,19 +25,25 @@ from convops.problem.arguments import choice
 class BlurPlan(Plan):
     """The plans of the dense pool and of the blur, one after the other; `backend` is the blur's."""
 
-    def __init__(self, dense: Plan, blur: Plan) -> None:
-        self._dense, self._blur = dense, blur
+    def __init__(self, dense: Plan, blur: Plan, axis: int, bands: list[blur_bands.Band]) -> None:
+        self._dense, self._blur, self._axis, self._bands = dense, blur, axis, bands
         self.operation, self.problem = "blur_pool", dense.problem
         self.backend, self.variant = blur.backend, f"{dense.variant}, then {blur.variant}"
         self.output_shape = blur.output_shape
-        between = prod(dense.output_shape) * dtypes.named(dense.problem.out_dtype).itemsize
-        self.workspace_bytes = dense.workspace_bytes + blur.workspace_bytes + between
+        if bands:
+            rows = bands[0].place.stop
+            self.variant = f"{bands[0].dense.variant}, then {bands[0].blur.variant}, {rows} rows at a time"
+            self.workspace_bytes = blur_bands.workspace(bands)
+        else:
+            self.workspace_bytes = dense.workspace_bytes + blur.workspace_bytes + blur_bands.bytes_between(dense)
 
     def __call__(self, x: Any, out: Array | None = None, *, add: Any = None) -> Any:
         """Run on `x` as any `Plan`."""
         x = np.asarray(x)
         if out is not None:
             check_out(out, self.output_shape, dtypes.named(self._blur.problem.out_dtype), (x,))
+        if self._bands and x.shape == self.problem.x_shape and add is None:
+            return blur_bands.run(self._bands, x, out, self._blur, self._axis)
         return self._blur(self._dense(x, add=add), out)
 
     def explain(self) -> Explanation:
@@ -92,7 +99,8 @@ def blur_pool(
     Notes
     -----
     The blur is centred, with padding "same_symmetric" and boundary "reflect". Half types are rounded once, at the
-    end. Source: Zhang, "Making convolutional networks shift-invariant again" (2019), arXiv 1904.11486.
+    end. Large arrays are pooled and blurred band by band, and the dense pool is never in memory as a whole, unless the
+    result is an integer. Source: Zhang, "Making convolutional networks shift-invariant again" (2019), arXiv 1904.11486.
 
     Examples
     --------
@@ -138,24 +146,32 @@ def plan_blur(
     name, taps = dtypes.name_of(x_dtype), _taps(kernel)
     compute = "float64" if dtypes.is_integer(name) else "float32" if name in dtypes.HALVES else name
     shared = {key: wish[key] for key in ("workers", "max_workspace") if key in wish}
-    described = (shape, dtypes.named(name))
-    dense = PLANNERS[f"{pool}_pool"](described, window, stride=1, axes=axes, layout=layout, dtype=compute, **shared)
-    along = dense.problem.arrangement.spatial
     if dtype is None:
         dtype = dtypes.named("float64" if dtypes.is_integer(name) else name)
-    blur = plan_correlate(
+
+    def stages(size: tuple[int, ...]) -> tuple[Plan, Plan]:
+        described = (size, dtypes.named(name))
+        dense = PLANNERS[f"{pool}_pool"](described, window, stride=1, axes=axes, layout=layout, dtype=compute, **shared)
+        return dense, _blur(dense, taps, compute, stride=stride, dtype=dtype, **wish)
+
+    dense, blur = stages(shape)
+    axis = min(dense.problem.arrangement.spatial)
+    return BlurPlan(dense, blur, axis, blur_bands.cut(stages, dense, blur, axis, len(taps)))
+
+
+def _blur(dense: Plan, taps: Array, compute: str, **options: Any) -> Plan:
+    """The centred blur of a dense pool's result, in the pool's arithmetic."""
+    along = dense.problem.arrangement.spatial
+    return plan_correlate(
         (dense.output_shape, dtypes.named(compute)),
         reduce(np.multiply.outer, [taps.astype(dtypes.COMPLEX.get(compute, compute))] * len(along)),
         "same",
         axes=along,
-        stride=stride,
         boundary="constant" if 0 in dense.output_shape else "reflect",
         # "same" puts the odd item of padding on the left, "same_symmetric" on the right.
         origin=-1 if len(taps) % 2 == 0 else 0,
-        dtype=dtype,
-        **wish,
+        **options,
     )
-    return BlurPlan(dense, blur)
 
 
 def _taps(kernel: Any) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convops.api.arguments import given
-from convops.api.stream.blocks import cut
+from convops.api.stream.blocks import blocks_of, form
 from convops.api.stream.engine import Engine
 from convops.api.stream.settings import parse
 from convops.backends.base import Array
@@ -144,6 +144,11 @@ class Stream(Feed):
         ndarray
             Outputs in order, empty ones left out.
 
+        Raises
+        ------
+        TypeError, ValueError
+            Before anything is filtered: blocks is no iterable or lacks the axis, or progress is not callable.
+
         Examples
         --------
         >>> import numpy as np, convops
@@ -151,8 +156,13 @@ class Stream(Feed):
         >>> [part.tolist() for part in mean.process([np.ones(3), np.ones(4)])]
         [[0.25, 0.75], [1.0, 1.0]]
         """
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be callable, got {type(progress).__name__}")
+        return self._process(blocks_of(blocks, self._settings.axis), progress)
+
+    def _process(self, blocks: Iterable[Any], progress: Callable[[int], object] | None) -> Iterator[Array]:
         taken = 0
-        for block in cut(blocks, self._settings.axis) if isinstance(blocks, np.ndarray) else blocks:
+        for block in blocks:
             result = self.push(block)
             taken += np.shape(block)[self._settings.axis]
             if result.size:
@@ -203,7 +213,8 @@ class Stream(Feed):
             engine = self._engine = self._settings.engine(block.shape, block.dtype, engine)
         frame = engine.frame
         if not engine.takes(block.shape, frame.dtype):
-            raise ValueError(f"block must have the shape {frame.shape} apart from axis {frame.axis}, got {block.shape}")
+            wanted = form(frame.shape, frame.axis)
+            raise ValueError(f"block must have the shape {wanted}, as those before, got {block.shape}")
         if not np.can_cast(block.dtype, frame.dtype, "safe"):
             raise ValueError(f"block must cast safely to {frame.dtype}, the dtype of the first, got {block.dtype}")
         return block.astype(frame.dtype, copy=False), engine
