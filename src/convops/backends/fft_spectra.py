@@ -41,7 +41,7 @@ MOST_TILES = 24
 MOST_PRODUCTS = 4e8
 # Plain calls transform their weights each time, plans once: half of what that takes counts, which is such a part of
 # transforms and bytes written; less of it where only the tile is to be chosen.
-PREPARING, WRITTEN, OF_CALLS, OF_TILES = 1.4, 4e9, 0.4, 0.2
+PREPARING, WRITTEN, OF_CALLS, OF_TILES = 1.4, 4e9, 0.4, 0.08
 
 
 @dataclass(frozen=True)
