@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from timing import once, sample
 
-CLIFF = 1.5  # time over that of the neighbour
+CLIFF = 1.5  # time over that of the neighbour, and that over the growth of the work
 SAMPLE_SECONDS = 0.002
 SLOW_SECONDS = 0.02  # a backend that takes longer is left out of the rest of its curve
 
 
 @dataclass
 class Point:
-    """Seconds by backend at one size, and who was chosen."""
+    """Products of the definition and seconds by backend at one size, and who was chosen."""
 
     size: int
+    work: int
     chosen: str
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Jump(NamedTuple):
+    """Where time grows: by what factor, and that over the factor by which the products of the definition grow."""
+
+    size: int
+    times: float
+    beyond: float
+
+    @property
+    def is_cliff(self) -> bool:
+        """Whether the definition asks for less: time that keeps pace with it is growth, however steep."""
+        return self.beyond > CLIFF
 
 
 @dataclass
@@ -38,12 +52,12 @@ class Curve:
             if one.chosen != other.chosen:
                 yield other.size, one.chosen, other.chosen
 
-    def cliffs(self) -> Iterator[tuple[int, float, float]]:
-        """Sizes at which time jumps, how far, and how far beyond the growth of the size."""
+    def jumps(self) -> Iterator[Jump]:
+        """Sizes at which time grows by half or more."""
         for one, other in zip(self.points, self.points[1:], strict=False):
-            jump = other.seconds["auto"] / one.seconds["auto"]
-            if jump > CLIFF:
-                yield other.size, jump, jump / (other.size / one.size)
+            times = other.seconds["auto"] / one.seconds["auto"]
+            if times > CLIFF:
+                yield Jump(other.size, times, times / (other.work / one.work))
 
     def merged(self, other: Curve) -> Curve:
         """The least of both at each size; another run takes other times, what other programs take only adds."""
@@ -51,15 +65,16 @@ class Curve:
         for point in other.points:
             before = known[point.size].seconds if point.size in known else {}
             least = {name: min(s, before.get(name, s)) for name, s in point.seconds.items()}
-            known[point.size] = Point(point.size, point.chosen, before | least)
+            known[point.size] = replace(point, seconds=before | least)
         return Curve(self.label, self.axis, [known[size] for size in sorted(known)])
 
 
 @dataclass
 class Planned:
-    """A call and the backend that serves it."""
+    """A call, the backend that serves it, and the products of its definition."""
 
     backend: str
+    work: int
     call: Callable[[], Any]
 
     def __call__(self) -> Any:
@@ -93,7 +108,7 @@ def visit(size: int, make: Callable[[int], Any], backends: set[str]) -> Point:
     seconds = measure(calls)
     # The same plan twice.
     seconds["auto"] = min(seconds["auto"], seconds.get(auto.backend, seconds["auto"]))
-    return Point(size, auto.backend, seconds)
+    return Point(size, auto.work, auto.backend, seconds)
 
 
 def follow(curve: Curve, sizes: list[int], make: Callable[[int], Any], backends: list[str], rounds: int) -> Curve:

@@ -16,8 +16,10 @@ import fma
 import report
 import roofline
 import spread
+import sweep
 from ceiling import SIZES, Ceiling
 from drawn import CHANNELS, FLOPS, LARGEST_BYTES, MAPS, STRIDES, WINDOWS, draw_layers, draw_mixed
+from growth import Curve, Point, visit
 from inputs import arguments, operands, operands_after
 from layers import SUITES
 from results import Comparison, Outcome
@@ -111,6 +113,31 @@ def test_spread_names_the_worst():
     assert "1 below 1" in low
     assert low.endswith("layer 0.5")
     assert spread.text(entries, "ratios", lowest_is_worst=False).endswith("layer 2.0")
+
+
+def test_a_cliff_is_steeper_than_the_work():
+    """Time over the neighbour, and that over what the products of the definition grow by."""
+    seconds = {3: 1.0, 5: 2.7, 7: 3.9, 9: 7.8, 11: 18.0}
+    points = [Point(n, n * n, "direct", {"auto": s}) for n, s in seconds.items()]
+    jumps = {jump.size: jump for jump in Curve("layer", "window", points).jumps()}
+    assert list(jumps) == [5, 9, 11]
+    assert [size for size, jump in jumps.items() if jump.is_cliff] == [11]
+    assert jumps[9].times == pytest.approx(2.0)
+    assert jumps[9].beyond == pytest.approx(2.0 * 49 / 81)
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "work"),
+    [
+        (lambda taps: sweep.signal(100, taps), 5, 100 * 5),
+        (lambda window: sweep.layer(8, 6, window), 3, 64 * 6 * 6 * 9),
+        (lambda window: sweep.layer(8, 6, window, groups=6), 3, 64 * 6 * 9),
+        (lambda window: sweep.image(16, window), 5, 256 * 25),
+    ],
+)
+def test_work_is_that_of_the_definition(make, size, work):
+    pytest.importorskip("scipy")
+    assert visit(size, lambda n: (make(n)[0], None), set()).work == work
 
 
 def test_comparison_runs_and_peers_agree(tmp_path):

@@ -69,7 +69,7 @@ def test_the_bits_of_im2col(call):
 @pytest.mark.parametrize("width", [*range(1, 71, 3), 127, 128, 129])
 def test_every_width(width, layout):
     rng = np.random.default_rng(width)
-    for window, stride in ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (4, 3)):
+    for window, stride in ((3, 1), (3, 2), (5, 1), (5, 2), (7, 1), (7, 2), (9, 1), (4, 3)):
         for height in (1, 5, 7, 8, 15):
             x = rng.standard_normal((1, 19, height, width), np.float32)
             w = rng.standard_normal((19, 1, window, window), np.float32)
@@ -115,13 +115,14 @@ def test_results_of_large_images_only_pass_the_caches():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_values_that_are_not_finite_stay_where_the_definition_puts_them(dtype):
+@pytest.mark.parametrize("window", [3, 7, 9])
+def test_values_that_are_not_finite_stay_where_the_definition_puts_them(window, dtype):
     rng = np.random.default_rng(5)
-    x, w = rng.standard_normal((2, 21, 23, 37)).astype(dtype), rng.standard_normal((21, 1, 3, 3)).astype(dtype)
+    x, w = (rng.standard_normal(s).astype(dtype) for s in ((2, 21, 23, 37), (21, 1, window, window)))
     x[0, 3, 5, 0], x[1, 4, 22, 36], w[7, 0, 1, 2] = np.inf, np.nan, np.inf
     for layout in ("channels_first", "channels_last"):
         one = to_last(x, 2) if layout == "channels_last" else x
-        keywords = {"padding": 1, "groups": 21, "layout": layout}
+        keywords = {"padding": window // 2, "groups": 21, "layout": layout}
         answers = [convops.conv(one, w, backend=b, **keywords) for b in ("direct", "im2col")]
         np.testing.assert_array_equal(*answers)
 
@@ -179,6 +180,8 @@ def check_guarded_calls():
             (20, 3, 2, 17, 1),
             (33, 5, 1, 33, 1),
             (50, 5, 2, 19, 1),
+            (23, 7, 1, 33, 1),
+            (25, 9, 1, 17, 1),
             (40, 4, 3, 3, 1),
             (70, 3, 2, 2, 3),
             (71, 3, 2, 2, 3),

@@ -187,3 +187,20 @@ def test_tiles_are_local_and_work_items_small(window, channels):
         assert all(a <= b for a, b in pairwise(order))
         flops = 4 * np.prod(cut.tile) * block * cut.channels * cut.rows
         assert flops <= 0.05 * 100e9 or block == 1
+
+
+def test_lengths_leave_no_wide_gap():
+    """A tile that just misses one length is not half as large again in the next."""
+    lengths = [n for n in fft_table.line_counts() if 4 <= n <= fft_table.LONGEST]
+    assert max(b / a for a, b in pairwise(lengths)) < 1.34
+
+
+def test_lines_cost_more_beyond_the_caches():
+    """Those of separate channels, each written alone."""
+    machine, per_tile = this_machine(), []
+    for size in (66, 386):
+        x, w = np.zeros((16, size, size), np.float32), np.zeros((16, 16, 3, 3), np.float32)
+        axes = convops.plan("conv", x, w, padding="same", backend="direct").problem.axes
+        cut = fft_spectra.Spectra((fft_spectra.UNIT, *axes), (1, 12, 12), 4, 1, 16, 16)
+        per_tile.append(cut.seconds(machine, 0.0) / cut.tiles)
+    assert per_tile[1] > 1.1 * per_tile[0]

@@ -25,6 +25,8 @@ MOVING = 20.0
 # Those that it takes to store a line of a vector of channels, and how many times as long that takes where the planes
 # of the output lie so far apart that they meet in a few sets of the caches.
 LINE, CROWDED = 8000.0, 3.0
+# The same where channels stand apart and input or output outgrow the second-level cache: lines come and go alone.
+FAR_LINE, FAR_CROWDED, FAR_BYTES = 15000.0, 2.0, 1 << 20
 # Beside the micro-kernel's rate those of transforms are this much too high, and what a line takes is less; not so
 # where each channel stands alone. Fitted to layers of 16 to 128 channels.
 SLOWER, SHORTER = 2.0, 0.16
@@ -37,9 +39,9 @@ SHORTEST = 8
 MOST_BYTES, FEW_BYTES, CACHED, FROM_CACHE = 12 << 20, 3 << 20, 24 << 20, 60e9
 MOST_TILES = 24
 MOST_PRODUCTS = 4e8
-# Plain calls transform their weights each time, plans once: half of what that takes counts, in transforms and bytes
-# per second; less of it where only the tile is to be chosen.
-PREPARING, WRITTEN, OF_TILES = 1.4, 4e9, 0.2
+# Plain calls transform their weights each time, plans once: half of what that takes counts, which is such a part of
+# transforms and bytes written; less of it where only the tile is to be chosen.
+PREPARING, WRITTEN, OF_CALLS, OF_TILES = 1.4, 4e9, 0.4, 0.08
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Spectra:
             "scratch_stride": sums + block * self.vectors * self.pitch,
         }
 
-    def seconds(self, machine: Machine, preparing: float = 1.0) -> float:
+    def seconds(self, machine: Machine, preparing: float = OF_CALLS) -> float:
         """Predicted seconds of one image on one core, and a part of what it takes to prepare the weights."""
         rows, slower = self.panels * self.vectors, 1.0 if self.is_depthwise else SLOWER
         prepared = slower * PREPARING * rows * self.channels * self._transform(machine) + self.weight_bytes / WRITTEN
@@ -135,14 +137,20 @@ class Spectra:
         spill = 1.3 if size * lanes * self.itemsize > 1 << 19 else 1.0
         return spill * lanes * size * (2.5 * log2(size) + MOVING) * (self.itemsize / 4) / machine.rates.lane_fft
 
+    def _line(self, rows: int) -> float:
+        """Operations that it takes to store a line of a vector of channels."""
+        plane = prod(a.out for a in self.axes) * self.itemsize
+        crowded = plane % 4096 == 0
+        if plane * rows * self.lanes > FAR_BYTES and not self.is_depthwise:
+            return FAR_LINE * (FAR_CROWDED if crowded else 1.0)
+        return LINE * (CROWDED if crowded else 1.0) * (1.0 if self.is_depthwise else SHORTER)
+
     def _running(self, machine: Machine, rows: int, slower: float) -> float:
         size, item = prod(self.tile), self.itemsize / 4
         rate = STREAM if self.weight_bytes > CACHED else FROM_CACHE
         streamed = ceil(self.tiles / self.block(self.tiles, 1)) * self.weight_bytes / rate
         products = 4 * size * rows * self.lanes * self.channels * item * self.tiles
-        plane = prod(a.out for a in self.axes) * self.itemsize
-        line = LINE * item / machine.rates.lane_fft * (CROWDED if plane % 4096 == 0 else 1.0)
-        line *= 1.0 if self.is_depthwise else SHORTER
+        line = self._line(rows) * item / machine.rates.lane_fft
         tile = (self.blocks + rows) * self._transform(machine) + rows * self.steps[0] * self.steps[1] * line
         return slower * self.tiles * tile + products / (PRODUCTS * machine.rates.multiply_add) + streamed
 

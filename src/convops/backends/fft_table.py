@@ -18,7 +18,7 @@ from convops.backends.base import Array
 
 # Lines of a tile, 1 for signals, and samples of each.
 Tile = tuple[int, int]
-RADICES = (2, 3, 4, 5, 6)
+RADICES = (2, 3, 4, 5, 6, 10)
 # Squares of as many samples as any vector has lanes fill a tile.
 SQUARE, LONGEST = 16, 1 << 15
 # Kernels are scaled by a power of two, so that neither tiny nor huge ones leave the range of their dtype.

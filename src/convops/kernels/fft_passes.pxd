@@ -3,7 +3,7 @@
 # The items of a transform lie `span` items apart, with those of others between them, as in the columns of a matrix.
 # Forward passes leave frequencies in digit-reversed order and backward ones begin with it, so that nothing is ever
 # reordered; `backends/fft_table.py` knows where a frequency lies. Passes of radix 4 with twiddles end in one of
-# radix 2 to 6 without. Twiddles of a pass stand one behind the other: w^j, w^2j, w^3j for each j.
+# radix 2 to 6 or 10 without. Twiddles of a pass stand one behind the other: w^j, w^2j, w^3j for each j.
 from convops.kernels.lanes cimport load_weight, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
@@ -157,20 +157,25 @@ cdef inline inlined small_5(Vector* z, Py_ssize_t p, int re) noexcept nogil:
     pair_5(z, p, re, 2, zr + c2 * ar + c1 * br, zi + c2 * ai + c1 * bi, s2 * cr - s1 * dr, s2 * ci - s1 * di)
 
 
-cdef inline inlined small_6(Vector* z, Py_ssize_t p, int re) noexcept nogil:
-    """Two of length 3, and three of length 2 across them: by the Chinese remainder theorem without twiddles."""
-    cdef Vector e[6]
-    cdef Vector o[6]
-    cdef int k, at
-    for k in range(3):
+cdef inline inlined small_even(Vector* z, Py_ssize_t p, int re, int half) noexcept nogil:
+    """Two of half the length, 3 or 5, and pairs across them: by the Chinese remainder theorem without twiddles."""
+    cdef Vector e[10]
+    cdef Vector o[10]
+    cdef int k, at, length = 2 * half
+    for k in range(half):
+        at = (2 * k + half) % length
         e[2 * k], e[2 * k + 1] = z[2 * k * p], z[2 * k * p + 1]
-        o[2 * k], o[2 * k + 1] = z[(2 * k + 3) % 6 * p], z[(2 * k + 3) % 6 * p + 1]
-    small_3(e, 2, re)
-    small_3(o, 2, re)
-    for k in range(3):
-        at = 4 * k % 6
+        o[2 * k], o[2 * k + 1] = z[at * p], z[at * p + 1]
+    if half == 3:
+        small_3(e, 2, re)
+        small_3(o, 2, re)
+    else:
+        small_5(e, 2, re)
+        small_5(o, 2, re)
+    for k in range(half):
+        at = (half + 1) * k % length
         z[at * p], z[at * p + 1] = e[2 * k] + o[2 * k], e[2 * k + 1] + o[2 * k + 1]
-        at = (at + 3) % 6
+        at = (at + half) % length
         z[at * p], z[at * p + 1] = e[2 * k] - o[2 * k], e[2 * k + 1] - o[2 * k + 1]
 
 
@@ -186,8 +191,10 @@ cdef inline inlined smalls(Vector* z, Py_ssize_t blocks, Py_ssize_t span, int ra
                 small_4(z, 2 * span, re)
             elif radix == 5:
                 small_5(z, 2 * span, re)
+            elif radix == 6:
+                small_even(z, 2 * span, re, 3)
             else:
-                small_6(z, 2 * span, re)
+                small_even(z, 2 * span, re, 5)
             z = z + 2
         z = z + 2 * span * (radix - 1)
 
@@ -201,8 +208,10 @@ cdef inline inlined small_pass(Vector* z, Py_ssize_t blocks, Py_ssize_t span, in
         smalls(z, blocks, span, 4, re)
     elif radix == 5:
         smalls(z, blocks, span, 5, re)
-    else:
+    elif radix == 6:
         smalls(z, blocks, span, 6, re)
+    else:
+        smalls(z, blocks, span, 10, re)
 
 
 cdef inline outlined last(Vector* z, Py_ssize_t blocks, Py_ssize_t span, int radix, bint back) noexcept nogil:

@@ -50,7 +50,7 @@ cdef inline void ask_ahead(int wide, int slide, bint listed, const Block* b, Py_
 cdef inline inlined share_line(int wide, int slide, bint upper, bint lower, int down, bint listed, bint ahead,
                                const Block* b, Py_ssize_t line, Py_ssize_t at, Vector* acc) noexcept nogil:
     """One line of the window, of two windows below each other: every position is loaded once, for all its outputs."""
-    cdef Vector w[10]
+    cdef Vector w[14]
     cdef Py_ssize_t step = 0 if listed else b.steps[line]
     cdef int k
     if ahead and b.ahead:
@@ -134,6 +134,7 @@ cdef inline inlined sum_pairs(int wide, int slide, bint listed, const Block* b, 
         share_pair(4, wide, slide, listed, b, at, acc)
         share_pair(5, wide, slide, listed, b, at, acc)
         share_pair(6, wide, slide, listed, b, at, acc)
+        share_pair(7, wide, slide, listed, b, at, acc)
         end_pixels(b, c, b.out, b.add, acc)
         end_pixels(b, c, b.out + b.out_row, b.add + b.add_row if b.add != NULL else NULL, acc + PIXELS)
         c = c + lanes
@@ -229,18 +230,48 @@ cdef inline outlined pixels_5_apart_pairs(bint listed, const Block* b, Vector* t
         sum_pixels(5, 2, 2, False, b, tag)
 
 
+cdef inline outlined pixels_7(bint listed, const Block* b, Vector* tag) noexcept nogil:
+    if listed:
+        sum_pixels(7, 1, 1, True, b, tag)
+    else:
+        sum_pixels(7, 1, 1, False, b, tag)
+
+
+cdef inline outlined pixels_7_pairs(bint listed, const Block* b, Vector* tag) noexcept nogil:
+    if listed:
+        sum_pixels(7, 1, 2, True, b, tag)
+    else:
+        sum_pixels(7, 1, 2, False, b, tag)
+
+
+cdef inline outlined pixels_9(bint listed, const Block* b, Vector* tag) noexcept nogil:
+    if listed:
+        sum_pixels(9, 1, 1, True, b, tag)
+    else:
+        sum_pixels(9, 1, 1, False, b, tag)
+
+
 cdef inline bint is_shared(const Block* b) noexcept nogil:
+    if b.wide == 7 or b.wide == 9:
+        return b.slide == 1
     return (b.wide == 3 or b.wide == 5) and b.slide <= 2
 
 
 cdef inline bint goes_in_pairs(const Block* b) noexcept nogil:
     """Whether two lines of outputs may be computed at once."""
-    return is_shared(b) and b.line_count == b.wide and b.down == b.slide
+    return is_shared(b) and b.wide < 9 and b.line_count == b.wide and b.down == b.slide
 
 
 cdef inline void sum_block(const Block* b, bint listed, Vector* tag) noexcept nogil:
     if not is_shared(b):
         pixels_any(b, tag)
+    elif b.wide == 9:
+        pixels_9(listed, b, tag)
+    elif b.wide == 7:
+        if b.rows == 2:
+            pixels_7_pairs(listed, b, tag)
+        else:
+            pixels_7(listed, b, tag)
     elif b.wide == 3 and b.slide == 1:
         if b.rows == 2:
             pixels_3_pairs(listed, b, tag)
