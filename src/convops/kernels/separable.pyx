@@ -10,6 +10,7 @@ tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
+from convops.kernels.along_apart cimport can_shift, sum_apart_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
@@ -182,16 +183,19 @@ cdef inline void ask_ahead(const Args* a, Job* j, Py_ssize_t i, const char* out,
 cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
                            const Real* tag) noexcept nogil:
     """A line of results from the sums of line `i`, as if there were no stride."""
-    cdef Band* b = &j.band
-    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
-        j.apart.rows = j.parts + i
+    cdef Py_ssize_t spacing = j.band.unit * a.axis[2].dilation, bytes = items * j.band.item
+    j.along.lines, j.apart.rows = j.parts[i], j.parts + i
+    if can_shift(spacing):
+        if Real is float:
+            sum_apart_line(spacing, &j.along, out, bytes, <f32v*> NULL)
+        else:
+            sum_apart_line(spacing, &j.along, out, bytes, <f64v*> NULL)
+    elif not SHIFTS or spacing > 1:
         sum_items(&j.apart, COPIED, out, 0, items, tag)
-        return
-    j.along.lines = j.parts[i]
-    if Real is float:
-        sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
+    elif Real is float:
+        sum_along_line(&j.along, out, bytes, <f32v*> NULL)
     else:
-        sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
+        sum_along_line(&j.along, out, bytes, <f64v*> NULL)
 
 
 cdef inline void sum_halved(const Args* a, Job* j, Py_ssize_t i, char* out, const Real* tag) noexcept nogil:
