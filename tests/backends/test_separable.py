@@ -82,6 +82,34 @@ def test_dilation_and_origin(kernel):
     np.testing.assert_allclose(*answers, rtol=0, atol=1e-13)
 
 
+def whole_numbers(window, dtype):
+    """Whose sums are exact, whatever their order."""
+    return np.multiply.outer(*(RNG.choice([-3, -2, -1, 1, 2, 3], n) for n in window)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dilation", [2, 3, 4, 5])
+@pytest.mark.parametrize("taps", [2, 5, 6, 7, 11, 16, 17, 18, 35])
+def test_taps_apart_meet_their_pixels(dtype, dilation, taps):
+    for wide in (taps * dilation + 3, taps * dilation + 263):
+        x, k = RNG.integers(-9, 10, (17, wide)).astype(dtype), whole_numbers((3, taps), dtype)
+        answers = [
+            convops.correlate(x, k, "full", dilation=(1, dilation), boundary="reflect", backend=backend)
+            for backend in ("separable", "reference")
+        ]
+        np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("taps", range(2, 12))
+def test_columns_meet_their_lines(dtype, taps):
+    for shape in ((taps, 200), (taps + 5, 48), (taps + 30, 131)):
+        x, k = RNG.integers(-9, 10, shape).astype(dtype), whole_numbers((taps, 3), dtype)
+        for keywords in ({}, {"boundary": "symmetric"}, {"stride": (2, 1)}, {"dilation": (2, 1)}):
+            answers = [convops.correlate(x, k, "full", backend=b, **keywords) for b in ("separable", "reference")]
+            np.testing.assert_array_equal(*answers)
+
+
 @pytest.mark.parametrize("kernel", ["product", "two", "box"])
 def test_bits_depend_on_nothing_but_the_plane(kernel):
     images = RNG.uniform(-1, 1, (3, 401, 1103)).astype("float32")

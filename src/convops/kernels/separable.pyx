@@ -10,7 +10,9 @@ tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
+from convops.kernels.along_apart cimport can_shift, sum_apart_line
 from convops.kernels.block cimport LINES, Block
+from convops.kernels.columns cimport are_columns, sum_columns, whole_columns
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
     result_line, within)
@@ -124,6 +126,22 @@ cdef inline void sum_items(Block* block, Kind kind, char* out, Py_ssize_t begin,
         c = c + span
 
 
+cdef inline Py_ssize_t sum_many(Block* block, char* out, Py_ssize_t begin, Py_ssize_t end,
+                                const Real* tag) noexcept nogil:
+    """As many columns of the block's lines as the micro-kernel for them takes; where they end."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real), vectors
+    if not are_columns(block):
+        return begin
+    vectors = whole_columns((end - begin) // lanes)
+    block.base = begin * <Py_ssize_t> sizeof(Real)
+    block.out = out + block.base
+    if Real is float:
+        sum_columns(block, vectors, <f32v*> NULL)
+    else:
+        sum_columns(block, vectors, <f64v*> NULL)
+    return begin + vectors * lanes
+
+
 cdef inline void pad_sums(const Args* a, const Job* j, Real* sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """What padding repeats."""
     cdef Py_ssize_t c, i, at, unit = j.band.unit
@@ -148,7 +166,7 @@ cdef inline void sum_padding(const Args* a, Job* j, const Real* tag) noexcept no
 cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
     """So many lines of sums from line `h` on, in every component."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i, k, first = h * a.axis[1].stride
+    cdef Py_ssize_t i, k, done, first = h * a.axis[1].stride
     cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
     while j.made < needed and not j.in_place:
         ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
@@ -157,8 +175,8 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
     j.across.rows, j.across.lines = j.rows + first, count
     for k in range(a.panel_rows):
         j.across.weights = j.columns + k * a.axis[1].window * b.item
-        sum_items(&j.across, INSIDE if j.in_place else COPIED, <char*> j.parts[k * LINES], j.begin * b.unit,
-                  j.end * b.unit, tag)
+        done = sum_many(&j.across, <char*> j.parts[k * LINES], j.begin * b.unit, j.end * b.unit, tag)
+        sum_items(&j.across, INSIDE if j.in_place else COPIED, <char*> j.parts[k * LINES], done, j.end * b.unit, tag)
     for i in range(count if j.in_place else 0):
         pad_sums(a, j, <Real*> j.parts[i], 0, j.begin)
         pad_sums(a, j, <Real*> j.parts[i], j.end, b.reach // b.unit)
@@ -182,16 +200,19 @@ cdef inline void ask_ahead(const Args* a, Job* j, Py_ssize_t i, const char* out,
 cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ssize_t items,
                            const Real* tag) noexcept nogil:
     """A line of results from the sums of line `i`, as if there were no stride."""
-    cdef Band* b = &j.band
-    if not SHIFTS or b.unit > 1 or a.axis[2].dilation > 1:
-        j.apart.rows = j.parts + i
+    cdef Py_ssize_t spacing = j.band.unit * a.axis[2].dilation, bytes = items * j.band.item
+    j.along.lines, j.apart.rows = j.parts[i], j.parts + i
+    if can_shift(spacing):
+        if Real is float:
+            sum_apart_line(spacing, &j.along, out, bytes, <f32v*> NULL)
+        else:
+            sum_apart_line(spacing, &j.along, out, bytes, <f64v*> NULL)
+    elif not SHIFTS or spacing > 1:
         sum_items(&j.apart, COPIED, out, 0, items, tag)
-        return
-    j.along.lines = j.parts[i]
-    if Real is float:
-        sum_along_line(&j.along, out, items * b.item, <f32v*> NULL)
+    elif Real is float:
+        sum_along_line(&j.along, out, bytes, <f32v*> NULL)
     else:
-        sum_along_line(&j.along, out, items * b.item, <f64v*> NULL)
+        sum_along_line(&j.along, out, bytes, <f64v*> NULL)
 
 
 cdef inline void sum_halved(const Args* a, Job* j, Py_ssize_t i, char* out, const Real* tag) noexcept nogil:
