@@ -1,10 +1,11 @@
-"""Flat structures as unions of runs of neighbouring items, some on every line: a maximum takes a few runs, not all taps.
+"""Flat structures as unions of runs of neighbouring items, some on every line: a maximum takes a few, not all taps.
 
 Extremes over runs are shared by all the output lines that see the input line, and longer runs are made of shorter ones.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -173,7 +174,7 @@ def _by_runs(kept: Array) -> Structure:
             lengths.append(lengths[-1] * 2 if lengths[-1] * 6 >= length else lengths[-1] * 3)
         lengths.append(length)
     steps = []
-    for source, (before, length) in enumerate(zip(lengths, lengths[1:], strict=False)):
+    for source, (before, length) in enumerate(pairwise(lengths)):
         last = length - before
         steps.append((source, length, *((last, 0) if last <= before else (before, last))))
     return Structure(steps, [(row, lengths.index(length), begin) for row, begin, length in runs])

@@ -1,12 +1,12 @@
 # cython: language_level=3
 """Maxima and minima over flat structures: unions of runs of neighbouring items, some on every line of the window.
 
-Called by `backends/pool_runs.py` through `bind.pyx`; hands nothing on. Of every input line the extremes of runs are made
+Called by `backends/pool_runs.py` through `bind.pyx`; hands nothing on. Extremes of the runs of an input line are made
 once for each length that occurs, each from those of a shorter one, and kept until the last window has left the line.
 An output line is the extreme of as many vectors as the structure has runs. Strips of columns keep all that in a cache.
 
 Runs are joined in C order, and each covers its items without gaps: the first of equals stays, as by the definition.
-Items that are left out may be no numbers, and what those mean is not known here: they are only noted. Start at `tile_r`.
+Items that are out may be no numbers, and what those mean is not known here: they are only noted. Start at `tile_r`.
 """
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy
