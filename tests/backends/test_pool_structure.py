@@ -256,3 +256,26 @@ def test_a_flat_structure_that_may_overflow_does_not():
         expected = pool(x.astype("i4"), stride=1, padding=1, structure=flat("cross", "uint8"))
         got = pool(x, stride=1, padding=1, structure=flat("cross", "uint8"), overflow="raise")
         np.testing.assert_array_equal(got, expected, kind)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32"])
+@pytest.mark.parametrize("sizes", [(2, 3, 40, 45), (1, 1, 47, 3001)])
+@pytest.mark.parametrize("kind", POOLS)
+def test_flat_discs_of_many_runs(kind, sizes, dtype):
+    """Lengths that need several steps, strips of long lines, zeros of both signs, one image that is no number."""
+    y, x = np.mgrid[-9:10, -10:11]
+    limits = None if dtype == "float32" else np.iinfo(dtype)
+    out = -np.inf if limits is None else int(limits.min) - int(limits.max)
+    structure = np.where(y * y + x * x < 90, 0, out).astype(dtype if limits is None else np.int64)
+    items = np.random.default_rng(8).integers(0, 100, sizes).astype(dtype)
+    if limits is None:
+        items = np.where(items < 50, -0.0, items - 50).astype(dtype)
+        items[items == 3] = 0.0
+        items[-1, 0, 20, 20] = np.inf if sizes[0] == 2 and kind == "max" else 1
+    options = {"structure": structure, "stride": 1, "padding": "same", "overflow": "saturate"}
+    with np.errstate(invalid="ignore"):
+        expected = POOLS[kind](items, backend="reference", **options)
+        for workers in (1, 2):
+            same_bits(POOLS[kind](items, workers=workers, **options), expected)
+        last = POOLS[kind](to_last(items, 2), layout="channels_last", **options)
+    same_bits(np.ascontiguousarray(np.moveaxis(last, -1, 1)), expected)

@@ -58,7 +58,7 @@ def can_be_flat(problem: PoolProblem) -> bool:
 
 def rectangles_of(problem: PoolProblem, w: Array) -> list[Rectangle] | None:
     """The rectangles of a flat structure, one that every window meets first; None of other structures."""
-    kept = _kept(problem, w) if can_be_flat(problem) else None
+    kept = kept_taps(problem, w) if can_be_flat(problem) else None
     if kept is None:
         return None
     down, along = problem.axes
@@ -162,8 +162,8 @@ def _pool(problem: PoolProblem) -> PoolProblem:
     return replace(problem, structure=None, policy=None)
 
 
-def _kept(problem: PoolProblem, w: Array) -> Array | None:
-    """Which taps of a flat structure may win."""
+def kept_taps(problem: PoolProblem, w: Array) -> Array | None:
+    """Which taps of a flat structure may win; None of other structures."""
     if dtypes.is_integer(problem.dtype):
         low, high = dtypes.limits(problem.dtype)
         added = w.astype(object)

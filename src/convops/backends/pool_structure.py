@@ -7,7 +7,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from convops.backends import pool_flat
+from convops.backends import pool_flat, pool_runs
 from convops.backends.base import Array, ErrorBound, Machine, Runner
 from convops.backends.express import Count
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
@@ -49,7 +49,7 @@ class PoolStructure:
     def workspace(self, problem: PoolProblem, machine: Machine, workers: int) -> int:
         """Bytes of the lines of all workers, of tap numbers, and of a slab."""
         slab = 0 if _is_direct(problem) else _slab_bytes(problem)
-        slab += pool_flat.workspace(problem, workers)
+        slab += pool_flat.workspace(problem, workers) + pool_runs.workspace(problem, workers)
         return scratch_bytes(problem) * workers + slab + (8 * prod(problem.out_shape) if problem.indices else 0)
 
     def prepare(self, problem: PoolProblem, w: Array, machine: Machine) -> Runner:
@@ -67,9 +67,9 @@ class PoolStructure:
         if not _is_direct(problem):
             run = partial(run_slabs, problem, convert)
         rectangles = pool_flat.rectangles_of(problem, w) or []
-        if not rectangles or (_is_direct(problem) and len(rectangles) * RECTANGLE_TAPS > problem.products):
-            return run
-        return FlatRunner(problem, rectangles, machine, run)
+        if rectangles and (not _is_direct(problem) or len(rectangles) * RECTANGLE_TAPS <= problem.products):
+            run = FlatRunner(problem, rectangles, machine, run)
+        return pool_runs.runner(problem, w, machine, run)
 
 
 class _Extremes:
