@@ -85,18 +85,6 @@ cdef inline bint rises(const Args* a, const Job* j) noexcept nogil:
     return SHIFTS and not j.together and a.axis[2].dilation == 1
 
 
-cdef inline bint short_lines(const Args* a, bint together, const Item* tag) noexcept nogil:
-    """Whether windows and lines allow blocks of output lines that stay in registers."""
-    cdef const Axis* down = &a.axis[1]
-    cdef const Axis* along = &a.axis[2]
-    cdef Py_ssize_t size = sizeof(Item)
-    if down.window != along.window or down.stride != along.stride or down.dilation > 1 or along.dilation > 1:
-        return False
-    if not ((down.window == 3 and down.stride <= 2) or (down.window == 5 and down.stride == 1)):
-        return False
-    return not together and a.x.step[2] == size and a.out.step[2] == size and along.out * size >= 2 * VECTOR_BYTES
-
-
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t items, const Item* tag) noexcept nogil:
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Item)
     return ceil_div(items, lanes) * lanes
@@ -158,7 +146,7 @@ cdef inline void find_planes(const Args* a, Job* j, const Item* tag) noexcept no
     j.unit, j.planes = (a.channels if j.together else 1), 1
     j.wide = j.most_wide
     set_length(a, j, tag)
-    if not j.together and not short_lines(a, j.together, tag):
+    if not j.together:
         j.planes = minimum(a.channels, ceil_div(ROW_BYTES, j.out_span * <Py_ssize_t> sizeof(Item)))
         j.copies = j.copies or j.planes > 1
 
@@ -186,7 +174,7 @@ cdef inline void cut(const Args* a, Job* j, Py_ssize_t lines, const Item* tag) n
             j.most_wide = ceil_div(j.most_wide, 2)
         else:
             break
-    if short_lines(a, j.together, tag) or slides(&a.axis[1], MOST_ACROSS):
+    if slides(&a.axis[1], MOST_ACROSS):
         # Lines stay whole where they can: narrow strips touch more pages, and more is folded along twice.
         j.most_high = lines
         return
