@@ -81,7 +81,7 @@ def test_any_cuts_give_the_bits_of_the_whole(seed):
         np.testing.assert_allclose(got.astype(complex), expected.astype(complex), **near)
 
 
-@pytest.mark.parametrize("taps", [33, 65, 257, 1025, 4097])
+@pytest.mark.parametrize("taps", [33, 65, 257, 1025, 3001])
 @pytest.mark.parametrize("mode", MODES)
 def test_tiles_are_those_of_a_long_signal(taps, mode):
     """Without a bound on latency, blocks filtered by transforms have the bits of `backend="fft"` on the whole."""
