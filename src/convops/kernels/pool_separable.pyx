@@ -226,7 +226,7 @@ cdef inline Py_ssize_t image_bytes(const Args* a, const Item* tag) noexcept nogi
 cdef void quad_lines(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t end,
                      const Item* tag) noexcept nogil:
     """Output lines [h, end) of windows of 2x2."""
-    cdef Py_ssize_t channel, i, w
+    cdef Py_ssize_t channel, i, _
     cdef Quads q
     q.right, q.below, q.divisor = a.x.step[2], a.x.step[1], a.divisor if a.divisor else 4
     q.count = a.channels if j.together else a.axis[2].out
@@ -236,7 +236,7 @@ cdef void quad_lines(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssi
                    - a.axis[2].shift * a.x.step[2])
             q.out = a.out.data + j.number * a.out.batch + channel * a.out.channel + i * a.out.step[1]
             q.streams = j.streams and (<size_t> q.out | (a.out.step[2] if j.together else 0)) % VECTOR_BYTES == 0
-            for w in range(a.axis[2].out if j.together else 1):
+            for _ in range(a.axis[2].out if j.together else 1):
                 fold_quad_items(kind, &q, tag)
                 q.x, q.out = q.x + 2 * a.x.step[2], q.out + a.out.step[2]
 

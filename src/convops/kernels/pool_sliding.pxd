@@ -147,7 +147,7 @@ cdef inline inlined slide_lines(int kind, const Slide* s, const Lines* lines, co
 
 cdef inline inlined fold_columns(int kind, int columns, const Slide* s, Py_ssize_t at, const Wide* tag) noexcept nogil:
     """All lines of a block from behind, some neighbouring vectors of each."""
-    cdef Py_ssize_t k, line, ahead = s.dilation * s.pitch
+    cdef Py_ssize_t k, _, ahead = s.dilation * s.pitch
     cdef int v
     cdef char* slot
     cdef Wide best[COLUMNS]
@@ -159,7 +159,7 @@ cdef inline inlined fold_columns(int kind, int columns, const Slide* s, Py_ssize
             if kind == SUM or kind == MEAN:
                 from_zero(&best[v])
             (<Wide*> (slot + v * VECTOR_BYTES))[0] = best[v]
-        for line in range(s.block // s.dilation - 1):
+        for _ in range(s.block // s.dilation - 1):
             slot = slot - ahead
             if slot < s.slots:
                 slot = slot + s.ring * s.pitch
