@@ -80,6 +80,23 @@ def _smoothing(layer: Layer) -> np.ndarray:
     return np.multiply.outer(*factors).astype(layer.dtype)
 
 
+def structure(layer: Layer) -> np.ndarray:
+    """Return which pixels of the window compete."""
+    down, along = (np.abs(np.arange(n) - n // 2) for n in layer.window)
+    if layer.kernel == "cross":
+        return (down[:, None] == 0) | (along == 0)
+    high, wide = (n // 2 for n in layer.window)
+    return along <= np.rint(wide * np.sqrt(1 - (down / high) ** 2))[:, None]
+
+
+def _added(layer: Layer) -> np.ndarray:
+    """Return nothing for pixels that compete, and for others what lets them lose."""
+    if layer.image_dtype == "float32":
+        return np.where(structure(layer), 0, -np.inf).astype(np.float32)
+    limits = np.iinfo(layer.image_dtype)
+    return np.where(structure(layer), 0, limits.min - limits.max)
+
+
 def arguments(layer: Layer) -> dict[str, Any]:
     """Return the keywords that convops needs beside the two operands."""
     if layer.operation == "conv" or isinstance(layer, Gradient):
@@ -93,6 +110,8 @@ def arguments(layer: Layer) -> dict[str, Any]:
         keywords["count_include_pad"] = layer.count_include_pad
     if layer.operation in ("convolve", "correlate"):
         keywords["mode"] = "same"
+    if layer.operation == "max_pool" and layer.kernel != "normal":
+        keywords["structure"] = _added(layer)
     if layer.colours:
         keywords["axes"] = tuple(range(len(layer.window)))
     if layer.out_dtype:

@@ -12,7 +12,7 @@ from gradients import gradients
 from kinds import AUDIO, BATCHES, DENSE, DILATED, GROUPED, RECTANGULAR, VIDEO
 from networks import ALEXNET, DEPTHWISE, GOOGLENET, LENET5, RESNET50, VGG16
 from pool_gradients import pool_gradients
-from pools import NARROW_POOLS, POOLS, RANKS
+from pools import MORPHOLOGY, NARROW_POOLS, POOLS, RANKS
 from workload import Layer
 
 
@@ -125,6 +125,7 @@ _OTHERS = {
     "signals": SIGNALS,
     "pools": POOLS,
     "pools_narrow": NARROW_POOLS,
+    "morphology": MORPHOLOGY,
     "ranks": RANKS,
 }
 

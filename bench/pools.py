@@ -73,6 +73,20 @@ NARROW_POOLS = tuple(
     for n in windows
 )
 
+# Dilations of images by flat structures that are no rectangles.
+MORPHOLOGY = tuple(
+    replace(
+        _pool(f"{kernel}_{n}_{size}_{x_dtype or 'float32'}", "max_pool", (1, 1, size, size), n, 1, n // 2),
+        suite="morphology",
+        kernel=kernel,
+        x_dtype=x_dtype,
+        out_dtype=x_dtype,
+    )
+    for x_dtype in ("", "uint8")
+    for size in (512, 2048)
+    for kernel, n in (("cross", 3), ("ellipse", 5), ("ellipse", 7), ("ellipse", 11), ("ellipse", 31))
+)
+
 # Order statistics of images, for which windows of OpenCV are odd squares: of reals and 16 bits up to 5x5.
 RANKS = tuple(
     replace(

@@ -46,7 +46,8 @@ class Layer:
     stride, padding, dilation : int or tuple of int
         One value for all spatial axes, or one per axis; `padding` on both sides.
     kernel : str
-        What a filter is made of: "normal" numbers, a "gaussian", or a "box" of equal ones.
+        What a filter is made of: "normal" numbers, a "gaussian", or a "box" of equal ones; of a max_pool the pixels
+        of the window that compete: "normal" stands for all, "cross" and "ellipse" are those of OpenCV.
     x_dtype, out_dtype : str
         Where they are not `dtype` or what follows from it. Results in integers saturate.
     colours : int

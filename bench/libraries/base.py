@@ -111,6 +111,12 @@ def refuse_slow(task: Task, gflops: float) -> None:
         raise Unsuitable(f"not started: about {seconds:.3g} s a call at {gflops:g} GFLOP/s")
 
 
+def need_whole_windows(layer: Layer) -> None:
+    """Raise Unsuitable when only some pixels of a pool's window compete."""
+    if layer.kernel != "normal":
+        raise Unsuitable("pools whole windows only")
+
+
 def crop(task: Task) -> tuple[slice, ...]:
     """Return the slices that cut a filter's same-sized result to the windows a pool keeps."""
     paddings = task.layer.geometry["padding"]

@@ -7,7 +7,7 @@ from functools import partial
 
 import cv2
 import numpy as np
-from inputs import aligned
+from inputs import aligned, structure
 
 from .base import Call, Candidate, Task, Unsuitable, correlation_kernel, crop
 
@@ -63,7 +63,8 @@ def _dilate(task: Task) -> Call:
     image = _image(task)
     if not _slides(task):
         raise Unsuitable("dilate has no stride")
-    element = np.ones(task.layer.window, np.uint8)
+    whole = task.layer.kernel == "normal"
+    element = np.ones(task.layer.window, np.uint8) if whole else structure(task.layer).astype(np.uint8)
     return _cropped(task, partial(cv2.dilate, image, element, dst=aligned(image.shape, image.dtype)))
 
 

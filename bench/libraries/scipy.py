@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import scipy
 import scipy.fft
-from inputs import aligned
+from inputs import aligned, structure
 from scipy import ndimage, signal
 from workload import POOLS, RANKS
 
@@ -61,12 +61,14 @@ def _pool(task: Task) -> Call:
         raise Unsuitable("uniform_filter counts the padding")
     image = task.x[0, 0]
     out = aligned(image.shape, image.dtype)
-    keywords = {"size": layer.window, "output": out, "mode": "constant"}
+    keywords = {"size": layer.window} if layer.kernel == "normal" else {"footprint": structure(layer)}
+    keywords |= {"output": out, "mode": "constant"}
+    lowest = -np.inf if image.dtype.kind == "f" else np.iinfo(image.dtype).min
     inside = crop(task)
 
     def run() -> np.ndarray:
         if layer.operation == "max_pool":
-            ndimage.maximum_filter(image, cval=-np.inf, **keywords)
+            ndimage.maximum_filter(image, cval=lowest, **keywords)
         elif layer.operation == "median_pool":
             ndimage.median_filter(image, **keywords)
         else:

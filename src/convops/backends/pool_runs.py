@@ -13,10 +13,12 @@ import numpy as np
 
 from convops.backends import pool_flat
 from convops.backends.base import Array, Machine, Runner
+from convops.backends.express import Count, express
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
+from convops.kernels.express import Express
 from convops.kernels.scratch import Workspace
 from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
@@ -80,6 +82,7 @@ class RunsRunner:
         moved = problem.channels * problem.axes[0].out * problem.axes[1].out * structure.cost
         self._seconds = moved / machine.rates.pooled
         self._memory = Workspace()
+        self._table = np.array([n for row in (*structure.steps, *structure.taken) for n in row], np.int64)
         self._launches: dict[int, tuple[Launch, int, int]] = {}
 
     def __call__(self, x: Array, out: tuple[Array, Array | None], workers: int) -> None:
@@ -92,6 +95,16 @@ class RunsRunner:
                 part, result = x[image : image + 1], values[image : image + 1]
                 if len(x) == 1 or not self._run(part, result, unit, workers):
                     self._otherwise(part, (result, None), workers)
+
+    def express(self, workers: Count, operands: tuple[Array, ...]) -> Express | None:
+        """The short way of arrays as the arrangement has them; what it gives up is run again by the long one."""
+        problem = self._problem
+        unit = problem.channels if problem.arrangement.is_channels_last else 1
+        launch, tiles, scratch = self._launch(unit)
+        if scratch > MOST_BYTES:
+            return None
+        way = express(problem, launch, workers, tiles=tiles, seconds=self._seconds, scratch=scratch)
+        return way and way.holding(self._table, None, self._memory, operands)
 
     def _unit(self, x: Array, values: Array) -> int:
         """The channels that lie side by side in both arrays; 0 where these are laid out in another way."""
@@ -106,7 +119,7 @@ class RunsRunner:
         return 0
 
     def _run(self, x: Array, values: Array, unit: int, workers: int) -> bool:
-        """False where some item may be no number, and values are not results."""
+        """False where values are not results: some item may be no number."""
         launch, tiles, scratch_bytes = self._launch(unit)
         workers = useful_workers(workers, tiles * len(x), self._seconds * len(x))
         scratch, nonfinite = self._memory.borrow(scratch_bytes * workers), np.zeros(1, np.int32)
@@ -134,7 +147,7 @@ class RunsRunner:
             tiles=tiles,
             chunk=CHUNK_SECONDS / self._seconds,
             channels=problem.channels,
-            matrices=np.array([n for row in (*self._structure.steps, *self._structure.taken) for n in row], np.int64),
+            matrices=self._table,
             segments=len(self._structure.taken),
             rank=len(self._structure.steps),
             panel_columns=room.columns,

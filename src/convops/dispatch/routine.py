@@ -15,7 +15,7 @@ from convops.dispatch.prepared import Prepared
 from convops.problem import dtypes
 
 # Weights of so many bytes at most are known again: windows of images. So many of a routine, as gradients take two.
-MOST_BYTES = 1 << 11
+MOST_BYTES = 1 << 13
 MOST_KNOWN = 4
 # What becomes of them is kept up to that size.
 MOST_PREPARED = 1 << 14

@@ -6,7 +6,8 @@ once for each length that occurs, each from those of a shorter one, and kept unt
 An output line is the extreme of as many vectors as the structure has runs. Strips of columns keep all that in a cache.
 
 Runs are joined in C order, and each covers its items without gaps: the first of equals stays, as by the definition.
-Items that are out may be no numbers, and what those mean is not known here: they are only noted. Start at `tile_r`.
+Items that are out may be no numbers, and what those mean is not known here: they are only noted, as are arrays whose
+lines are not dense. Start at `tile_r`.
 """
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy
@@ -225,9 +226,19 @@ cdef inline inlined tile_r(const Args* a, int kind, Py_ssize_t number, const Wid
         a.nonfinite[0] = 1
 
 
+cdef inline bint is_dense(const Args* a, Py_ssize_t item) noexcept nogil:
+    """Whether the items of a line lie side by side, those of all channels if these stay together."""
+    if a.pixels_first:
+        return a.x.channel == item and a.out.channel == item and a.x.step[2] == a.channels * item == a.out.step[2]
+    return a.x.step[2] == item == a.out.step[2]
+
+
 cdef inline void run(const Args* a, const Item* kind, const Wide* tag) noexcept nogil:
     cdef Py_ssize_t number, i
     cdef Wide identity
+    if not is_dense(a, sizeof(Item)):
+        a.nonfinite[0] = 1
+        return
     for i in range(VECTOR_BYTES // <Py_ssize_t> sizeof(Item)):
         (<Item*> &identity)[i] = lowest(kind) if a.pooling == MAXIMUM else highest(kind)
     for number in range(a.tile_begin, a.tile_end):

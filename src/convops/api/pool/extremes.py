@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from convops.api.arguments import given
 from convops.api.pool.planning import PLANNERS, run
 from convops.backends.base import Array
 
@@ -96,7 +95,7 @@ def max_pool(
         dilation=dilation,
         ceil_mode=ceil_mode,
         indices=indices,
-        structure=None if structure is None else given("structure", structure),
+        structure=structure,
         axes=axes,
         layout=layout,
         dtype=dtype,
@@ -148,7 +147,7 @@ def min_pool(
         dilation=dilation,
         ceil_mode=ceil_mode,
         indices=indices,
-        structure=None if structure is None else given("structure", structure),
+        structure=structure,
         axes=axes,
         layout=layout,
         dtype=dtype,

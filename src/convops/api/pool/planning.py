@@ -103,15 +103,22 @@ def _plan(
     return kind_of_plan(Request(operation, problem, fixed, wishes=wishes(backend, accuracy, workers, max_workspace)))
 
 
-def run(planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, **options: Any) -> Any:
+def run(
+    planner: Any, x: Any, out: Array | None, *operands: Any, overflow: str, structure: Any = None, **options: Any
+) -> Any:
     """Plan and call; a plan like an earlier one is remembered."""
     if out is not None and overflow == "widen":
         raise ValueError('overflow="widen" chooses the dtype of the result and goes not together with out=')
     x = given("x", x)
-    key = key_of(planner, (x.shape, x.dtype), (*operands, overflow, *options.values()))
+    # A copy, as `out` may lie over what the user passed.
+    added = None if structure is None else np.array(given("structure", structure))
+    arrays = () if added is None else (added.shape, added.dtype, limits_of(added))
+    key = key_of(planner, (x.shape, x.dtype, *arrays), (*operands, overflow, *options.values()))
     routine = recall(key)
     if routine is not None:
-        return routine(x, out)
+        return routine(x, out, added)
+    if added is not None:
+        options["structure"] = added
     plan = planner(x, *operands, overflow=overflow, **options)
     remember(key, plan)
     return plan(x, out)
