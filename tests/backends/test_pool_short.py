@@ -1,4 +1,4 @@
-"""Means and sums of integers of 8 and 16 bits: exact, or one rounding, whatever the geometry and the layout."""
+"""Means and sums of integers of 8, 16 and 32 bits: exact, or one rounding, whatever the geometry and the layout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_windows_and_strides(dtype: str) -> None:
     for window, stride in product(((1, 1), (2, 2), (3, 3), (4, 6), (9, 1), (13, 11)), (1, 2, 5)):
         _check(x, window, stride=stride, dtype=dtype)
         _check(x, window, stride=stride)
-        if window[0] * window[1] < 60:  # larger ones have sums that float32 does not hold
+        if window[0] * window[1] < 60 and not dtype.endswith("int32"):  # larger ones have sums that float32 does not hold
             _check(x, window, stride=stride, dtype="float32")
 
 
@@ -56,12 +56,34 @@ def test_sums(dtype: str) -> None:
     _check(_extreme((1, 1, 60, 70), dtype), (50, 40), "sum_pool", stride=1, padding=20)
 
 
+@pytest.mark.parametrize("dtype", SHORT)
+def test_sums_of_more_than_32_bits(dtype: str) -> None:
+    """At the limits of the dtype, with windows of so many items that 32 bits would not hold their sums."""
+    limits, high = np.iinfo(dtype), {1: 4200, 2: 260, 4: 20}[np.dtype(dtype).itemsize]
+    for value in (limits.min, limits.max):
+        x = np.full((1, 1, high + 30, high + 50), value, dtype)
+        x[..., 7, 9] = 1
+        window = (high + 11, high + 20)
+        plan = convops.plan("sum_pool", x, window, stride=(3, 5))
+        assert is_short(plan.problem)
+        total = int(value) * window[0] * window[1]
+        assert abs(total) > 2**31 or value == 0
+        result = plan(x)[0, 0]
+        assert result[0, 0] == total + 1 - int(value)
+        assert result[-1, -1] == total
+        means = convops.avg_pool(x, window, stride=(3, 5), dtype=dtype)[0, 0]
+        assert means[-1, -1] == value
+        mean = convops.avg_pool(x, window, stride=(3, 5), dtype="float64")[0, 0, 0, 0]
+        assert mean == (total + 1 - int(value)) / (window[0] * window[1])
+
+
 def test_sums_that_may_not_fit_go_another_way() -> None:
-    x = np.full((1, 1, 300, 300), 65535, "uint16")
-    plan = convops.plan("sum_pool", x, 200)
-    assert not is_short(plan.problem)
-    assert plan(x)[0, 0, 0, 0] == 65535 * 40000
+    x = np.full((1, 1, 40, 40), 2**31, "uint32")
+    assert is_short(convops.plan("sum_pool", x, 30).problem)
     assert not is_short(convops.plan("sum_pool", x, 3, dtype="int32").problem)
+    wide = ((1, 1, 4000, 4000), "uint32")
+    assert is_short(convops.plan("avg_pool", wide, 1440).problem)
+    assert not is_short(convops.plan("avg_pool", wide, 1450).problem)  # sums that float64 does not hold
 
 
 @pytest.mark.parametrize("dtype", SHORT)

@@ -1,7 +1,7 @@
-"""Means and sums of integers of 8 and 16 bits: from a pooling problem to a launch of `kernels/pool_short.pyx`.
+"""Means and sums of short integers, of at most 32 bits: from a pooling problem to a launch of `kernels/pool_short.pyx`.
 
 Sums are exact; a mean has one rounding, that of its division, as float32 divides sums below 2^22, and float64 those
-of 32 bits, so closely that rounding on to an integer shows nothing of it.
+below 2^53, so closely that rounding on to an integer shows nothing of it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from convops.problem import dtypes
 from convops.problem.pool import PoolProblem
 from convops.problem.windows import AdaptiveAxis
 
-SHORT = ("int8", "uint8", "int16", "uint16")
+SHORT = ("int8", "uint8", "int16", "uint16", "int32", "uint32")
 # Sums below it are exact in float32, and so are their quotients as far as an integer shows.
-SINGLE = 2**22
+SINGLE, DOUBLE = 2**22, 2**53
 # Outputs of a line that are summed at once, and windows that a band is high at least.
 WIDEST, WINDOWS, LEAST_BANDS = 4096, 6, 4
 # Channels side by side that are pooled together.
@@ -40,7 +40,7 @@ def is_short(problem: PoolProblem) -> bool:
         return False
     if len(problem.axes) > 2 or any(isinstance(a, AdaptiveAxis) or a.dilation > 1 for a in problem.axes):
         return False
-    if problem.axes[-1].window > MOST_REACH or _most(problem) >= 2**31:
+    if problem.axes[-1].window > MOST_REACH or _most(problem) >= (2**63 if problem.reduction == "sum" else DOUBLE):
         return False
     return _holds_sums(problem) if problem.reduction == "sum" else _holds_means(problem)
 
@@ -102,9 +102,11 @@ def _most(problem: PoolProblem) -> int:
 
 
 def _bits(problem: PoolProblem) -> int:
-    """Of sums: those of bytes with a sign have one, too."""
+    """Of sums: those of bytes with a sign have one, too, and all of 32 bits are taken for such."""
     signed = problem.dtype.startswith("i")
-    return 16 if problem.dtype.endswith("int8") and _most(problem) < 2 ** (16 - signed) else 32
+    if problem.dtype.endswith("int8") and _most(problem) < 2 ** (16 - signed):
+        return 16
+    return 32 if not problem.dtype.endswith("int32") and _most(problem) < 2**31 else 64
 
 
 def _real(problem: PoolProblem) -> str:

@@ -14,8 +14,8 @@ from convops.problem.windows import AdaptiveAxis
 
 # Tiles have a multiple of so many channels.
 UNIT = 256
-# What the kernel holds until it can be joined: some vectors per level.
-SCRATCH_BYTES = 5 * 4 * 64
+# Of the kernel: the parts of channels that are folded together.
+SCRATCH_BYTES = 16 * 1024
 # Items of x per tile: enough to pay for handing out the tile.
 TILE_ITEMS = 1 << 18
 # Against an item of a window that slides: nothing is stored.

@@ -1,5 +1,5 @@
 # Moving sums of integers: columns that gain a line and lose one, and windows along them, times their weight.
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.prefix cimport Total
 from convops.kernels.simd cimport Real, outlined
@@ -9,6 +9,8 @@ ctypedef fused Item:
     uint8_t
     int16_t
     uint16_t
+    int32_t
+    uint32_t
 
 # Results of bytes without reals: (sum + added) * multiplier >> 16 >> shift, which is proven to be the rounded product
 # with the weight; a multiplier of 0 where there is no such thing.
@@ -38,8 +40,10 @@ cdef inline outlined slide(Total* columns, const Item* line, const Item* left, P
 
 
 cdef inline Real real_of(Total total, const Item* kind, const Real* tag) noexcept nogil:
-    """Sums of items with a sign have one, too; all of 32 bits are below 2^31."""
-    if Total is uint32_t:
+    """Sums of items with a sign have one, too; all of 32 bits are below 2^31, all of 64 below 2^53."""
+    if Total is uint64_t:
+        return <Real> <int64_t> total
+    elif Total is uint32_t:
         return <Real> <int32_t> total
     elif Item is int8_t:
         return <Real> <int16_t> total

@@ -1,11 +1,11 @@
 # cython: language_level=3
-"""Means and sums of integers of 8 and 16 bits: exact sums in integers, and one division each of means.
+"""Means and sums of integers of 8, 16 and 32 bits: exact sums in integers, and one division each of means.
 
 Called by `backends/pool_short.py` through `bind.pyx`. Lines are summed by `short_columns.pxd` and ended by
 `short_ends.pxd`. The division is correctly rounded, so that results do not depend on how tiles are cut. Start reading
 at `tile_i`.
 """
-from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.moving_sums cimport Item
@@ -118,3 +118,51 @@ cdef api void sum_int16_32(const Args* a) noexcept nogil:
 
 cdef api void sum_uint16_32(const Args* a) noexcept nogil:
     run(a, <const uint16_t*> NULL, <const uint32_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void mean_int32_64_f64(const Args* a) noexcept nogil:
+    run(a, <const int32_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void mean_uint32_64_f64(const Args* a) noexcept nogil:
+    run(a, <const uint32_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void sum_int32_64(const Args* a) noexcept nogil:
+    run(a, <const int32_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void sum_uint32_64(const Args* a) noexcept nogil:
+    run(a, <const uint32_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void mean_int8_64_f64(const Args* a) noexcept nogil:
+    run(a, <const int8_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void sum_int8_64(const Args* a) noexcept nogil:
+    run(a, <const int8_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void mean_uint8_64_f64(const Args* a) noexcept nogil:
+    run(a, <const uint8_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void sum_uint8_64(const Args* a) noexcept nogil:
+    run(a, <const uint8_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void mean_int16_64_f64(const Args* a) noexcept nogil:
+    run(a, <const int16_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void sum_int16_64(const Args* a) noexcept nogil:
+    run(a, <const int16_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)
+
+
+cdef api void mean_uint16_64_f64(const Args* a) noexcept nogil:
+    run(a, <const uint16_t*> NULL, <const uint64_t*> NULL, <const double*> NULL)
+
+
+cdef api void sum_uint16_64(const Args* a) noexcept nogil:
+    run(a, <const uint16_t*> NULL, <const uint64_t*> NULL, <const int64_t*> NULL)

@@ -4,8 +4,8 @@
 Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
 with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
 with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
-them; where channels lie side by side, vectors run over these, one part after the other. Sums have the same bits either
-way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
+them; where channels lie side by side, vectors run over these, tap after tap as memory has them. Sums have the same bits
+either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
@@ -22,7 +22,7 @@ cdef extern from "<math.h>" nogil:
 cdef enum:
     PARTS = 16
     PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
-    TOGETHER = 4               # vectors of channels
+    RUN = 1 << 10              # bytes of channels that are folded together: their parts stay in the level-1 cache
 
 
 # The real taps of the one window.
@@ -32,9 +32,6 @@ cdef struct Block:
     Py_ssize_t size
     bint together              # without gaps
     double divisor
-    Py_ssize_t plane[PARTS]    # where the parts begin
-    Py_ssize_t row[PARTS]
-    Py_ssize_t column[PARTS]
 
 
 cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
@@ -51,8 +48,6 @@ cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
         b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
         b.size = b.size * extent[i]
     b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
-    for i in range(PARTS if b.size else 0):
-        b.plane[i], b.row[i], b.column[i] = i // (b.high * b.wide), i // b.wide % b.high, i % b.wide
     if b.divisor == 0:
         b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
     return b
@@ -195,65 +190,52 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
     finish(a, kind, b, items, turned, count, out, tag)
 
 
-cdef inline inlined fold_part(const Args* a, int kind, int vectors, const Block* b, int part, const char* items,
-                              Py_ssize_t count, Vector* best, const Vector* tag) noexcept nogil:
-    """The taps of one part, some vectors of channels at once; so many channels of the last vector count."""
-    cdef Py_ssize_t plane = b.plane[part], row = b.row[part], w = b.column[part]
-    cdef const char* pixel
-    cdef Vector value
-    cdef int v
-    for v in range(vectors):
-        neutral(kind, &best[v])
-    while plane < b.deep and b.size:
-        pixel = items + w * a.x.step[2] + plane * a.x.step[0] + row * a.x.step[1]
-        for v in range(vectors):
-            if vectors > 1:
-                prefetch(pixel + (vectors + v) * VECTOR_BYTES, 0, 3)  # of the next channels
-                value = (<const Vector*> (pixel + v * VECTOR_BYTES))[0]
-            else:
-                take(pixel, count, &value)
-            join(kind, &best[v], &value)
-        w = w + PARTS
-        while w >= b.wide:
-            w, row = w - b.wide, row + 1
-            if row == b.high:
-                plane, row = plane + 1, 0
+cdef inline inlined fold_pixel(int kind, bint is_first, const char* pixel, Py_ssize_t count, Py_ssize_t ahead,
+                               char* part, const Vector* tag) noexcept nogil:
+    """Neighbouring channels of a tap into its part; those `ahead` bytes behind are asked for."""
+    cdef Py_ssize_t c = 0, lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Vector best, value
+    while c < count:
+        prefetch(pixel + ahead, 0, 3)
+        neutral(kind, &best)
+        if not is_first:
+            best = (<const Vector*> part)[0]
+        take(pixel, minimum(lanes, count - c), &value)
+        join(kind, &best, &value)
+        (<Vector*> part)[0] = best
+        c, pixel, part = c + lanes, pixel + VECTOR_BYTES, part + VECTOR_BYTES
 
 
-cdef inline inlined fold_vectors(const Args* a, int kind, int vectors, const Block* b, const char* items,
-                                 Py_ssize_t count, Vector* held, const Vector* tag) noexcept nogil:
-    """Two parts are joined as soon as both are there; the results are the first that are held."""
-    cdef Vector best[TOGETHER]
-    cdef int p, q, v
-    for p in range(PARTS):
-        q = (p & 1) << 3 | (p & 2) << 1 | (p & 4) >> 1 | (p & 8) >> 3  # bits reversed: partners follow each other
-        fold_part(a, kind, vectors, b, q, items, count, best, tag)
-        q = p
-        while q & 1:
-            held, q = held - vectors, q >> 1
-            for v in range(vectors):
-                join(kind, &held[v], &best[v])
-                best[v] = held[v]
-        for v in range(vectors):
-            held[v] = best[v]
-        held = held + vectors
+cdef inline inlined fold_run(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* parts,
+                             const Vector* tag) noexcept nogil:
+    """Up to RUN bytes of channels side by side, tap after tap, as they lie in memory; the results are the first part."""
+    cdef Py_ssize_t d, h, w, number = 0
+    cdef Vector none
+    for d in range(b.deep):
+        for h in range(b.high):
+            for w in range(b.wide):
+                fold_pixel(kind, number < PARTS, items + d * a.x.step[0] + h * a.x.step[1] + w * a.x.step[2], count,
+                           a.x.step[2], parts + number % PARTS * RUN, tag)
+                number = number + 1
+    neutral(kind, &none)
+    for w in range(ceil_div(count * item_bytes(tag), VECTOR_BYTES)):
+        for number in range(b.size, PARTS):
+            (<Vector*> (parts + number * RUN))[0] = none
+        join_parts(kind, parts, RUN, tag)
+        parts = parts + VECTOR_BYTES
 
 
 cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
-                                  char* out, char* held, const Vector* tag) noexcept nogil:
+                                  char* out, char* parts, const Vector* tag) noexcept nogil:
     """Channels side by side."""
-    cdef Py_ssize_t c = 0, lanes = VECTOR_BYTES // item_bytes(tag), some, i
+    cdef Py_ssize_t c = 0, i, some, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
     while c < count:
-        if c + TOGETHER * lanes <= count:
-            fold_vectors(a, kind, TOGETHER, b, items, lanes, <Vector*> held, tag)
-            some = TOGETHER * lanes
-        else:
-            some = minimum(lanes, count - c)
-            fold_vectors(a, kind, 1, b, items, some, <Vector*> held, tag)
+        some = minimum(RUN // size, count - c)
+        fold_run(a, kind, b, items + c * size, some, parts, tag)
         for i in range(ceil_div(some, lanes)):
-            finish(a, kind, b, items + i * VECTOR_BYTES, held + i * VECTOR_BYTES, minimum(lanes, some - i * lanes),
-                   out + i * lanes * a.out.channel, tag)
-        c, items, out = c + some, items + some * item_bytes(tag), out + some * a.out.channel
+            finish(a, kind, b, items + (c + i * lanes) * size, parts + i * VECTOR_BYTES, minimum(lanes, some - i * lanes),
+                   out + (c + i * lanes) * a.out.channel, tag)
+        c = c + some
 
 
 cdef inline inlined tile_kind(const Args* a, int kind, Py_ssize_t number, char* scratch,

@@ -1,5 +1,5 @@
 # Running sums of integers along a line, modulo their width: differences of two are exact wherever they fit.
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from convops.kernels.simd cimport VECTOR_BYTES, outlined
 
@@ -64,6 +64,7 @@ cdef extern from *:
 ctypedef fused Total:
     uint16_t
     uint32_t
+    uint64_t
 
 
 cdef inline outlined sum_up(const Total* items, Total* sums, Py_ssize_t count) noexcept nogil:
@@ -71,6 +72,7 @@ cdef inline outlined sum_up(const Total* items, Total* sums, Py_ssize_t count) n
     cdef Py_ssize_t i = 0
     cdef u16v halves, halves_before
     cdef u32v words, words_before
+    cdef uint64_t total = 0
     if Total is uint16_t:
         halves_before = (<const u16v*> items)[0]
         halves_before = halves_before - halves_before
@@ -79,7 +81,7 @@ cdef inline outlined sum_up(const Total* items, Total* sums, Py_ssize_t count) n
             (<u16v*> (sums + i))[0] = halves + halves_before
             halves_before = halves_before + last_16(halves)
             i = i + VECTOR_BYTES // 2
-    else:
+    elif Total is uint32_t:
         words_before = (<const u32v*> items)[0]
         words_before = words_before - words_before
         while i < count:
@@ -87,3 +89,7 @@ cdef inline outlined sum_up(const Total* items, Total* sums, Py_ssize_t count) n
             (<u32v*> (sums + i))[0] = words + words_before
             words_before = words_before + last_32(words)
             i = i + VECTOR_BYTES // 4
+    else:
+        for i in range(count):
+            total = total + items[i]
+            sums[i] = total

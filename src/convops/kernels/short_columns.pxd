@@ -1,4 +1,4 @@
-# Exact sums of windows of integers of 8 and 16 bits, line by line.
+# Exact sums of windows of integers of 8, 16 and 32 bits, line by line.
 #
 # Every output line has the sums of its columns, which are those of the line before where windows overlap by much: lines
 # that came are added and lines left behind taken away, which loses nothing. Windows along the line are sums of

@@ -1,5 +1,5 @@
 # What becomes of the sums of a line: they are divided, or widened.
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
 from convops.kernels.moving_sums cimport Item, real_of
@@ -10,7 +10,7 @@ from convops.kernels.tile cimport line_of
 from convops.kernels.window cimport counted
 
 cdef enum:
-    MOST_SCALED = 1 << 20      # divisors whose reciprocals are looked at
+    MOST_SCALED = 1 << 19      # divisors whose reciprocals are looked at
 
 
 cdef inline bint has_reciprocal(const Args* a, double divisor) noexcept nogil:
@@ -89,7 +89,9 @@ cdef inline void end_line(const Args* a, Job* j, Py_ssize_t h, const Total* tota
 cdef inline outlined widen(const Total* totals, int64_t* values, Py_ssize_t count, const Item* kind) noexcept nogil:
     cdef Py_ssize_t w
     for w in range(count):
-        if Total is uint32_t:
+        if Total is uint64_t:
+            values[w] = <int64_t> totals[w]
+        elif Total is uint32_t:
             values[w] = <int32_t> totals[w]
         elif Item is int8_t:
             values[w] = <int16_t> totals[w]
