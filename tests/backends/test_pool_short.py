@@ -39,7 +39,8 @@ def test_windows_and_strides(dtype: str) -> None:
     for window, stride in product(((1, 1), (2, 2), (3, 3), (4, 6), (9, 1), (13, 11)), (1, 2, 5)):
         _check(x, window, stride=stride, dtype=dtype)
         _check(x, window, stride=stride)
-        if window[0] * window[1] < 60 and not dtype.endswith("int32"):  # larger ones have sums that float32 does not hold
+        # Larger ones have sums that float32 does not hold.
+        if window[0] * window[1] < 60 and not dtype.endswith("int32"):
             _check(x, window, stride=stride, dtype="float32")
 
 

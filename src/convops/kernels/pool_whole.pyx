@@ -208,8 +208,8 @@ cdef inline inlined fold_pixel(int kind, bint is_first, const char* pixel, Py_ss
 
 cdef inline inlined fold_run(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* parts,
                              const Vector* tag) noexcept nogil:
-    """Up to RUN bytes of channels side by side, tap after tap, as they lie in memory; the results are the first part."""
-    cdef Py_ssize_t d, h, w, number = 0
+    """Up to RUN bytes of channels side by side, tap after tap, as memory has them; the results are the first part."""
+    cdef Py_ssize_t d, h, w, _, number = 0
     cdef Vector none
     for d in range(b.deep):
         for h in range(b.high):
@@ -218,7 +218,7 @@ cdef inline inlined fold_run(const Args* a, int kind, const Block* b, const char
                            a.x.step[2], parts + number % PARTS * RUN, tag)
                 number = number + 1
     neutral(kind, &none)
-    for w in range(ceil_div(count * item_bytes(tag), VECTOR_BYTES)):
+    for _ in range(ceil_div(count * item_bytes(tag), VECTOR_BYTES)):
         for number in range(b.size, PARTS):
             (<Vector*> (parts + number * RUN))[0] = none
         join_parts(kind, parts, RUN, tag)
@@ -233,8 +233,8 @@ cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const
         some = minimum(RUN // size, count - c)
         fold_run(a, kind, b, items + c * size, some, parts, tag)
         for i in range(ceil_div(some, lanes)):
-            finish(a, kind, b, items + (c + i * lanes) * size, parts + i * VECTOR_BYTES, minimum(lanes, some - i * lanes),
-                   out + (c + i * lanes) * a.out.channel, tag)
+            finish(a, kind, b, items + (c + i * lanes) * size, parts + i * VECTOR_BYTES,
+                   minimum(lanes, some - i * lanes), out + (c + i * lanes) * a.out.channel, tag)
         c = c + some
 
 
