@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil, prod
 
 import numpy as np
@@ -39,11 +40,19 @@ def tile_shape(problem: ConvProblem, machine: Machine, width: int, chunk: int, i
     """The longest lines whose halo costs hardly more than the cheapest: outputs are then written in one stream."""
     line = problem.axes[-1].out
     parts = 1 if in_place else max(1, line // (MIN_RUNS * isa.micro_channels.most_pixels()))
-    boxes = [_grown(problem, machine, width, chunk, in_place, ceil(line / n)) for n in range(1, parts + 1)]
+    boxes = [_grown(problem, machine, width, chunk, in_place, ceil(line / n)) for n in _counts(parts)]
     costs = [halo_items(problem, box, chunk) / prod(box) for box in boxes]
     slack = COPYING * 2 * problem.group_rows * chunk * prod(problem.window) / machine.rates.multiply_add
     most = min(costs) + slack * machine.rates.copy / 4
     return next(box for box, cost in zip(boxes, costs, strict=True) if cost <= most)
+
+
+def _counts(most: int) -> Iterator[int]:
+    """Numbers of parts, steps growing with them: the lines of long signals have many."""
+    count = 1
+    while count <= most:
+        yield count
+        count += max(1, count // 16)
 
 
 def _grown(
