@@ -12,7 +12,7 @@ from inputs import aligned
 from onnx import helper, numpy_helper
 from workload import POOLS, Layer
 
-from .base import Call, Candidate, Task, is_dense, layer_form, need_whole_windows, quantum, requantised, zero_point
+from .base import Call, Candidate, Task, is_dense, layer_form, quantum, refuse_slow_pool, requantised, zero_point
 
 VERSION = onnxruntime.__version__
 OPSET, IR_VERSION = 21, 10
@@ -63,6 +63,7 @@ def _model(task: Task) -> Model:
     """Return the input, an array for the output, and the model between them."""
     layer = task.layer
     if layer.operation in POOLS:
+        refuse_slow_pool(task)
         out = aligned(layer.output_shape, layer.dtype)
         return task.x, out, _one_node(_pool_node(layer), task.x, out)
     x, w, geometry = layer_form(task)
@@ -119,7 +120,6 @@ def _attributes(geometry: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ..
 
 
 def _pool_node(layer: Layer) -> onnx.NodeProto:
-    need_whole_windows(layer)
     attributes = {"kernel_shape": layer.window, **_attributes(layer.geometry)}
     if layer.operation == "max_pool":
         return helper.make_node("MaxPool", ["x"], ["y"], **attributes)

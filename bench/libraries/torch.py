@@ -19,10 +19,10 @@ from .base import (
     Task,
     is_dense,
     layer_form,
-    need_whole_windows,
     network_form,
     quantum,
     refuse_slow,
+    refuse_slow_pool,
     requantised,
     zero_point,
 )
@@ -130,7 +130,7 @@ def _conv1d(task: Task) -> Call:
 
 def _pool(task: Task, layout: torch.memory_format) -> Call:
     layer = task.layer
-    need_whole_windows(layer)
+    refuse_slow_pool(task)
     x = torch.from_numpy(task.x).contiguous(memory_format=layout)
     geometry = (layer.window, layer.stride, layer.padding)
     if layer.operation == "max_pool":

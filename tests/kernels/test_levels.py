@@ -1,4 +1,4 @@
-"""Every ISA level that the CPU has passes the same backend tests: the one in use in this process, others in their own."""
+"""Every ISA level that the CPU has passes the same backend tests: those not in use in processes of their own."""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 # Sums along a line in memory of our own: every vector is loaded once, where it is aligned, and shifted from tap to tap
-# in registers, as loads across cache lines are slow. Where a level has no such shift, SHIFTS is 0.
+# in registers, as loads across cache lines are slow. Where a level has no such shift, SHIFTS is 0, and vectors are
+# loaded again for each tap.
 from libc.string cimport memcpy
 
 from convops.kernels.lanes cimport begin_chain, even_f32, even_f64, fetch, keep, load_weight, odd_f32, odd_f64
@@ -28,6 +29,19 @@ cdef enum:
     RUN = 8                    # vectors of sums at once
     REST = 2                   # and where fewer are left
     HALVED = 4                 # at once of every second sum
+
+
+# Lines whose sums along are added up, one behind the other `plane` bytes apart; each has its weights.
+cdef struct Along:
+    const char* lines
+    Py_ssize_t plane
+    int planes
+    Py_ssize_t taps
+    Py_ssize_t step            # bytes between them, where they are loaded
+    const char* weights
+    const char* bias
+    const char* ahead          # asked for meanwhile, so many bytes further on for every vector of sums
+    Py_ssize_t hop
 
 
 cdef inline inlined shifted_tap(int k, int vectors, Py_ssize_t taps, const char* weights, const Vector* x,
@@ -130,16 +144,17 @@ cdef inline inlined halved_taps(int vectors, Py_ssize_t taps, const char* weight
     halved_tap(31, vectors, taps, weights, evens, odds, acc)
 
 
-# Lines whose sums along are added up, one behind the other `plane` bytes apart; each has its weights.
-cdef struct Along:
-    const char* lines
-    Py_ssize_t plane
-    int planes
-    Py_ssize_t taps
-    const char* weights
-    const char* bias
-    const char* ahead          # asked for meanwhile, so many bytes further on for every vector of sums
-    Py_ssize_t hop
+cdef inline inlined loaded_taps(int vectors, const Along* b, const char* weights, const char* line,
+                                Vector* acc) noexcept nogil:
+    """All taps of a line, loaded where they lie."""
+    cdef Py_ssize_t k
+    cdef int v
+    cdef Vector w
+    for k in range(b.taps):
+        load_weight(weights + k * (4 if Vector is f32v else 8), &w)
+        for v in range(vectors):
+            acc[v] = acc[v] + w * (<const Vector*> (line + v * VECTOR_BYTES))[0]
+        line = line + b.step
 
 
 cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char* out, Py_ssize_t runs,
@@ -160,7 +175,9 @@ cdef inline inlined sum_run(int vectors, const Along* along, Py_ssize_t at, char
             begin_chain(&acc[v])
         for p in range(b.planes):
             line, weights, k = b.lines + p * b.plane + at, b.weights + p * b.taps * item, 0
-            while k < b.taps:
+            if not SHIFTS:
+                loaded_taps(vectors, &b, weights, line, acc)
+            while SHIFTS and k < b.taps:
                 shifted_taps(vectors, b.taps - k, weights + k * item, line + k * item, acc)
                 k = k + lanes
         for v in range(vectors):

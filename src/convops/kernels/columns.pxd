@@ -1,9 +1,10 @@
-# The micro-kernel for the columns of separable kernels: few taps below each other, whose weights stay in registers.
+# The micro-kernels for the columns of separable kernels: few taps below each other, whose weights stay in registers, or
+# many, whose weights are loaded line by line.
 #
 # Input line after input line goes into all output lines that it reaches, counted out as in `counted.pxd`. Sums are
 # read again at once, and nothing is asked for where they are written. Start reading at `columns`.
 from convops.kernels.block cimport LINES, Block
-from convops.kernels.counted cimport WIDE
+from convops.kernels.counted cimport LONG, WIDE
 from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
@@ -13,7 +14,8 @@ cdef enum:
 
 
 cdef inline bint are_columns(const Block* b) noexcept nogil:
-    return WIDE > 0 and b.lines == LINES and b.line == b.slide == 1 and b.window[1] in (3, 5, 7, 9)
+    return (WIDE > 0 and b.lines == LINES and b.line == b.slide == 1
+            and (b.window[1] in (3, 5, 7, 9) or (LONG and b.window[1] >= LINES)))
 
 
 cdef inline Py_ssize_t whole_columns(Py_ssize_t vectors) noexcept nogil:
@@ -59,6 +61,50 @@ cdef inline inlined end_column(int r, char* out, const Block* b, const Vector* a
     for v in range(WIDE):
         sums = acc[r * WIDE + v]
         (<Vector*> (out + r * b.out_line + v * VECTOR_BYTES))[0] = sums + 0    # -0.0 is no sum
+
+
+cdef inline inlined long_into(int r, const char* weight, const Vector* line, Vector* acc) noexcept nogil:
+    cdef int v
+    cdef Vector w
+    load_weight(weight - r * (4 if Vector is f32v else 8), &w)
+    for v in range(WIDE):
+        acc[r * WIDE + v] = acc[r * WIDE + v] + w * line[v]
+
+
+cdef inline inlined long_line(int first, int last, const Block* b, Py_ssize_t i, Py_ssize_t at,
+                              Vector* acc) noexcept nogil:
+    """Input line i into the output lines from `first` to `last`."""
+    cdef Vector line[4]
+    cdef int v, r
+    cdef const char* x = b.rows[i] + b.base + at
+    for v in range(WIDE):
+        if first == 0 and last < LINES - 1:
+            fetch(x + b.ahead + v * VECTOR_BYTES)
+        load(x + v * VECTOR_BYTES, &line[v])
+    for r in range(LINES):
+        if first <= r <= last:
+            long_into(r, b.weights + i * (4 if Vector is f32v else 8), line, acc)
+
+
+cdef inline outlined columns_long(const Block* block, Py_ssize_t vectors, Vector* tag) noexcept nogil:
+    """As `columns`, of at least LINES taps."""
+    cdef Block here = block[0]
+    cdef const Block* b = &here
+    cdef Vector acc[ROOM]
+    cdef Py_ssize_t at = 0, i, taps = b.window[1]
+    cdef int r, v
+    while at < vectors * VECTOR_BYTES:
+        for v in range(LINES * WIDE):
+            begin_chain(&acc[v])
+        for r in range(LINES - 1):
+            long_line(0, r, b, r, at, acc)
+        for i in range(LINES - 1, taps):
+            long_line(0, LINES - 1, b, i, at, acc)
+        for r in range(1, LINES):
+            long_line(r, LINES - 1, b, taps + r - 1, at, acc)
+        for r in range(LINES):
+            end_column(r, b.out + at, b, acc)
+        at = at + WIDE * VECTOR_BYTES
 
 
 cdef inline inlined columns(int taps, const Block* block, Py_ssize_t vectors, Vector* tag) noexcept nogil:
@@ -121,5 +167,7 @@ cdef inline void sum_columns(const Block* b, Py_ssize_t vectors, Vector* tag) no
         columns_5(b, vectors, tag)
     elif b.window[1] == 7:
         columns_7(b, vectors, tag)
-    else:
+    elif b.window[1] == 9:
         columns_9(b, vectors, tag)
+    else:
+        columns_long(b, vectors, tag)

@@ -9,23 +9,27 @@ from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 cdef extern from *:
     """
     #if defined(__AVX512F__) || defined(__aarch64__)
-    enum { convops_counted_vectors = 3 };
+    enum { convops_counted_vectors = 3, convops_counted_taps = 5, convops_counted_long = 0 };
+    #elif defined(__AVX2__)
+    enum { convops_counted_vectors = 2, convops_counted_taps = 3, convops_counted_long = 1 };
     #else
-    enum { convops_counted_vectors = 0 };
+    enum { convops_counted_vectors = 0, convops_counted_taps = 0, convops_counted_long = 0 };
     #endif
     """
     enum:
         WIDE "convops_counted_vectors"     # vectors of LINES output lines; 0 without room in registers
+        LONG "convops_counted_long"        # whether columns of many taps are counted out, too
+        COUNTED "convops_counted_taps"     # of a line of the window: more weights would leave the registers
 
 cdef enum:
     ROOM = 24                  # of sums of a block, at any level
-    MOST_TAPS = 5              # of a line of the window
+    MOST_TAPS = 5              # of a line of the window, at any level
 
 
 cdef inline bint can_count(const Block* b) noexcept nogil:
     """Whether window and stride are such ones, and the block's lines as many."""
     return (WIDE > 0 and b.window[0] == 1 and b.window[1] == b.window[2] and (b.window[2] == 3 or b.window[2] == 5)
-            and b.slide == 1 and b.lines == LINES)
+            and b.window[2] <= COUNTED and b.slide == 1 and b.lines == LINES)
 
 
 cdef inline inlined counted_into(int r, int i, int k, int taps, const Block* b, const Vector* column,

@@ -1,6 +1,7 @@
 # Stores that leave the caches alone: results that fill them need not be read before they are written, and drive out
-# no input. Addresses are multiples of a vector; whole lines of a cache are written together, or none.
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
+# no input. Addresses are multiples of a vector; whole lines of a cache are written together, or none: a line that other
+# stores write, too, is fetched and driven out again.
+from convops.kernels.simd cimport Vector, f32v, f64v, inlined
 
 cdef extern from *:
     """
@@ -31,6 +32,10 @@ cdef extern from *:
     Py_ssize_t address "convops_address"(const char*) nogil
 
 
+cdef enum:
+    CACHE_LINE = 64
+
+
 cdef inline inlined store_past(char* out, Vector value) noexcept nogil:
     if Vector is f32v:
         past_f32(out, value)
@@ -40,10 +45,10 @@ cdef inline inlined store_past(char* out, Vector value) noexcept nogil:
 
 cdef inline Py_ssize_t items_before(const char* out, Py_ssize_t item) noexcept nogil:
     """Items up to the first that such a store may begin with; 0 where there is none."""
-    cdef Py_ssize_t bytes = -address(out) & (VECTOR_BYTES - 1)
+    cdef Py_ssize_t bytes = -address(out) & (CACHE_LINE - 1)
     return bytes // item if bytes % item == 0 else 0
 
 
 cdef inline bint goes_past(const char* out, Py_ssize_t pitch) noexcept nogil:
     """Whether lines that lie so far apart may be stored from `out` on."""
-    return PAST and not (address(out) | pitch) & (VECTOR_BYTES - 1)
+    return PAST and not (address(out) | pitch) & (CACHE_LINE - 1)

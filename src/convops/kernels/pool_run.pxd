@@ -154,6 +154,8 @@ cdef inline inlined fold_four(int kind, Py_ssize_t n, char* to, const char* item
     cdef const char* divisors = run.divisors + i * size
     items, to = items + i * size, to + i * size
     for v in range(4):
+        if run.ahead:
+            prefetch(items + v * VECTOR_BYTES + run.ahead, 0, 3)
         best[v] = (<const Wide*> (items + v * VECTOR_BYTES))[0]
         if kind == SUM:
             from_zero(&best[v])
@@ -180,7 +182,7 @@ cdef inline inlined fold_row(int kind, Py_ssize_t n, bint paired, char* to, cons
     cdef Py_ssize_t shift = size if paired else run.shift
     cdef const char* divisors = run.divisors
     while i + lanes <= count:
-        while step == 1 and not run.ahead and i + 4 * lanes <= count:
+        while step == 1 and i + 4 * lanes <= count:
             fold_four(kind, n, to, items, run, i, tag)
             i = i + 4 * lanes
         if i + lanes > count:
@@ -200,11 +202,54 @@ cdef inline inlined fold_row(int kind, Py_ssize_t n, bint paired, char* to, cons
                 lanes if run.whole else count - i, False, divisors + i * size, tag)
 
 
+cdef inline inlined fold_twice(int kind, Py_ssize_t n, char* to, const char* items, const Run* run,
+                               const Wide* tag) noexcept nogil:
+    """Four vectors of extremes and those of the next row, which share all items but one each."""
+    cdef Wide best[4]
+    cdef Wide value
+    cdef int v
+    cdef Py_ssize_t _k
+    cdef const char* line = items + run.shift
+    for v in range(4):
+        best[v] = (<const Wide*> (line + v * VECTOR_BYTES))[0]
+    for _k in range(2, n):
+        line = line + run.shift
+        for v in range(4):
+            value = (<const Wide*> (line + v * VECTOR_BYTES))[0]
+            join(kind, &best[v], &value)
+    line = line + run.shift
+    for v in range(4):
+        value = (<const Wide*> (items + v * VECTOR_BYTES))[0]
+        join(kind, &value, &best[v])
+        (<Wide*> (to + v * VECTOR_BYTES))[0] = value
+    for v in range(4):
+        value = (<const Wide*> (line + v * VECTOR_BYTES))[0]
+        join(kind, &best[v], &value)
+        (<Wide*> (to + run.next_to + v * VECTOR_BYTES))[0] = best[v]
+
+
+cdef inline inlined fold_two_rows(int kind, Py_ssize_t n, char* to, const char* items, const Run* run,
+                                  const Wide* tag) noexcept nogil:
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), block = 4 * VECTOR_BYTES // item_bytes(tag)
+    while i + block <= run.count:
+        fold_twice(kind, n, to + i * size, items + i * size, run, tag)
+        i = i + block
+    fold_row(kind, n, False, to, items, 1, i, run, tag)
+    fold_row(kind, n, False, to + run.next_to, items + run.next_items, 1, i, run, tag)
+
+
 cdef inline inlined fold_rows(int kind, Py_ssize_t n, bint paired, char* to, const char* items, Py_ssize_t step,
                               const Run* run, const Wide* tag) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(run.times):
+    cdef Py_ssize_t i = 0
+    cdef bint extremes = kind != SUM and kind != MEAN and kind != SCALED
+    cdef bint shared = extremes and step == 1 and n > 2 and run.next_items == run.shift
+    # Two lines at once past the caches would be slower.
+    while shared and not run.streams and i + 2 <= run.times:
+        fold_two_rows(kind, n, to + i * run.next_to, items + i * run.next_items, run, tag)
+        i = i + 2
+    while i < run.times:
         fold_row(kind, n, paired, to + i * run.next_to, items + i * run.next_items, step, 0, run, tag)
+        i = i + 1
 
 
 cdef inline inlined shift_rows(int kind, int unit, char* to, const char* items, const Run* run,

@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport INFINITY, MAXIMUM, MINIMUM, Item, highest, lowest
-from convops.kernels.past_caches cimport fence
+from convops.kernels.past_caches cimport CACHE_LINE, fence
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, from_zero, is_real, item_bytes, join, put, repeat, stream
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
@@ -204,6 +204,7 @@ cdef inline void lay_out(const Args* a, Job* j, char* scratch, const Wide* tag) 
     j.item = item_bytes(tag) * (a.channels if a.pixels_first else 1)
     j.width = a.axis[2].size * j.item
     j.streams = a.axis[1].out * a.axis[2].out * a.channels * item_bytes(tag) >= STREAMED_BYTES
+    j.streams = j.streams and not (<size_t> a.out.data | a.out.step[1]) % CACHE_LINE
 
 
 cdef inline inlined tile_r(const Args* a, int kind, Py_ssize_t number, const Wide* identity) noexcept nogil:

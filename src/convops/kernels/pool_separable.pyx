@@ -14,7 +14,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
-from convops.kernels.past_caches cimport fence
+from convops.kernels.past_caches cimport CACHE_LINE, fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, is_run, out_line,
@@ -60,7 +60,7 @@ cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item*
 cdef inline bint goes_straight(const Args* a, const Job* j, const Item* tag) noexcept nogil:
     """Whether a line of results is written where it belongs: past the caches only vectors that begin with a cache line.
     """
-    return is_run(a, j, tag) and not (j.streams and (<size_t> out_line(a, j, 0) | a.out.step[1]) % VECTOR_BYTES)
+    return is_run(a, j, tag) and not (j.streams and (<size_t> out_line(a, j, 0) | a.out.step[1]) % CACHE_LINE)
 
 
 cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
@@ -235,7 +235,7 @@ cdef void quad_lines(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssi
             q.x = (a.x.data + j.number * a.x.batch + channel * a.x.channel + (2 * i - a.axis[1].shift) * a.x.step[1]
                    - a.axis[2].shift * a.x.step[2])
             q.out = a.out.data + j.number * a.out.batch + channel * a.out.channel + i * a.out.step[1]
-            q.streams = j.streams and (<size_t> q.out | (a.out.step[2] if j.together else 0)) % VECTOR_BYTES == 0
+            q.streams = j.streams and (<size_t> q.out | (a.out.step[2] if j.together else 0)) % CACHE_LINE == 0
             for _ in range(a.axis[2].out if j.together else 1):
                 fold_quad_items(kind, &q, tag)
                 q.x, q.out = q.x + 2 * a.x.step[2], q.out + a.out.step[2]

@@ -4,14 +4,14 @@
 Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
 with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
 with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
-them; where channels lie side by side, vectors run over these, tap after tap as memory has them. Sums have the same bits
+them; where channels lie side by side, vectors run over these, a few streams of taps at once. Sums have the same bits
 either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.lanes cimport spread
 from convops.kernels.pool_lanes cimport item_bytes, join, put, take
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined, prefetch
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.turn cimport turn
 from convops.kernels.window cimport Taps, counted, taps_of
@@ -21,8 +21,10 @@ cdef extern from "<math.h>" nogil:
 
 cdef enum:
     PARTS = 16
+    HALF = 8
     PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
-    RUN = 1 << 10              # bytes of channels that are folded together: their parts stay in the level-1 cache
+    RUN = 1 << 10              # bytes of channels that are folded together: their parts stay in a cache
+    TOGETHER = 4               # taps of a part that are folded at once
 
 
 # The real taps of the one window.
@@ -118,14 +120,17 @@ cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const ch
 
 cdef inline inlined join_parts(int kind, char* parts, Py_ssize_t pitch, const Vector* tag) noexcept nogil:
     """The parts of a vector of channels, `pitch` bytes apart, into the first."""
-    cdef Vector best, value
-    cdef int i, half = PARTS // 2
-    while half:
-        for i in range(half):
-            best, value = (<Vector*> (parts + i * pitch))[0], (<Vector*> (parts + (i + half) * pitch))[0]
-            join(kind, &best, &value)
-            (<Vector*> (parts + i * pitch))[0] = best
-        half = half // 2
+    cdef Vector best[HALF]
+    cdef int i
+    for i in range(HALF):
+        best[i] = (<const Vector*> (parts + i * pitch))[0]
+        join(kind, &best[i], <const Vector*> (parts + (i + HALF) * pitch))
+    for i in range(HALF // 2):
+        join(kind, &best[i], &best[i + HALF // 2])
+    for i in range(HALF // 4):
+        join(kind, &best[i], &best[i + HALF // 4])
+    join(kind, &best[0], &best[1])
+    (<Vector*> parts)[0] = best[0]
 
 
 cdef inline void find_zero(const Args* a, const Block* b, const char* items, char* result,
@@ -190,37 +195,59 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
     finish(a, kind, b, items, turned, count, out, tag)
 
 
-cdef inline inlined fold_pixel(int kind, bint is_first, const char* pixel, Py_ssize_t count, Py_ssize_t ahead,
-                               char* part, const Vector* tag) noexcept nogil:
-    """Neighbouring channels of a tap into its part; those `ahead` bytes behind are asked for."""
-    cdef Py_ssize_t c = 0, lanes = VECTOR_BYTES // item_bytes(tag)
+cdef inline inlined fold_some(int kind, int n, bint is_first, const char* const* taps, Py_ssize_t count, char* part,
+                              const Vector* tag) noexcept nogil:
+    """Neighbouring channels of `n` taps of a part into it."""
+    cdef Py_ssize_t c = 0, at = 0, lanes = VECTOR_BYTES // item_bytes(tag)
     cdef Vector best, value
+    cdef int k
     while c < count:
-        prefetch(pixel + ahead, 0, 3)
         neutral(kind, &best)
         if not is_first:
-            best = (<const Vector*> part)[0]
-        take(pixel, minimum(lanes, count - c), &value)
-        join(kind, &best, &value)
-        (<Vector*> part)[0] = best
-        c, pixel, part = c + lanes, pixel + VECTOR_BYTES, part + VECTOR_BYTES
+            best = (<const Vector*> (part + at))[0]
+        for k in range(n):
+            if c + lanes <= count:
+                value = (<const Vector*> (taps[k] + at))[0]
+            else:
+                take(taps[k] + at, count - c, &value)
+            join(kind, &best, &value)
+        (<Vector*> (part + at))[0] = best
+        c, at = c + lanes, at + VECTOR_BYTES
+
+
+cdef inline inlined fold_these(int kind, int n, bint is_first, const char* const* taps, Py_ssize_t count, char* part,
+                               const Vector* tag) noexcept nogil:
+    """Loops of their own for each number of taps."""
+    if n == 4:
+        fold_some(kind, 4, is_first, taps, count, part, tag)
+    elif n == 3:
+        fold_some(kind, 3, is_first, taps, count, part, tag)
+    elif n == 2:
+        fold_some(kind, 2, is_first, taps, count, part, tag)
+    elif n == 1:
+        fold_some(kind, 1, is_first, taps, count, part, tag)
+    elif is_first:
+        fold_some(kind, 0, True, taps, count, part, tag)
 
 
 cdef inline inlined fold_run(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* parts,
                              const Vector* tag) noexcept nogil:
-    """Up to RUN bytes of channels side by side, tap after tap, as memory has them; the results are the first part."""
-    cdef Py_ssize_t d, h, w, _, number = 0
-    cdef Vector none
-    for d in range(b.deep):
-        for h in range(b.high):
-            for w in range(b.wide):
-                fold_pixel(kind, number < PARTS, items + d * a.x.step[0] + h * a.x.step[1] + w * a.x.step[2], count,
-                           a.x.step[2], parts + number % PARTS * RUN, tag)
-                number = number + 1
-    neutral(kind, &none)
+    """Up to RUN bytes of channels side by side, TOGETHER taps of a part at once; the results are the first part."""
+    cdef const char* taps[TOGETHER]
+    cdef Py_ssize_t first = 0, number, _
+    cdef int p, n
+    while first == 0 or first < b.size:
+        for p in range(PARTS):
+            n, number = 0, first + p
+            while n < TOGETHER and number < b.size:
+                taps[n] = tap(a, b, items, number)
+                n, number = n + 1, number + PARTS
+            if first == 0:
+                fold_these(kind, n, True, taps, count, parts + p * RUN, tag)
+            else:
+                fold_these(kind, n, False, taps, count, parts + p * RUN, tag)
+        first = first + TOGETHER * PARTS
     for _ in range(ceil_div(count * item_bytes(tag), VECTOR_BYTES)):
-        for number in range(b.size, PARTS):
-            (<Vector*> (parts + number * RUN))[0] = none
         join_parts(kind, parts, RUN, tag)
         parts = parts + VECTOR_BYTES
 

@@ -94,6 +94,7 @@ cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogi
     j.apart.asks = True
     j.along.plane, j.along.planes, j.along.taps = LINES * j.pitch, <int> a.panel_rows, taps
     j.along.weights, j.along.bias = j.apart.weights, j.apart.bias
+    j.along.step = a.axis[2].dilation * b.unit * b.item
 
 
 cdef inline void sum_run(Block* block, int vectors, Kind kind, Py_ssize_t at, Py_ssize_t count, char* out,
@@ -207,7 +208,7 @@ cdef inline void sum_dense(const Args* a, Job* j, Py_ssize_t i, char* out, Py_ss
             sum_apart_line(spacing, &j.along, out, bytes, <f32v*> NULL)
         else:
             sum_apart_line(spacing, &j.along, out, bytes, <f64v*> NULL)
-    elif not SHIFTS or spacing > 1:
+    elif SHIFTS and spacing > 1:
         sum_items(&j.apart, COPIED, out, 0, items, tag)
     elif Real is float:
         sum_along_line(&j.along, out, bytes, <f32v*> NULL)

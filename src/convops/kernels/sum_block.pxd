@@ -43,10 +43,11 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
         slide_masked_4(b, tag)
     elif kind == MASKED:
         slide_masked(b, tag)
-    elif vectors == WIDE and b.window[2] == 3:
-        counted_3(b, tag)
-    elif vectors == WIDE:
-        counted_5(b, tag)
+    elif vectors == WIDE and can_count(b):
+        if b.window[2] == 3:
+            counted_3(b, tag)
+        else:
+            counted_5(b, tag)
     elif vectors == ALONE:
         alone_8(b, tag)
     elif vectors == 4:
