@@ -115,6 +115,31 @@ def test_results_of_large_images_only_pass_the_caches():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("window", [(3, 3), (4, 5), (1, 7), (9, 9)])
+@pytest.mark.parametrize("pages", [1, 3])
+def test_lines_whole_pages_long(pages, window, dtype, monkeypatch):
+    """Results that lie as their inputs do within a page, shortly behind them, and elsewhere."""
+    monkeypatch.setattr(direct_depthwise, "_fills_cache", lambda problem, machine: True)
+    item, rng = np.dtype(dtype).itemsize, np.random.default_rng(6)
+    shape, size = (41, pages * 4096 // item), 41 * pages * 4096 // item
+    memory = np.empty(2 * size + 2048, dtype)
+    first = -memory.ctypes.data % 4096 // item
+    x, w = memory[first : first + size].reshape(shape), rng.standard_normal(window).astype(dtype)
+    x[...] = rng.standard_normal(shape)
+    for options in ({}, {"boundary": "reflect"}, {"dilation": 2}):
+        expected = convops.correlate(x, w, "same", backend="im2col", **options)
+        plan = convops.plan("correlate", x, w, "same", backend="direct", **options)
+        for behind in (0, 4, 16, 64 // item, 128 // item + 1, 300):
+            out = memory[first + size + behind : first + 2 * size + behind].reshape(shape)
+            same_bits(plan(x, out), expected)
+    layer = {"padding": "same", "activation": "relu", "bias": np.ones(1, dtype)}
+    x, w = x[None, None], w[None, None]
+    expected = convops.conv(x, w, backend="im2col", **layer)
+    out = memory[first + size : first + 2 * size].reshape(x.shape)
+    same_bits(convops.conv(x, w, backend="direct", out=out, **layer), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("window", [3, 7, 9])
 def test_values_that_are_not_finite_stay_where_the_definition_puts_them(window, dtype):
     rng = np.random.default_rng(5)

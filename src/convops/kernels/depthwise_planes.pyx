@@ -8,7 +8,7 @@ lines are copied, split by phase (position mod stride). Start reading at `tile_f
 """
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ACROSS, ALONE, LINES, SPAN, THREE, Block
-from convops.kernels.past_caches cimport fence, goes_past
+from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
@@ -39,6 +39,15 @@ cdef inline void end_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t
                a.epilogue.add.step[2], j.block.count)
 
 
+cdef inline void store_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h,
+                             Py_ssize_t column) noexcept nogil:
+    """Results that were kept aside."""
+    cdef Py_ssize_t r
+    for r in range(j.block.lines):
+        move_past(<char*> line_of(&a.out, &j.tile, channel, d, h + r * j.spacing, column),
+                  j.sums + r * j.block.out_line, j.block.count * j.item)
+
+
 cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
                              Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
     """A block of output lines from column `begin` to `end`, in one output channel."""
@@ -54,21 +63,23 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
         span = (end - c) // (vectors * lanes) * (vectors * lanes)
         if kind >= MASKED or span == 0:
             span = end - c
-        if not j.plain:
+        if j.aside or not j.plain:
             span = minimum(span, SPAN * lanes)
         b.count, b.position = span, (j.tile.origin[2] + c) * stride
         b.base = (c - begin if kind == COPIED else c * stride) * <Py_ssize_t> sizeof(Real)
         b.out = j.sums
-        if j.plain:
+        if j.plain and not j.aside:
             b.out = <char*> line_of(&a.out, &j.tile, channel, d, h, c)
-            if a.epilogue.add.data != NULL:
-                b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
-        b.past = a.past_caches and j.plain and b.channels == 1 and goes_past(b.out, b.out_line)
+        if j.plain and a.epilogue.add.data != NULL:
+            b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
+        b.past = a.past_caches and j.plain and not j.aside and b.channels == 1 and goes_past(b.out, b.out_line)
         if Real is float:
             sum_block(b, vectors, kind, <f32v*> NULL)
         else:
             sum_block(b, vectors, kind, <f64v*> NULL)
-        if not j.plain:
+        if j.aside:
+            store_lines(a, j, channel, d, h, c)
+        elif not j.plain:
             end_lines(a, j, channel, d, h, c, tag)
         c = c + span
 
@@ -178,7 +189,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
-    j.block.out_line = j.spacing * a.out.step[1] if j.plain else SPAN * VECTOR_BYTES
+    j.block.out_line = j.spacing * a.out.step[1] if j.plain and not j.aside else SPAN * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
     j.block.add_line = j.spacing * a.epilogue.add.step[1]
     for d in range(3):

@@ -1,7 +1,9 @@
 # Stores that leave the caches alone: results that fill them need not be read before they are written, and drive out
 # no input. Addresses are multiples of a vector; whole lines of a cache are written together, or none: a line that other
 # stores write, too, is fetched and driven out again.
-from convops.kernels.simd cimport Vector, f32v, f64v, inlined
+from libc.string cimport memcpy
+
+from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
 
 cdef extern from *:
     """
@@ -52,3 +54,16 @@ cdef inline Py_ssize_t items_before(const char* out, Py_ssize_t item) noexcept n
 cdef inline bint goes_past(const char* out, Py_ssize_t pitch) noexcept nogil:
     """Whether lines that lie so far apart may be stored from `out` on."""
     return PAST and not (address(out) | pitch) & (CACHE_LINE - 1)
+
+
+cdef inline void move_past(char* out, const char* items, Py_ssize_t bytes) noexcept nogil:
+    """A copy; what fills no cache line goes through the caches."""
+    cdef Py_ssize_t at = -address(out) & (CACHE_LINE - 1), end
+    if at > bytes:
+        at = bytes
+    end = bytes - (bytes - at) % CACHE_LINE
+    memcpy(out, items, at)
+    while at < end:
+        past_f32(out + at, (<const f32v*> (items + at))[0])
+        at = at + VECTOR_BYTES
+    memcpy(out + at, items + at, bytes - at)

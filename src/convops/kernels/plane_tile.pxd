@@ -4,7 +4,7 @@
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ACROSS, THREE, Block
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
-from convops.kernels.past_caches cimport goes_past, items_before
+from convops.kernels.past_caches cimport CACHE_LINE, address, goes_past, items_before
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.three cimport set_three_masks
 from convops.kernels.tile cimport Tile, ceil_div, fill_run, line_of, minimum, source
@@ -12,6 +12,8 @@ from convops.kernels.tile cimport Tile, ceil_div, fill_run, line_of, minimum, so
 cdef enum:
     SPARE = 16                 # lines behind the last that micro-kernels of a fixed height may read
     LONG = 2048                # bytes of a line that hardware foresees
+    PAGE = 4096                # addresses so far apart are taken for the same one where loads look for stores under way
+    UNDER_WAY = 192            # bytes of a line whose stores past the caches may be
 
 # A tile at work.
 cdef struct Job:
@@ -22,6 +24,7 @@ cdef struct Job:
     bint in_place              # lines are read where they lie
     bint zeros                 # a line's ends are padded with zeros, which masked loads supply
     bint plain                 # the epilogue is one for vectors
+    bint aside                 # sums are stored only when a part of a line is done, see `waits_for_stores`
     bint apart                 # a 3x3 window with stride 2
     bint small                 # a 3x3 window that goes by masked loads only
     Py_ssize_t lead            # outputs of a line before those that may be stored past the caches
@@ -52,6 +55,13 @@ cdef inline bint all_zero(const char* bytes, Py_ssize_t count) noexcept nogil:
     return True
 
 
+cdef inline bint waits_for_stores(const Args* a) noexcept nogil:
+    """Whether what is read of a line seems to be what was stored past the caches just before."""
+    cdef Py_ssize_t gap = address(a.out.data) - address(a.x.data)
+    return (VECTOR_BYTES < CACHE_LINE and a.past_caches and not (a.x.step[1] | a.out.step[1]) & (PAGE - 1)
+            and (gap & (PAGE - 1)) < UNDER_WAY)
+
+
 cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
     """What kind of work it is."""
     cdef const Axis* last = &a.axis[2]
@@ -69,6 +79,7 @@ cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
     j.plain = a.epilogue.cast == NULL and (a.out.step[2] == sizeof(Real) or last.out == 1)
     j.plain = j.plain and (a.epilogue.activation == NONE or a.epilogue.activation == RELU)
     j.plain = j.plain and (a.epilogue.add.data == NULL or a.epilogue.add.step[2] == sizeof(Real) or last.out == 1)
+    j.aside = j.plain and j.in_place and not j.small and waits_for_stores(a)
 
 
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
@@ -91,7 +102,8 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     for k in range(last.window):
         j.columns[k] = k * last.dilation * <Py_ssize_t> sizeof(Real)
     j.lead = 0
-    if a.past_caches and j.plain and j.block.channels == 1 and goes_past(NULL, j.spacing * a.out.step[1]):
+    if (a.past_caches and j.plain and not j.aside and j.block.channels == 1
+            and goes_past(NULL, j.spacing * a.out.step[1])):
         j.lead = minimum(t.extent[2], items_before(line_of(&a.out, t, t.panel_begin * a.panel_rows, 0, 0, 0), j.item))
     if j.small:
         j.block.count, j.block.position = j.lead, t.origin[2] * last.stride

@@ -3,7 +3,8 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.fold cimport Item
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
-from convops.kernels.pool_lanes cimport may_have_nan, move, move_past
+from convops.kernels.past_caches cimport move_past
+from convops.kernels.pool_lanes cimport may_have_nan, move
 from convops.kernels.pool_quads cimport Quads, quads
 from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
 from convops.kernels.pool_run cimport Run, add_run, double_run, fold_run
@@ -89,7 +90,7 @@ cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ss
 
 
 cdef inline void move_items_past(Item* to, const Item* items, Py_ssize_t count) noexcept nogil:
-    move_past(<char*> to, <const char*> items, count * sizeof(Item), <const u8v*> NULL)
+    move_past(<char*> to, <const char*> items, count * sizeof(Item))
 
 
 cdef inline void slide_items(int kind, Slide* s, const Lines* lines, const Item* divisors, bint whole) noexcept nogil:

@@ -6,13 +6,12 @@ from convops.kernels.along cimport shift_f32, shift_f64
 from convops.kernels.fold cimport MAXIMUM, MINIMUM
 from convops.kernels.lanes cimport (
     even_f32, even_f64, load_f32, load_f64, odd_f32, odd_f64, splat_f32, splat_f64, store_f32, store_f64)
-from convops.kernels.past_caches cimport CACHE_LINE, store_past
+from convops.kernels.past_caches cimport store_past
 from convops.kernels.pool_extremes cimport (
     even_u16, even_u8, i16v, i32v, i8v, load_u8, max_f32, max_f64, max_i16, max_i32, max_i8, max_u16, max_u8,
     min_f32, min_f64, min_i16, min_i32, min_i8, min_u16, min_u8, odd_u16, odd_u8, plain_max_f32, plain_max_f64,
     plain_min_f32, plain_min_f64, shift_u8, store_u8, u16v, u8v, unordered_f32, unordered_f64)
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
-from convops.kernels.tile cimport minimum
 
 ctypedef fused Wide:
     f32v
@@ -230,20 +229,6 @@ cdef inline void move(char* to, const char* items, Py_ssize_t count, Py_ssize_t 
         prefetch(items + i * size + ahead, 0, 3)
         take(items + i * size, count - i, &value)
         put(&value, to + i * size, count - i)
-
-
-cdef inline void move_past(char* to, const char* items, Py_ssize_t count, const Wide* tag) noexcept nogil:
-    """A copy past the caches."""
-    cdef Py_ssize_t size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
-    cdef Py_ssize_t i = minimum(count, <Py_ssize_t> (-<size_t> to % CACHE_LINE) // size)
-    cdef Py_ssize_t end = count - (count - i) % (CACHE_LINE // size)
-    cdef Wide value
-    move(to, items, i, 0, tag)
-    while i < end:
-        value = (<const Wide*> (items + i * size))[0]
-        stream(to + i * size, &value)
-        i = i + lanes
-    move(to + i * size, items + i * size, count - i, 0, tag)
 
 
 cdef inline void repeat(char* to, const Wide* value, Py_ssize_t count) noexcept nogil:
