@@ -7,7 +7,7 @@ from convops.kernels.pool_band cimport Job, climbs, identity, line_at, rises, se
 from convops.kernels.pool_climb cimport climb_extremes, climb_sums
 from convops.kernels.pool_items cimport are_clean, fold_items, move_items
 from convops.kernels.pool_lanes cimport CLEAN
-from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.pool_rows cimport Run, row_of
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.window cimport Taps, taps_of

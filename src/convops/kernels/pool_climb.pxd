@@ -5,7 +5,7 @@ from convops.kernels.fold cimport SUM, Item
 from convops.kernels.pool_band cimport Job, level_bytes, rises
 from convops.kernels.pool_items cimport add_items, double_items, fold_items, join_items, rise_items
 from convops.kernels.pool_rise cimport MOST_DOUBLINGS, Pieces, most_doublings
-from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.pool_rows cimport Run, row_of
 
 
 cdef inline void fold_last(const Args* a, int kind, const Job* j, Item* to, const Item* items, Py_ssize_t n,

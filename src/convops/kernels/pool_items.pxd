@@ -2,12 +2,13 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.fold cimport Item
-from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.past_caches cimport move_past
+from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport may_have_nan, move
 from convops.kernels.pool_quads cimport Quads, quads
 from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
-from convops.kernels.pool_run cimport Run, add_run, double_run, fold_run
+from convops.kernels.pool_rows cimport Run
+from convops.kernels.pool_run cimport add_run, double_run, fold_run
 from convops.kernels.pool_sliding cimport Lines, Slide, slide
 from convops.kernels.simd cimport f32v, f64v
 

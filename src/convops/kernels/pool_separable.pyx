@@ -22,7 +22,7 @@ from convops.kernels.pool_band cimport (
 from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_quads cimport Quads, is_quad
-from convops.kernels.pool_run cimport Run, row_of
+from convops.kernels.pool_rows cimport Run, row_of
 from convops.kernels.pool_sliding cimport (
     Lines, Slide, completes, find_rests, free_slots, lines_together, slide_from, slot_at)
 from convops.kernels.simd cimport VECTOR_BYTES

@@ -9,7 +9,7 @@
 from convops.kernels.abi cimport Axis
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.pool_lanes cimport CLEAN, Wide, from_zero, item_bytes, join, put, stream
-from convops.kernels.pool_run cimport divide
+from convops.kernels.pool_rows cimport divide
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div, minimum
 
