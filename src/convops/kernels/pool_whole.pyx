@@ -7,6 +7,8 @@ with the second, and so on. In planes the parts are the lanes of a vector, and a
 them; where channels lie side by side, vectors run over these, a few streams of taps at once. Sums have the same bits
 either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
+from libc.string cimport memcpy
+
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.lanes cimport spread
@@ -59,18 +61,13 @@ cdef inline inlined neutral(int kind, Vector* to) noexcept nogil:
     spread(-INFINITY if kind == MAXIMUM else INFINITY if kind == MINIMUM else 0, to)
 
 
-cdef inline inlined take_few(const char* items, Py_ssize_t count, Vector* to) noexcept nogil:
-    """Up to a vector of items, zeros behind them."""
-    take(items, minimum(VECTOR_BYTES // item_bytes(to), maximum(0, count)), to)
-
-
 cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, char* parts,
                                const Vector* tag) noexcept nogil:
     """Neighbouring taps, the first of which belongs to the first part; extremes may meet some twice."""
     cdef Vector best[8]
     cdef Vector value
     cdef char rest[VECTOR_BYTES]
-    cdef Py_ssize_t k = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Py_ssize_t k = 0, few, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
     cdef int v, vectors = PARTS * item_bytes(tag) // VECTOR_BYTES
     for v in range(vectors):
         best[v] = (<const Vector*> (parts + v * VECTOR_BYTES))[0]
@@ -80,15 +77,16 @@ cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, ch
             join(kind, &best[v], &value)
         k = k + PARTS
     for v in range(vectors if k < count else 0):
+        few = minimum(lanes, maximum(0, count - k - v * lanes))
         if kind != MAXIMUM and kind != MINIMUM:
-            take_few(items + (k + v * lanes) * size, count - k - v * lanes, &value)
+            take(items + (k + v * lanes) * size, few, &value)
         elif count >= PARTS:
             value = (<const Vector*> (items + (count - PARTS + v * lanes) * size))[0]
         else:
             neutral(kind, &value)
             (<Vector*> rest)[0] = value
-            take_few(items + v * VECTOR_BYTES, count - v * lanes, &value)
-            put(&value, rest, minimum(lanes, maximum(0, count - v * lanes)))
+            take(items + v * VECTOR_BYTES, few, &value)
+            put(&value, rest, few)
             value = (<Vector*> rest)[0]
         join(kind, &best[v], &value)
     for v in range(vectors):
@@ -110,10 +108,7 @@ cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const ch
     while k < b.size:
         count = minimum(PIECE, b.size - k)
         for i in range(count):
-            if Vector is f32v:
-                (<float*> piece)[i] = (<const float*> tap(a, b, items, k + i))[0]
-            else:
-                (<double*> piece)[i] = (<const double*> tap(a, b, items, k + i))[0]
+            memcpy(piece + i * item_bytes(tag), tap(a, b, items, k + i), item_bytes(tag))
         fold_parts(kind, piece, count, parts, tag)
         k = k + count
 
@@ -133,22 +128,22 @@ cdef inline inlined join_parts(int kind, char* parts, Py_ssize_t pitch, const Ve
     (<Vector*> parts)[0] = best[0]
 
 
+cdef inline bint is_zero(const char* item, const Vector* tag) noexcept nogil:
+    if Vector is f32v:
+        return (<const float*> item)[0] == 0
+    else:
+        return (<const double*> item)[0] == 0
+
+
 cdef inline void find_zero(const Args* a, const Block* b, const char* items, char* result,
                            const Vector* tag) noexcept nogil:
     """Where zeros are the extreme of a channel, the first of them."""
     cdef Py_ssize_t k = 0
-    if Vector is f32v:
-        if (<float*> result)[0] != 0:
-            return
-        while (<const float*> tap(a, b, items, k))[0] != 0:
-            k = k + 1
-        (<float*> result)[0] = (<const float*> tap(a, b, items, k))[0]
-    else:
-        if (<double*> result)[0] != 0:
-            return
-        while (<const double*> tap(a, b, items, k))[0] != 0:
-            k = k + 1
-        (<double*> result)[0] = (<const double*> tap(a, b, items, k))[0]
+    if not is_zero(result, tag):
+        return
+    while not is_zero(tap(a, b, items, k), tag):
+        k = k + 1
+    memcpy(result, tap(a, b, items, k), item_bytes(tag))
 
 
 cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* items, char* results,
@@ -166,10 +161,7 @@ cdef inline inlined finish(const Args* a, int kind, const Block* b, const char* 
         put(&divisor, out, count)
         return
     for i in range(count):
-        if Vector is f32v:
-            (<float*> (out + i * a.out.channel))[0] = (<float*> results)[i]
-        else:
-            (<double*> (out + i * a.out.channel))[0] = (<double*> results)[i]
+        memcpy(out + i * a.out.channel, results + i * size, size)
 
 
 cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
