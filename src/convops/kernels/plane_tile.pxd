@@ -4,7 +4,7 @@
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ACROSS, THREE, Block
 from convops.kernels.lanes cimport MASKS, Mask, greatest_divisor
-from convops.kernels.past_caches cimport CACHE_LINE, address, goes_past, items_before
+from convops.kernels.past_caches cimport CACHE_LINE, PAST, address, goes_past, items_before
 from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.three cimport set_three_masks
 from convops.kernels.tile cimport Tile, ceil_div, fill_run, line_of, minimum, source
@@ -58,7 +58,7 @@ cdef inline bint all_zero(const char* bytes, Py_ssize_t count) noexcept nogil:
 cdef inline bint waits_for_stores(const Args* a) noexcept nogil:
     """Whether what is read of a line seems to be what was stored past the caches just before."""
     cdef Py_ssize_t gap = address(a.out.data) - address(a.x.data)
-    return (VECTOR_BYTES < CACHE_LINE and a.past_caches and not (a.x.step[1] | a.out.step[1]) & (PAGE - 1)
+    return (PAST and VECTOR_BYTES < CACHE_LINE and a.past_caches and not (a.x.step[1] | a.out.step[1]) & (PAGE - 1)
             and (gap & (PAGE - 1)) < UNDER_WAY)
 
 
