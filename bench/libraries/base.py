@@ -16,7 +16,7 @@ from workload import Layer
 
 # What network libraries reach on one channel at worst where it matters: large windows and long kernels.
 ONE_CHANNEL_GFLOPS = 5
-# Taps a second of their pools, measured with windows from 5x5 to 101x101 of an image.
+# Taps a second and thread of their pools at best, measured with windows from 5x5 to 101x101 of an image.
 POOLED_TAPS = 2e9
 
 
@@ -114,10 +114,10 @@ def refuse_slow(task: Task, gflops: float) -> None:
 
 
 def refuse_slow_pool(task: Task) -> None:
-    """The same for pools of the network libraries, which fold every window tap by tap."""
+    """The same for pools of the network libraries, which fold the windows of a single image tap by tap."""
     need_whole_windows(task.layer)
-    seconds = prod(task.layer.output_shape) * prod(task.layer.window) / POOLED_TAPS
-    if seconds > task.seconds / 4:
+    seconds = prod(task.layer.output_shape) * prod(task.layer.window) / POOLED_TAPS / task.threads
+    if prod(task.layer.input_shape[:2]) == 1 and seconds > task.seconds / 4:
         raise Unsuitable(f"not started: about {seconds:.3g} s a call at {POOLED_TAPS:.2g} taps a second")
 
 

@@ -30,10 +30,14 @@ def same_items(got, expected):
 
 
 def layouts(pool, x, window, **keywords):
-    """Results with planes together, with channels together, and from lines with gaps."""
+    """Results with planes together, with channels together, and of both from lines with gaps."""
     rank = len(window)
     yield pool(x, window, **keywords)
-    yield np.ascontiguousarray(np.moveaxis(pool(to_last(x, rank), window, layout="channels_last", **keywords), -1, 1))
+    last = to_last(x, rank)
+    spread = [np.repeat(last, 2, axis)[(*[slice(None)] * axis, slice(None, None, 2))] for axis in (1, rank)]
+    for pixels in (last, *spread):
+        pooled = pool(pixels, window, layout="channels_last", **keywords)
+        yield np.ascontiguousarray(np.moveaxis(pooled, -1, 1))
     yield pool(np.repeat(x, 2, -1)[..., ::2], window, **keywords)
     yield pool(np.repeat(x, 2, -2)[..., ::2, :], window, **keywords)
 

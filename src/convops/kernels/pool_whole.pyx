@@ -4,8 +4,8 @@
 Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
 with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
 with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
-them; where channels lie side by side, vectors run over these, a few streams of taps at once. Sums have the same bits
-either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
+them; where channels lie side by side, vectors run over these, a few taps at once. Sums have the same bits either way.
+Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
 from libc.string cimport memcpy
 
@@ -32,8 +32,8 @@ cdef enum:
 # The real taps of the one window.
 cdef struct Block:
     Py_ssize_t origin          # bytes from the channel's first item to tap 0
-    Py_ssize_t deep, high, wide
-    Py_ssize_t size
+    Py_ssize_t high, wide, size
+    bint even                  # from tap to tap it is as far as from column to column
     bint together              # without gaps
     double divisor
 
@@ -43,15 +43,16 @@ cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
     cdef Py_ssize_t extent[3]
     cdef Block b
     cdef int i
-    b.origin, b.size, b.together, b.divisor = 0, 1, True, a.divisor
+    b.origin, b.size, b.even, b.together, b.divisor = 0, 1, True, True, a.divisor
     for i in range(3):
         t = taps_of(&a.axis[i], 0)
         b.origin = b.origin + (t.origin + t.begin) * a.x.step[i]
         extent[i] = t.end - t.begin if t.end > t.begin else 0
     for i in range(2, -1, -1):
+        b.even = b.even and (extent[i] == 1 or a.x.step[i] == b.size * a.x.step[2])
         b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
         b.size = b.size * extent[i]
-    b.deep, b.high, b.wide = extent[0], extent[1], extent[2]
+    b.high, b.wide = extent[1], extent[2]
     if b.divisor == 0:
         b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
     return b
@@ -94,6 +95,8 @@ cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, ch
 
 
 cdef inline const char* tap(const Args* a, const Block* b, const char* items, Py_ssize_t number) noexcept nogil:
+    if b.even:
+        return items + number * a.x.step[2]
     return (items + number // (b.high * b.wide) * a.x.step[0] + number // b.wide % b.high * a.x.step[1]
             + number % b.wide * a.x.step[2])
 
@@ -129,10 +132,7 @@ cdef inline inlined join_parts(int kind, char* parts, Py_ssize_t pitch, const Ve
 
 
 cdef inline bint is_zero(const char* item, const Vector* tag) noexcept nogil:
-    if Vector is f32v:
-        return (<const float*> item)[0] == 0
-    else:
-        return (<const double*> item)[0] == 0
+    return (<const float*> item)[0] == 0 if Vector is f32v else (<const double*> item)[0] == 0
 
 
 cdef inline void find_zero(const Args* a, const Block* b, const char* items, char* result,
