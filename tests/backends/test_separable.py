@@ -263,6 +263,16 @@ def test_images_of_other_dtypes(dtype):
         same_bits(planned(swapped, k)(swapped), got)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+@pytest.mark.parametrize("width", [511, 700, 1537])
+def test_long_lines_of_bytes(dtype, width):
+    """They are converted in parts; what padding repeats is copied from these, or read anew."""
+    k, x = product((5, 5)), RNG.integers(-128, 128, (37, width)).astype(dtype)
+    for mode in BOUNDARIES:
+        got = convops.correlate(x, k, "same", boundary=mode, backend="separable", dtype="float32")
+        same_bits(got, convops.correlate(x.astype("float32"), k, "same", boundary=mode, backend="separable"))
+
+
 def test_results_of_short_integers():
     x, k = RNG.integers(0, 256, (97, 331)).astype("uint8"), product((5, 5)) * np.float32(40)
     real = planned(x, k)(x)

@@ -22,6 +22,9 @@ MOST_UNIT = 4
 # read behind one.
 WIDEST = 4096
 MARGIN = 512
+# Lines that are copied and converted are so short, at least, where a block with its copies fits into the first-level
+# cache.
+NEAR = 512
 # Bands are so many extents high, as the lines between two of them are summed twice.
 EXTENTS = 6
 LEAST_BANDS = 4
@@ -79,6 +82,8 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
     # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
     ring = 2 * down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
     items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
+    if not way.is_box and problem.types.x != problem.dtype and (near := machine.l1 * 3 // 4 // item // ring) >= NEAR:
+        items = near
     wide = _evenly(along.out, max(1, items // (unit * along.stride)))
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
     if repairs:

@@ -52,7 +52,9 @@ cdef inline inlined shifted_tap(int k, int vectors, Py_ssize_t taps, const char*
         return
     load_weight(weights + k * item, &w)
     for v in range(vectors):
-        if Vector is f32v:
+        if k == 0:
+            acc[v] = acc[v] + w * x[v]
+        elif Vector is f32v:
             acc[v] = acc[v] + w * shift_f32(x[v], x[v + 1], k)
         else:
             acc[v] = acc[v] + w * shift_f64(x[v], x[v + 1], k)

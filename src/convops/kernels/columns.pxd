@@ -4,9 +4,9 @@
 # Input line after input line goes into all output lines that it reaches, counted out as in `counted.pxd`. Sums are
 # read again at once, and nothing is asked for where they are written. Start reading at `columns`.
 from convops.kernels.block cimport LINES, Block
-from convops.kernels.counted cimport LONG, WIDE
+from convops.kernels.counted cimport WIDE
 from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight
-from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
+from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
 
 cdef enum:
     MOST_TAPS = 9              # that fit beside the sums
@@ -15,7 +15,7 @@ cdef enum:
 
 cdef inline bint are_columns(const Block* b) noexcept nogil:
     return (WIDE > 0 and b.lines == LINES and b.line == b.slide == 1
-            and (b.window[1] in (3, 5, 7, 9) or (LONG and b.window[1] >= LINES)))
+            and (b.window[1] in (3, 5, 7, 9) or b.window[1] >= LINES))
 
 
 cdef inline Py_ssize_t whole_columns(Py_ssize_t vectors) noexcept nogil:
@@ -171,3 +171,32 @@ cdef inline void sum_columns(const Block* b, Py_ssize_t vectors, Vector* tag) no
         columns_9(b, vectors, tag)
     else:
         columns_long(b, vectors, tag)
+
+
+cdef inline void sum_many(Block* block, Py_ssize_t vectors, char* out, Py_ssize_t begin,
+                          const Real* tag) noexcept nogil:
+    """So many vectors of columns of the block's lines, from item `begin` of them on."""
+    block.base = begin * <Py_ssize_t> sizeof(Real)
+    block.out = out + block.base
+    if Real is float:
+        sum_columns(block, vectors, <f32v*> NULL)
+    else:
+        sum_columns(block, vectors, <f64v*> NULL)
+
+
+cdef inline Py_ssize_t sum_most(Block* block, char* out, Py_ssize_t begin, Py_ssize_t end,
+                                const Real* tag) noexcept nogil:
+    """As many columns of the block's lines as the micro-kernel for them takes; where they end.
+
+    All, where these are enough for the last ones to be summed as a part of a block that overlaps the one before.
+    """
+    cdef Py_ssize_t lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real), vectors
+    if not are_columns(block):
+        return begin
+    vectors = whole_columns((end - begin) // lanes)
+    if vectors == 0:
+        return begin
+    sum_many(block, vectors, out, begin, tag)
+    if begin + vectors * lanes < end:
+        sum_many(block, WIDE, out, end - WIDE * lanes, tag)
+    return end

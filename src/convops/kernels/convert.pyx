@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Cast, Load
 from convops.kernels.integers cimport Integer, cast_integer, cast_run
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v
 
 cdef extern from *:
     """
@@ -32,7 +32,29 @@ cdef extern from *:
         else v.bits = (unsigned short) ((r.u + 0x7fff + ((r.u >> 16) & 1)) >> 16);
         return v;
     }
+    /* A vector of bytes; the compiler would widen them in two steps. */
+    #if defined(__AVX512F__) || defined(__AVX2__)
+    #include <immintrin.h>
+    #define CONVOPS_BYTES 1
+    #else
+    #define CONVOPS_BYTES 0
+    #endif
+    #if defined(__AVX512F__)
+    #define CONVOPS_WIDER(p, kind) \\
+        ((convops_f32v) _mm512_cvtepi32_ps(_mm512_cvtep##kind##8_epi32(_mm_loadu_si128((const __m128i *) (p)))))
+    #elif defined(__AVX2__)
+    #define CONVOPS_WIDER(p, kind) \\
+        ((convops_f32v) _mm256_cvtepi32_ps(_mm256_cvtep##kind##8_epi32(_mm_loadl_epi64((const __m128i *) (p)))))
+    #else
+    #define CONVOPS_WIDER(p, kind) ((convops_f32v) {0})
+    #endif
+    #define convops_from_u8(p) CONVOPS_WIDER(p, u)
+    #define convops_from_i8(p) CONVOPS_WIDER(p, i)
     """
+    enum:
+        BYTES "CONVOPS_BYTES"
+    f32v from_u8 "convops_from_u8"(const char*) nogil
+    f32v from_i8 "convops_from_i8"(const char*) nogil
     ctypedef struct half "convops_f16":
         pass
     float from_half "convops_from_f16"(half) nogil
@@ -98,11 +120,22 @@ cdef inline Real real_of(const char* address, bint swapped, const Item* tag, con
         return <Real> item
 
 
+cdef inline Py_ssize_t load_bytes(const Item* items, Real* to, Py_ssize_t count) noexcept nogil:
+    """Whole vectors of bytes that lie side by side; how many items these are."""
+    cdef Py_ssize_t j = 0, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(float)
+    if BYTES and Real is float and (Item is uint8_t or Item is int8_t):
+        while j + lanes <= count:
+            (<f32v*> (to + j))[0] = from_u8(<const char*> (items + j)) if Item is uint8_t else from_i8(
+                <const char*> (items + j))
+            j = j + lanes
+    return j
+
+
 cdef void load_native(const Item* items, Py_ssize_t step, Real* to, Py_ssize_t pitch, Py_ssize_t count) noexcept nogil:
     cdef const char* address = <const char*> items
     cdef Py_ssize_t j
     if step == sizeof(Item) and pitch == 1:
-        for j in range(count):
+        for j in range(load_bytes(items, to, count), count):
             to[j] = real_of(address + j * <Py_ssize_t> sizeof(Item), False, items, to)
     else:
         for j in range(count):

@@ -9,16 +9,15 @@ from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 cdef extern from *:
     """
     #if defined(__AVX512F__) || defined(__aarch64__)
-    enum { convops_counted_vectors = 3, convops_counted_taps = 5, convops_counted_long = 0 };
+    enum { convops_counted_vectors = 3, convops_counted_taps = 5 };
     #elif defined(__AVX2__)
-    enum { convops_counted_vectors = 2, convops_counted_taps = 3, convops_counted_long = 1 };
+    enum { convops_counted_vectors = 2, convops_counted_taps = 3 };
     #else
-    enum { convops_counted_vectors = 0, convops_counted_taps = 0, convops_counted_long = 0 };
+    enum { convops_counted_vectors = 0, convops_counted_taps = 0 };
     #endif
     """
     enum:
         WIDE "convops_counted_vectors"     # vectors of LINES output lines; 0 without room in registers
-        LONG "convops_counted_long"        # whether columns of many taps are counted out, too
         COUNTED "convops_counted_taps"     # of a line of the window: more weights would leave the registers
 
 cdef enum:

@@ -11,6 +11,20 @@ cdef extern from "<math.h>" nogil:
     double rint(double)
     float rintf(float)
 
+cdef extern from *:
+    """
+    #if defined(__SSE2__)
+    #define CONVOPS_TELLS 1
+    #else
+    #define CONVOPS_TELLS 0
+    #endif
+    """
+    # Half to even, in one step.
+    int32_t nearest_f32 "__builtin_irintf"(float) nogil
+    int32_t nearest_f64 "__builtin_irint"(double) nogil
+    enum:
+        TELLS "CONVOPS_TELLS"  # whether what is no int32 becomes the least one
+
 ctypedef fused Integer:
     int8_t
     int16_t
@@ -72,26 +86,39 @@ cdef inline int32_t bits_above_sign(Real value) noexcept nogil:
     return bits & 0x7fffffff
 
 
+cdef inline int32_t larger(int32_t a, int32_t b) noexcept nogil:
+    return a if a > b else b
+
+
+cdef inline int32_t nearest(Real value) noexcept nogil:
+    """Half to even; any number where it does not fit."""
+    if Real is float:
+        return nearest_f32(value)
+    else:
+        return nearest_f64(value)
+
+
 cdef inline bint cast_short(const Real* values, Integer* out, Py_ssize_t count, int policy) noexcept nogil:
     """Values that lie side by side to integers of up to 16 bits; False where one needs a look of its own."""
     cdef double least, behind
-    cdef Real value
     # What is not below 2^30 may become any number: all are cast anew then.
-    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, bits, most = 0, outside = 0
+    cdef int32_t low = -1 << 30, high = 1 << 30, number, inside, most = 0, outside = 0
     cdef int32_t limit = bits_above_sign(<Real> 1073741824.0)
     cdef Py_ssize_t j
     if policy != WRAP:
         limits(out, &least, &behind)
         low, high = <int32_t> least, <int32_t> behind - 1
     for j in range(count):
-        value = rounded(values[j])
-        bits = bits_above_sign(value)
-        most = bits if bits > most else most
-        number = <int32_t> value
+        number = nearest(values[j])
+        if not TELLS:
+            most = larger(most, bits_above_sign(values[j]))
         inside = number if number > low else low
         inside = inside if inside < high else high
         outside = outside | (inside ^ number)
         out[j] = <Integer> inside
+    if TELLS and outside != 0 and policy == SATURATE:
+        for j in range(count):
+            most = larger(most, bits_above_sign(values[j]))
     return most < limit and (outside == 0 or policy == SATURATE)
 
 

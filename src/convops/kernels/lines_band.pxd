@@ -2,10 +2,11 @@
 #
 # A band reads every input line once, in a copy that knows the padding. Pixels whose channels lie side by side are
 # lines of `unit` times as many items. Start reading at `begin_band`.
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport NONE, Args, Axis
-from convops.kernels.lanes cimport fetch, spread
+from convops.kernels.lanes cimport fetch, load_f32, load_f64, spread
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport (
     Tile, blank_run, ceil_div, fill_run, finish, gather_run, line_of, locate_box, minimum, source)
@@ -134,39 +135,43 @@ cdef inline Py_ssize_t within(Py_ssize_t value, Py_ssize_t most) noexcept nogil:
     return 0 if value < 0 else most if value > most else value
 
 
-cdef inline inlined add_differences(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
-    """v - v is 0, but NaN where v is no number. Two sums, so that they need not wait for each other."""
-    cdef Vector first, second, sums, others
+cdef inline inlined add_nothings(const char* values, Py_ssize_t vectors, Vector* total) noexcept nogil:
+    """0 v is 0, but NaN where v is no number. Four sums, so that they need not wait for each other."""
+    cdef Vector sums[4]
+    cdef Vector nothing
     cdef Py_ssize_t _i
-    spread(0, &sums)
-    spread(0, &others)
-    for _i in range(vectors // 2):
-        first, second = (<const Vector*> values)[0], (<const Vector*> (values + VECTOR_BYTES))[0]
-        sums, others = sums + (first - first), others + (second - second)
-        values = values + 2 * VECTOR_BYTES
-    if vectors % 2:
-        first = (<const Vector*> values)[0]
-        sums = sums + (first - first)
-    total[0] = sums + others
+    cdef int k
+    spread(0, &nothing)
+    for k in range(4):
+        spread(0, &sums[k])
+    for _i in range(vectors // 4):
+        for k in range(4):
+            sums[k] = sums[k] + nothing * (<const Vector*> (values + k * VECTOR_BYTES))[0]
+        values = values + 4 * VECTOR_BYTES
+    for _i in range(vectors % 4):
+        sums[0] = sums[0] + nothing * (<const Vector*> values)[0]
+        values = values + VECTOR_BYTES
+    total[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
 
 
 cdef inline bint all_finite(const char* values, Py_ssize_t count, const Real* tag) noexcept nogil:
     cdef Py_ssize_t i, lanes = VECTOR_BYTES // sizeof(Real), vectors = count // lanes
     cdef f32v singles
     cdef f64v doubles
-    cdef const Real* total
-    cdef bint fine = True
+    cdef int64_t words[8]       # of the longest vector
+    cdef int64_t found = 0
+    cdef const char* rest = values + vectors * VECTOR_BYTES
     if Real is float:
-        add_differences(values, vectors, &singles)
-        total = <const Real*> &singles
+        add_nothings(values, vectors, &singles)
+        singles = singles + 0 * load_f32(rest, count - vectors * lanes)
+        memcpy(words, &singles, VECTOR_BYTES)
     else:
-        add_differences(values, vectors, &doubles)
-        total = <const Real*> &doubles
-    for i in range(lanes):
-        fine = fine and total[i] == 0
-    for i in range(vectors * lanes, count):
-        fine = fine and (<const Real*> values)[i] - (<const Real*> values)[i] == 0
-    return fine
+        add_nothings(values, vectors, &doubles)
+        doubles = doubles + 0 * load_f64(rest, count - vectors * lanes)
+        memcpy(words, &doubles, VECTOR_BYTES)
+    for i in range(VECTOR_BYTES // 8):
+        found = found | words[i]
+    return found == 0
 
 
 cdef inline Real one_item(const Args* a, const Band* b, const char* line, Py_ssize_t position, Py_ssize_t c,

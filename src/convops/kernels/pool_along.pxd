@@ -5,7 +5,7 @@ from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item, beats, is_nan
 from convops.kernels.pool_band cimport Job, climbs, identity, line_at, rises, seen, whole_vectors
 from convops.kernels.pool_climb cimport climb_extremes, climb_sums
-from convops.kernels.pool_items cimport are_clean, fold_items, move_items
+from convops.kernels.pool_items cimport are_clean, fold_items, move_clean_items, move_items
 from convops.kernels.pool_lanes cimport CLEAN
 from convops.kernels.pool_rows cimport Run, row_of
 from convops.kernels.simd cimport VECTOR_BYTES
@@ -31,15 +31,14 @@ cdef inline Py_ssize_t ahead_when_copied(const Args* a, const Job* j) noexcept n
 
 
 cdef inline void look_for_nan(const Args* a, Job* j, const char* line, const Item* tag) noexcept nogil:
-    """Extremes are faster as long as the strip has none."""
+    """Extremes are faster as long as the strip has none. Lines that are copied are looked at meanwhile."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t first = j.w * axis.stride, begin = maximum(first, axis.inner_begin)
     cdef Py_ssize_t count = minimum(first + seen(axis, j.wide), axis.inner_end) - begin
-    if j.planes > 1 or a.x.step[2] != j.unit * <Py_ssize_t> sizeof(Item):
+    if a.x.step[2] != j.unit * <Py_ssize_t> sizeof(Item):
         j.clean = False
     elif j.clean and count > 0:
-        j.clean = are_clean(<const Item*> (line + (begin - axis.shift) * a.x.step[2]), count * j.unit,
-                            ahead_when_copied(a, j))
+        j.clean = are_clean(<const Item*> (line + (begin - axis.shift) * a.x.step[2]), count * j.unit, ahead_of(a, j))
 
 
 cdef inline int kind_of(int kind, const Job* j) noexcept nogil:
@@ -117,7 +116,14 @@ cdef inline void clear_copy(const Args* a, int kind, Job* j, const Item* tag) no
         fill(kind, <Item*> j.scratch, j.group * j.pitch + lanes)
 
 
-cdef inline void copy_line(const Args* a, const Job* j, Item* to, const char* line) noexcept nogil:
+cdef inline void copy_run(Job* j, Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
+    if j.clean:
+        j.clean = move_clean_items(to, items, count, ahead)
+    else:
+        move_items(to, items, count, ahead)
+
+
+cdef inline void copy_line(const Args* a, Job* j, Item* to, const char* line) noexcept nogil:
     """What the band sees of a line; the identities around it are there already."""
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i, p, step = a.x.step[2]
@@ -127,17 +133,25 @@ cdef inline void copy_line(const Args* a, const Job* j, Item* to, const char* li
     to = to + begin * j.unit
     line = line + (first + begin - axis.shift) * step
     if j.together and step == j.unit * <Py_ssize_t> sizeof(Item):
-        move_items(to, <const Item*> line, (end - begin) * j.unit, ahead)
-    elif j.together:
-        for i in range(end - begin):
-            memcpy(to + i * j.unit, line + i * step, j.unit * sizeof(Item))
-    elif step == sizeof(Item):
+        copy_run(j, to, <const Item*> line, (end - begin) * j.unit, ahead)
+    elif not j.together and step == sizeof(Item):
         for p in range(j.planes):
-            move_items(to + p * j.span, <const Item*> (line + p * a.x.channel), end - begin, ahead)
+            copy_run(j, to + p * j.span, <const Item*> (line + p * a.x.channel), end - begin, ahead)
     else:
-        for p in range(j.planes):
-            for i in range(end - begin):
-                to[p * j.span + i] = (<const Item*> (line + p * a.x.channel + i * step))[0]
+        copy_items(a, j, to, line, end - begin)
+
+
+cdef inline void copy_items(const Args* a, Job* j, Item* to, const char* line, Py_ssize_t count) noexcept nogil:
+    """So many pixels that lie apart."""
+    cdef Py_ssize_t i, p, step = a.x.step[2]
+    j.clean = False
+    if j.together:
+        for i in range(count):
+            memcpy(to + i * j.unit, line + i * step, j.unit * sizeof(Item))
+        return
+    for p in range(j.planes):
+        for i in range(count):
+            to[p * j.span + i] = (<const Item*> (line + p * a.x.channel + i * step))[0]
 
 
 cdef inline void fold_copies(const Args* a, int kind, const Job* j, Item* to, Py_ssize_t count) noexcept nogil:
@@ -155,7 +169,7 @@ cdef inline void fold_copies(const Args* a, int kind, const Job* j, Item* to, Py
         fold_items(kind_of(kind, j), to + i * j.out_pitch, <const Item*> j.copy + i * j.pitch, &run)
 
 
-cdef inline void copy_and_fold(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+cdef inline void copy_and_fold(const Args* a, int kind, Job* j, const Item* tag) noexcept nogil:
     """Lines of which copies are folded, as many as possible at once."""
     cdef Py_ssize_t i, first = 0, count = 0
     cdef const char* line
@@ -184,7 +198,7 @@ cdef inline void fill_margins(const Args* a, int kind, const Job* j, const Item*
     fill(kind, <Item*> j.copy + end, j.pitch - end)
 
 
-cdef inline void climb_line(const Args* a, int kind, const Job* j, Item* to, const char* line) noexcept nogil:
+cdef inline void climb_line(const Args* a, int kind, Job* j, Item* to, const char* line) noexcept nogil:
     """All windows along a line, in a copy."""
     cdef const char* later = line + (j.w * a.axis[2].stride - a.axis[2].shift) * a.x.step[2] + ahead_of(a, j)
     fill_margins(a, kind, j, to)
@@ -205,10 +219,10 @@ cdef inline void fold_lines(const Args* a, int kind, Job* j, const Item* tag) no
         if line == NULL:
             fill(kind, to, j.out_pitch)
             continue
-        look_for_nan(a, j, line, tag)
         if climbing:
             climb_line(a, kind, j, to, line)
         elif not j.copies:
+            look_for_nan(a, j, line, tag)
             fold_in_place(a, kind, j, to, line)
     if not climbing and j.copies:
         copy_and_fold(a, kind, j, tag)

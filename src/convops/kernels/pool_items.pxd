@@ -4,7 +4,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from convops.kernels.fold cimport Item
 from convops.kernels.past_caches cimport move_past
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
-from convops.kernels.pool_lanes cimport may_have_nan, move
+from convops.kernels.pool_lanes cimport may_have_nan, move, move_clean
 from convops.kernels.pool_quads cimport Quads, quads
 from convops.kernels.pool_rise cimport Pieces, join_pieces, rise_kind
 from convops.kernels.pool_rows cimport Run
@@ -88,6 +88,17 @@ cdef inline void fold_quad_items(int kind, const Quads* q, const Item* tag) noex
 
 cdef inline void move_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
     move(<char*> to, <const char*> items, count * sizeof(Item), ahead, <const u8v*> NULL)
+
+
+cdef inline bint move_clean_items(Item* to, const Item* items, Py_ssize_t count, Py_ssize_t ahead) noexcept nogil:
+    """The same; whether certainly none of them is NaN."""
+    if Item is float:
+        return move_clean(<char*> to, <const char*> items, count, ahead, <const f32v*> NULL)
+    elif Item is double:
+        return move_clean(<char*> to, <const char*> items, count, ahead, <const f64v*> NULL)
+    else:
+        move_items(to, items, count, ahead)
+        return False
 
 
 cdef inline void move_items_past(Item* to, const Item* items, Py_ssize_t count) noexcept nogil:

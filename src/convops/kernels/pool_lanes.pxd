@@ -12,6 +12,7 @@ from convops.kernels.pool_extremes cimport (
     min_f32, min_f64, min_i16, min_i32, min_i8, min_u16, min_u8, odd_u16, odd_u8, plain_max_f32, plain_max_f64,
     plain_min_f32, plain_min_f64, shift_u8, store_u8, u16v, u8v, unordered_f32, unordered_f64)
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
+from convops.kernels.tile cimport minimum
 
 ctypedef fused Wide:
     f32v
@@ -126,6 +127,16 @@ cdef inline inlined stream(char* to, const Wide* value) noexcept nogil:
         store_past(to, (<const f32v*> value)[0])
 
 
+cdef inline bint are_unordered(const Wide* first, const Wide* second) noexcept nogil:
+    """Whether there may be NaN in either."""
+    if Wide is f32v:
+        return unordered_f32(first[0], second[0])
+    elif Wide is f64v:
+        return unordered_f64(first[0], second[0])
+    else:
+        return False
+
+
 cdef inline bint may_have_nan(const char* items, Py_ssize_t count, Py_ssize_t ahead, const Wide* tag) noexcept nogil:
     """Whether there may be NaN among neighbouring items; what lies `ahead` bytes behind them is asked for."""
     cdef Py_ssize_t size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), i = 0
@@ -140,12 +151,8 @@ cdef inline bint may_have_nan(const char* items, Py_ssize_t count, Py_ssize_t ah
         i = i + lanes
         second = <const Wide*> (items + (i if i + lanes <= count else count - lanes) * size)
         i = i + lanes
-        if Wide is f32v:
-            if unordered_f32(first[0], second[0]):
-                return True
-        elif Wide is f64v:
-            if unordered_f64(first[0], second[0]):
-                return True
+        if are_unordered(first, second):
+            return True
     return False
 
 
@@ -229,6 +236,28 @@ cdef inline void move(char* to, const char* items, Py_ssize_t count, Py_ssize_t 
         prefetch(items + i * size + ahead, 0, 3)
         take(items + i * size, count - i, &value)
         put(&value, to + i * size, count - i)
+
+
+cdef inline bint move_clean(char* to, const char* items, Py_ssize_t count, Py_ssize_t ahead,
+                            const Wide* tag) noexcept nogil:
+    """The same; whether certainly none of them is NaN."""
+    cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef Wide first, second
+    cdef bint found = False
+    while i + 2 * lanes <= count:
+        prefetch(items + i * size + ahead, 0, 3)
+        prefetch(items + i * size + ahead + VECTOR_BYTES, 0, 3)
+        first, second = (<const Wide*> (items + i * size))[0], (<const Wide*> (items + i * size + VECTOR_BYTES))[0]
+        (<Wide*> (to + i * size))[0], (<Wide*> (to + i * size + VECTOR_BYTES))[0] = first, second
+        found = found | are_unordered(&first, &second)
+        i = i + 2 * lanes
+    while i < count:
+        prefetch(items + i * size + ahead, 0, 3)
+        take(items + i * size, minimum(lanes, count - i), &first)
+        put(&first, to + i * size, minimum(lanes, count - i))
+        found = found | are_unordered(&first, &first)
+        i = i + lanes
+    return not found
 
 
 cdef inline void repeat(char* to, const Wide* value, Py_ssize_t count) noexcept nogil:

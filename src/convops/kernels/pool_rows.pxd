@@ -83,17 +83,17 @@ cdef inline inlined fold_four(int kind, Py_ssize_t n, char* to, const char* item
     cdef Wide best[4]
     cdef Wide value
     cdef int v
-    cdef Py_ssize_t _k, size = item_bytes(tag)
+    cdef Py_ssize_t _k, size = item_bytes(tag), shift = run.shift, ahead = run.ahead
     cdef const char* divisors = run.divisors + i * size
     items, to = items + i * size, to + i * size
     for v in range(4):
-        if run.ahead:
-            prefetch(items + v * VECTOR_BYTES + run.ahead, 0, 3)
+        if ahead:
+            prefetch(items + v * VECTOR_BYTES + ahead, 0, 3)
         best[v] = (<const Wide*> (items + v * VECTOR_BYTES))[0]
         if kind == SUM:
             from_zero(&best[v])
     for _k in range(1, n):
-        items = items + run.shift
+        items = items + shift
         for v in range(4):
             value = (<const Wide*> (items + v * VECTOR_BYTES))[0]
             join(kind, &best[v], &value)
@@ -141,16 +141,16 @@ cdef inline inlined fold_twice(int kind, Py_ssize_t n, char* to, const char* ite
     cdef Wide best[4]
     cdef Wide value
     cdef int v
-    cdef Py_ssize_t _k
-    cdef const char* line = items + run.shift
+    cdef Py_ssize_t _k, shift = run.shift, next_to = run.next_to    # which stores of results cannot change
+    cdef const char* line = items + shift
     for v in range(4):
         best[v] = (<const Wide*> (line + v * VECTOR_BYTES))[0]
     for _k in range(2, n):
-        line = line + run.shift
+        line = line + shift
         for v in range(4):
             value = (<const Wide*> (line + v * VECTOR_BYTES))[0]
             join(kind, &best[v], &value)
-    line = line + run.shift
+    line = line + shift
     for v in range(4):
         value = (<const Wide*> (items + v * VECTOR_BYTES))[0]
         join(kind, &value, &best[v])
@@ -158,7 +158,7 @@ cdef inline inlined fold_twice(int kind, Py_ssize_t n, char* to, const char* ite
     for v in range(4):
         value = (<const Wide*> (line + v * VECTOR_BYTES))[0]
         join(kind, &best[v], &value)
-        (<Wide*> (to + run.next_to + v * VECTOR_BYTES))[0] = best[v]
+        (<Wide*> (to + next_to + v * VECTOR_BYTES))[0] = best[v]
 
 
 cdef inline inlined fold_two_rows(int kind, Py_ssize_t n, char* to, const char* items, const Run* run,

@@ -52,34 +52,46 @@ cdef inline bint shifts(Py_ssize_t n, int unit, const Wide* tag) noexcept nogil:
     return SHIFTS and 1 < n <= (MOST_SHIFTED if unit == 1 else 4) and (n - 1) * unit * item_bytes(tag) <= VECTOR_BYTES
 
 
-cdef inline inlined shift_row(int kind, int unit, char* to, const char* items, const Run* run, Py_ssize_t* done,
-                              const Wide* tag) noexcept nogil:
+cdef inline inlined shift_row(int kind, int unit, Py_ssize_t n, char* to, const char* items, const Run* run,
+                              Py_ssize_t* done, const Wide* tag) noexcept nogil:
     """Windows one item apart, and how many are done; every vector is loaded once, as loads across cache lines are slow.
     """
     cdef Wide first = (<const Wide*> items)[0], second, best
     cdef Py_ssize_t i = 0, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag), count = run.count
-    cdef Py_ssize_t end = count + lanes - 1 if run.whole else minimum(count, count + (run.n - 1) * unit - lanes)
+    cdef Py_ssize_t end = count + lanes - 1 if run.whole else minimum(count, count + (n - 1) * unit - lanes)
+    cdef Py_ssize_t ahead = run.ahead
     while i + lanes <= end:
         second = (<const Wide*> (items + (i + lanes) * size))[0]
-        if run.ahead:
-            prefetch(items + i * size + run.ahead, 0, 3)
+        if ahead:
+            prefetch(items + i * size + ahead, 0, 3)
         best = first
         if kind == SUM:
             from_zero(&best)
-        shift_taps(kind, unit, run.n, &first, &second, &best)
+        shift_taps(kind, unit, n, &first, &second, &best)
         (<Wide*> (to + i * size))[0] = best
         first, i = second, i + lanes
     done[0] = i
 
 
-cdef inline inlined shift_rows(int kind, int unit, char* to, const char* items, const Run* run,
+cdef inline inlined shift_rows(int kind, int unit, Py_ssize_t n, char* to, const char* items, const Run* run,
                                const Wide* tag) noexcept nogil:
     cdef Py_ssize_t _i, done = 0
     for _i in range(run.times):
-        shift_row(kind, unit, to, items, run, &done, tag)
+        shift_row(kind, unit, n, to, items, run, &done, tag)
         if done < run.count:
-            fold_row(kind, run.n, False, to, items, 1, done, run, tag)
+            fold_row(kind, n, False, to, items, 1, done, run, tag)
         to, items = to + run.next_to, items + run.next_items
+
+
+cdef inline inlined shift_few(int kind, int unit, char* to, const char* items, const Run* run,
+                              const Wide* tag) noexcept nogil:
+    """Loops of their own for the windows that are met most."""
+    if run.n == 3:
+        shift_rows(kind, unit, 3, to, items, run, tag)
+    elif run.n == 5 and unit == 1:
+        shift_rows(kind, unit, 5, to, items, run, tag)
+    else:
+        shift_rows(kind, unit, run.n, to, items, run, tag)
 
 
 cdef inline inlined fold_taps(int kind, bint paired, char* to, const char* items, Py_ssize_t step, const Run* run,
@@ -96,9 +108,9 @@ cdef inline inlined fold_taps(int kind, bint paired, char* to, const char* items
 cdef inline inlined fold_kind(int kind, char* to, const char* items, const Run* run, const Wide* tag) noexcept nogil:
     cdef int size = item_bytes(tag)
     if kind != MEAN and kind != SCALED and run.step == 1 and run.shift == size and shifts(run.n, 1, tag):
-        shift_rows(kind, 1, to, items, run, tag)
+        shift_few(kind, 1, to, items, run, tag)
     elif kind != MEAN and kind != SCALED and run.step == 1 and run.shift == 4 * size and shifts(run.n, 4, tag):
-        shift_rows(kind, 4, to, items, run, tag)
+        shift_few(kind, 4, to, items, run, tag)
     elif run.step == 1 or kind == MEAN or kind == SCALED:
         fold_taps(kind, False, to, items, 1, run, tag)
     elif run.step == 2 and run.shift == item_bytes(tag):

@@ -12,7 +12,7 @@ from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
 from convops.kernels.along_apart cimport can_shift, sum_apart_line
 from convops.kernels.block cimport LINES, Block
-from convops.kernels.columns cimport are_columns, sum_columns, whole_columns
+from convops.kernels.columns cimport sum_most
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
     result_line, within)
@@ -127,22 +127,6 @@ cdef inline void sum_items(Block* block, Kind kind, char* out, Py_ssize_t begin,
         c = c + span
 
 
-cdef inline Py_ssize_t sum_many(Block* block, char* out, Py_ssize_t begin, Py_ssize_t end,
-                                const Real* tag) noexcept nogil:
-    """As many columns of the block's lines as the micro-kernel for them takes; where they end."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real), vectors
-    if not are_columns(block):
-        return begin
-    vectors = whole_columns((end - begin) // lanes)
-    block.base = begin * <Py_ssize_t> sizeof(Real)
-    block.out = out + block.base
-    if Real is float:
-        sum_columns(block, vectors, <f32v*> NULL)
-    else:
-        sum_columns(block, vectors, <f64v*> NULL)
-    return begin + vectors * lanes
-
-
 cdef inline void pad_sums(const Args* a, const Job* j, Real* sums, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
     """What padding repeats."""
     cdef Py_ssize_t c, i, at, unit = j.band.unit
@@ -176,7 +160,7 @@ cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t coun
     j.across.rows, j.across.lines = j.rows + first, count
     for k in range(a.panel_rows):
         j.across.weights = j.columns + k * a.axis[1].window * b.item
-        done = sum_many(&j.across, <char*> j.parts[k * LINES], j.begin * b.unit, j.end * b.unit, tag)
+        done = sum_most(&j.across, <char*> j.parts[k * LINES], j.begin * b.unit, j.end * b.unit, tag)
         sum_items(&j.across, INSIDE if j.in_place else COPIED, <char*> j.parts[k * LINES], done, j.end * b.unit, tag)
     for i in range(count if j.in_place else 0):
         pad_sums(a, j, <Real*> j.parts[i], 0, j.begin)

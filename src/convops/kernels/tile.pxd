@@ -156,25 +156,51 @@ cdef inline void copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char*
                 to[c * pitch + j] = (<const Real*> (source + c * a.x.channel + j * step))[0]
 
 
+cdef inline void gather_one(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
+                            Py_ssize_t channels) noexcept nogil:
+    """One pixel, or what stands for it."""
+    cdef Py_ssize_t at = source(&a.axis[2], position)
+    if at < 0:
+        fill_run(a, to, pitch, channels, 1, at)
+    else:
+        copy_run(a, to, pitch, line + at * a.x.step[2], a.x.step[2], channels, 1)
+
+
+cdef inline void repeat_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
+                            Py_ssize_t channels, Py_ssize_t first, Py_ssize_t last, Py_ssize_t begin,
+                            Py_ssize_t end) noexcept nogil:
+    """Pixels `begin` to `end` from those `first` to `last` of the same line, where padding repeats them."""
+    cdef Py_ssize_t c, j, at, here = a.axis[2].shift - position    # of the first pixel of the input
+    for j in range(begin, end):
+        at = source(&a.axis[2], position + j)
+        at = -1 if at < 0 else at + here
+        if not first <= at < last:
+            gather_one(a, to + j, pitch, line, position + j, channels)
+            continue
+        for c in range(channels):
+            to[c * pitch + j] = to[c * pitch + at]
+
+
 cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
                             Py_ssize_t stride, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
     """Copy `count` pixels of one input line, from padded `position` on in steps of `stride`."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t step = a.x.step[2], at, j = 0, run
-    while j < count:
-        at = position + j * stride
-        if axis.spacing == 1 and axis.inner_begin <= at < axis.inner_end:
-            run = axis.inner_end - at if stride == 1 else (axis.inner_end - 1 - at) // stride + 1
-            run = minimum(count - j, run)
-            copy_run(a, to + j, pitch, line + (at - axis.shift) * step, stride * step, channels, run)
-            j = j + run
-            continue
-        at = source(axis, at)
-        if at < 0:
-            fill_run(a, to + j, pitch, channels, 1, at)
-        else:
-            copy_run(a, to + j, pitch, line + at * step, step, channels, 1)
-        j = j + 1
+    cdef Py_ssize_t step = a.x.step[2], j, first = 0, last = 0
+    if axis.spacing == 1:
+        first = minimum(count, ceil_div(maximum(0, axis.inner_begin - position), stride))
+        last = minimum(count, ceil_div(maximum(0, axis.inner_end - position), stride))
+    if first < last:
+        copy_run(a, to + first, pitch, line + (position + first * stride - axis.shift) * step, stride * step, channels,
+                 last - first)
+    first = minimum(first, last)
+    if stride == 1:
+        repeat_run(a, to, pitch, line, position, channels, first, last, 0, first)
+        repeat_run(a, to, pitch, line, position, channels, first, last, last, count)
+        return
+    for j in range(first):
+        gather_one(a, to + j, pitch, line, position + j * stride, channels)
+    for j in range(last, count):
+        gather_one(a, to + j, pitch, line, position + j * stride, channels)
 
 
 cdef inline Real activate(const Epilogue* e, Real value) noexcept nogil:

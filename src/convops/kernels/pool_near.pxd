@@ -1,0 +1,263 @@
+# Extremes of windows of 3x3 and 5x5 that share all items but a line or a column: from the input to the result in
+# registers, a few lines of results at once.
+#
+# Items are joined along each line, then the lines, as windows are wherever else they are folded axis by axis. What
+# padding leaves out is replaced by the window's nearest item, which changes no extreme. Start reading at `near_lines`.
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
+from libc.string cimport memset
+
+from convops.kernels.abi cimport Args, Axis
+from convops.kernels.along cimport SHIFTS
+from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item
+from convops.kernels.lanes cimport spread
+from convops.kernels.past_caches cimport CACHE_LINE, items_before
+from convops.kernels.pool_band cimport Job, out_line
+from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
+from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, join, move, put, stream
+from convops.kernels.pool_run cimport shift_taps
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, outlined, prefetch
+from convops.kernels.tile cimport maximum, minimum
+
+cdef enum:
+    LINES = 4                  # of results at once
+    MOST = 5                   # items of a line of the window
+    SEEN = 8                   # lines of the input: LINES + MOST - 1
+    SHIFTED = 4                # bytes of the smallest items that are shifted: others take more steps than loads
+    LEAST_BYTES = 1 << 9       # of a line of results
+    END_BYTES = 64 + 3 * VECTOR_BYTES  # of what the results at an end of a line see
+
+
+# Some lines of results, and the input lines that they see, from the first item on.
+cdef struct Near:
+    const char* rows[SEEN]
+    char* out
+    Py_ssize_t out_line
+    Py_ssize_t count           # results of a line
+    Py_ssize_t ahead           # so many bytes behind the last lines are asked for
+    bint streams               # results go past the caches
+
+
+cdef inline inlined begin_watch(Wide* watched) noexcept nogil:
+    if Wide is f32v or Wide is f64v:
+        spread(0, watched)
+
+
+cdef inline inlined watch(const Wide* value, Wide* watched) noexcept nogil:
+    """0 v is 0, but NaN where v is no finite number."""
+    cdef Wide nothing
+    if Wide is f32v or Wide is f64v:
+        spread(0, &nothing)
+        watched[0] = watched[0] + nothing * value[0]
+
+
+cdef inline bint is_watched_clean(const Wide* watched) noexcept nogil:
+    cdef const char* lanes = <const char*> watched
+    cdef int i
+    cdef char found = 0
+    for i in range(VECTOR_BYTES):
+        found = found | lanes[i]
+    return found == 0
+
+
+cdef inline inlined join_along(int kind, int n, const char* items, const Wide* first, const Wide* second,
+                               Wide* to) noexcept nogil:
+    """The windows of a line, whose vectors these are."""
+    cdef Wide value
+    cdef int k
+    to[0] = first[0]
+    if SHIFTS and item_bytes(to) >= SHIFTED:
+        shift_taps(kind, 1, n, first, second, to)
+        return
+    for k in range(1, n):
+        value = (<const Wide*> (items + k * item_bytes(to)))[0]
+        join(kind, to, &value)
+
+
+cdef inline inlined join_two(int kind, const Wide* lines, Wide* best) noexcept nogil:
+    """Two results of three lines each, of four."""
+    best[1] = lines[1]
+    join(kind, &best[1], &lines[2])
+    best[0] = lines[0]
+    join(kind, &best[0], &best[1])
+    join(kind, &best[1], &lines[3])
+
+
+cdef inline inlined join_across(int kind, int n, const Wide* lines, Wide* best) noexcept nogil:
+    """All results of the lines; what several share is joined once."""
+    cdef Wide tail
+    cdef int k
+    if n == 3:
+        join_two(kind, lines, best)
+        join_two(kind, lines + 2, best + 2)
+        return
+    best[3] = lines[3]
+    for k in range(LINES, n):
+        join(kind, &best[3], &lines[k])
+    for k in range(2, -1, -1):
+        best[k] = lines[k]
+        join(kind, &best[k], &best[k + 1])
+    tail = lines[n]
+    join(kind, &best[1], &tail)
+    join(kind, &tail, &lines[n + 1])
+    join(kind, &best[2], &tail)
+    join(kind, &tail, &lines[n + 2])
+    join(kind, &best[3], &tail)
+
+
+cdef inline inlined fold_near(int kind, int n, const Near* near, bint* clean, const Wide* tag) noexcept nogil:
+    """Vector by vector; whether none of the items was NaN or infinite."""
+    cdef Near w = near[0]
+    cdef Wide first[SEEN]
+    cdef Wide lines[SEEN]
+    cdef Wide best[LINES]
+    cdef Wide second, watched
+    cdef Py_ssize_t i = 0, at, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
+    cdef int k
+    begin_watch(&watched)
+    for k in range(LINES + n - 1):
+        first[k] = (<const Wide*> w.rows[k])[0]
+        watch(&first[k], &watched)
+    while i < w.count:
+        at = i * size
+        for k in range(LINES + n - 1):
+            if k >= n - 1 and w.ahead:
+                prefetch(w.rows[k] + at + w.ahead, 0, 3)
+            second = (<const Wide*> (w.rows[k] + at + VECTOR_BYTES))[0]
+            watch(&second, &watched)
+            join_along(kind, n, w.rows[k] + at, &first[k], &second, &lines[k])
+            first[k] = second
+        join_across(kind, n, lines, best)
+        for k in range(LINES):
+            if i + lanes > w.count:
+                put(&best[k], w.out + k * w.out_line + at, w.count - i)
+            elif w.streams:
+                stream(w.out + k * w.out_line + at, &best[k])
+            else:
+                (<Wide*> (w.out + k * w.out_line + at))[0] = best[k]
+        i = i + lanes
+    clean[0] = not is_real(tag) or is_watched_clean(&watched)
+
+
+cdef inline inlined fold_kind(int kind, const Near* near, Py_ssize_t n, bint* clean, const Wide* tag) noexcept nogil:
+    if n == 3:
+        fold_near(kind, 3, near, clean, tag)
+    else:
+        fold_near(kind, 5, near, clean, tag)
+
+
+cdef inline bint fold_clean(int kind, const Near* near, Py_ssize_t n, const Wide* tag) noexcept nogil:
+    """As if there were no NaN; whether there was none."""
+    cdef bint clean
+    if kind == MAXIMUM:
+        fold_kind(CLEAN + MAXIMUM if Wide is f32v or Wide is f64v else MAXIMUM, near, n, &clean, tag)
+    else:
+        fold_kind(CLEAN + MINIMUM if Wide is f32v or Wide is f64v else MINIMUM, near, n, &clean, tag)
+    return clean
+
+
+cdef inline bint fold_items(int kind, const Near* near, Py_ssize_t n, const Item* tag) noexcept nogil:
+    if Item is float:
+        return fold_clean(kind, near, n, <const f32v*> NULL)
+    elif Item is double:
+        return fold_clean(kind, near, n, <const f64v*> NULL)
+    elif Item is uint8_t:
+        return fold_clean(kind, near, n, <const u8v*> NULL)
+    elif Item is int8_t:
+        return fold_clean(kind, near, n, <const i8v*> NULL)
+    elif Item is uint16_t:
+        return fold_clean(kind, near, n, <const u16v*> NULL)
+    elif Item is int16_t:
+        return fold_clean(kind, near, n, <const i16v*> NULL)
+    elif Item is int32_t:
+        return fold_clean(kind, near, n, <const i32v*> NULL)
+    else:
+        return False
+
+
+cdef inline void copy_end(const Axis* axis, const Item* line, Py_ssize_t first, Py_ssize_t count,
+                          Item* to) noexcept nogil:
+    """So many positions of a padded line, those of padding with the nearest item."""
+    cdef Py_ssize_t i, begin = minimum(count, maximum(0, axis.shift - first))
+    cdef Py_ssize_t end = maximum(begin, minimum(count, axis.shift + axis.size - first))
+    move(<char*> (to + begin), <const char*> (line + first + begin - axis.shift), (end - begin) * sizeof(Item), 0,
+         <const u8v*> NULL)
+    for i in range(begin):
+        to[i] = line[0]
+    for i in range(end, count):
+        to[i] = line[axis.size - 1]
+
+
+cdef inline bint fold_end(const Args* a, int kind, const Near* w, Py_ssize_t first, Py_ssize_t end, char* copies,
+                          const Item* tag) noexcept nogil:
+    """Results of some lines from `first` to `end`, near an end of theirs."""
+    cdef Near here = w[0]
+    cdef Py_ssize_t k, n = a.axis[2].window
+    here.count, here.ahead, here.out = end - first, 0, w.out + first * <Py_ssize_t> sizeof(Item)
+    for k in range(LINES + n - 1):
+        here.rows[k] = copies + k * END_BYTES
+        copy_end(&a.axis[2], <const Item*> w.rows[k], first, here.count + n - 1, <Item*> here.rows[k])
+    return end == first or fold_items(kind, &here, n, tag)
+
+
+cdef inline void find_rows(const Args* a, const Job* j, Py_ssize_t h, Near* w) noexcept nogil:
+    """The input lines that output lines from `h` on see, those of padding replaced by the nearest."""
+    cdef const Axis* axis = &a.axis[1]
+    cdef Py_ssize_t k, line
+    for k in range(LINES + axis.window - 1):
+        line = minimum(axis.size - 1, maximum(0, h + k - axis.shift))
+        w.rows[k] = a.x.data + j.number * a.x.batch + j.channel * a.x.channel + line * a.x.step[1]
+
+
+cdef inline bint near_block(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t begin, Py_ssize_t end,
+                            char* copies, const Item* tag) noexcept nogil:
+    """All results of some lines, those from `begin` to `end` where their items lie, others in copies."""
+    cdef Near w
+    cdef Py_ssize_t k, size = sizeof(Item), n = a.axis[2].window
+    cdef bint clean
+    w.out, w.out_line, w.count, w.ahead = out_line(a, j, h - j.h), a.out.step[1], end - begin, LINES * a.x.step[1]
+    w.streams = j.streams
+    find_rows(a, j, h, &w)
+    clean = fold_end(a, kind, &w, 0, begin, copies, tag)
+    if clean:
+        clean = fold_end(a, kind, &w, end, a.axis[2].out, copies, tag)
+    w.out = w.out + begin * size
+    for k in range(LINES + n - 1):
+        w.rows[k] = w.rows[k] + (begin - a.axis[2].shift) * size
+    return clean and fold_items(kind, &w, n, tag)
+
+
+cdef inline bint is_short(const Axis* axis) noexcept nogil:
+    return (axis.window == 3 or axis.window == 5) and axis.stride == axis.dilation == 1
+
+
+cdef inline bint is_near(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
+    """Whether windows are such ones, and lines long; a window's vectors are two at most."""
+    cdef Py_ssize_t size = sizeof(Item), window = a.axis[2].window
+    return ((kind == MAXIMUM or kind == MINIMUM) and is_short(&a.axis[1]) and is_short(&a.axis[2])
+            and a.axis[1].window == window and (window - 1) * size <= VECTOR_BYTES and not j.together
+            and a.x.step[2] == size and a.out.step[2] == size and a.axis[2].out * size >= LEAST_BYTES)
+
+
+cdef inline bint near_lines(const Args* a, int kind, Job* j, Py_ssize_t first, Py_ssize_t last,
+                            const Item* tag) noexcept nogil:
+    """Output lines [first, last) of such windows; False where they must go another way."""
+    cdef Py_ssize_t size = sizeof(Item), lanes = VECTOR_BYTES // size, begin, end, h
+    cdef char copies[SEEN * END_BYTES]
+    if last - first < LINES or not is_near(a, kind, j, tag):
+        return False
+    j.h, j.channel = first, 0
+    if j.streams and (<size_t> out_line(a, j, 0) % size or (a.out.step[1] | a.out.channel) % CACHE_LINE):
+        return False
+    begin = items_before(out_line(a, j, 0), size)
+    begin = begin + (lanes if begin < a.axis[2].shift else 0)
+    end = begin + (a.axis[2].size + a.axis[2].shift - lanes - begin) // lanes * lanes
+    if begin < a.axis[2].shift or end <= begin or (a.axis[2].out - end) * size + VECTOR_BYTES > END_BYTES:
+        return False
+    memset(copies, 0, SEEN * END_BYTES)     # vectors may read beyond what is copied
+    for j.channel in range(a.channels):
+        h = first
+        while h < last:
+            if not near_block(a, kind, j, minimum(h, last - LINES), begin, end, copies, tag):
+                return False
+            h = h + LINES
+    return True
