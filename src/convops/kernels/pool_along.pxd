@@ -126,7 +126,7 @@ cdef inline void copy_run(Job* j, Item* to, const Item* items, Py_ssize_t count,
 cdef inline void copy_line(const Args* a, Job* j, Item* to, const char* line) noexcept nogil:
     """What the band sees of a line; the identities around it are there already."""
     cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), i, p, step = a.x.step[2]
+    cdef Py_ssize_t first = j.w * axis.stride, count = seen(axis, j.wide), p, step = a.x.step[2]
     cdef Py_ssize_t begin = minimum(count, maximum(0, axis.inner_begin - first))
     cdef Py_ssize_t end = maximum(begin, minimum(count, axis.inner_end - first))
     cdef Py_ssize_t ahead = ahead_when_copied(a, j)
