@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from guarded import guard
 from support import same_bits, to_last
 
 import convops
@@ -94,3 +95,17 @@ def test_the_result_may_not_lie_over_the_input():
         with pytest.raises(ValueError, match="out must not overlap"):
             convops.max_pool(memory[:-1], out=memory[1:], **keywords)
         convops.max_pool(memory[:-1], **keywords)
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+@pytest.mark.parametrize("dtype", OUT)
+@pytest.mark.parametrize("width", [4096, 4111, 8200])
+def test_only_the_ends_of_long_lines_are_copied(dtype, width, at_end):
+    """What lies between them is read in place, and nothing beyond the array."""
+    columns = width // np.dtype(dtype).itemsize
+    x = guard(drawn((5, columns), dtype), at_end)
+    wide = flat([[1, 1, 0, 1, 1, 0, 1]] * 2 + [[0, 0, 1, 0, 1, 1, 1]], dtype)
+    for structure in (flat(SHAPES[0], dtype), wide):
+        for padding in ("same", (1, 2), ((2, 0), (0, structure.shape[1] - 1))):
+            keywords = options(structure) | {"padding": padding}
+            same_bits(convops.max_pool(x, **keywords), convops.max_pool(x, backend="reference", **keywords))

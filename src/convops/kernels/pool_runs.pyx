@@ -23,6 +23,8 @@ from convops.kernels.tile cimport ceil_div, maximum, minimum
 cdef enum:
     STREAMED_BYTES = 1 << 23   # results from this size on leave the caches before anybody reads them
     BLOCK = 4                  # vectors of results in registers
+    BEHIND = 2 * VECTOR_BYTES  # what vectors may read behind a line
+    LONG = 1 << 12             # bytes of lines whose ends are strips of their own
 
 # How a line of extremes is made: of another one, at two or three places, `second` is 0 where there are two.
 cdef struct Step:
@@ -207,6 +209,17 @@ cdef inline void lay_out(const Args* a, Job* j, char* scratch, const Wide* tag) 
     j.streams = j.streams and not (<size_t> a.out.data | a.out.step[1]) % CACHE_LINE
 
 
+cdef inline Py_ssize_t strip_width(const Args* a, const Job* j, Py_ssize_t w) noexcept nogil:
+    """Columns from `w` on; only the ends of long lines are copied, what is between them is read where it lies."""
+    cdef Py_ssize_t rest = minimum(a.panel_columns, a.axis[2].out - w), vector = maximum(1, VECTOR_BYTES // j.item)
+    cdef Py_ssize_t inner = (j.width - VECTOR_BYTES - BEHIND) // j.item - (w - a.axis[2].shift) - a.axis[2].window + 1
+    if a.axis[2].out * j.item < LONG:
+        return rest
+    if w < a.axis[2].shift:
+        inner = a.axis[2].shift + vector - 1
+    return minimum(rest, inner // vector * vector) if inner >= vector else rest
+
+
 cdef inline inlined tile_r(const Args* a, int kind, Py_ssize_t number, const Wide* identity) noexcept nogil:
     cdef Job j
     cdef Wide worst = identity[0]
@@ -216,11 +229,11 @@ cdef inline inlined tile_r(const Args* a, int kind, Py_ssize_t number, const Wid
     cdef Py_ssize_t image = number // bands // planes, wide
     lay_out(a, &j, a.scratch, identity)
     while w < a.axis[2].out:
-        wide = minimum(a.panel_columns, a.axis[2].out - w)
+        wide = strip_width(a, &j, w)
         j.x = a.x.data + image * a.x.batch + plane * a.x.channel
         j.out = a.out.data + image * a.out.batch + plane * a.out.channel + w * j.item
         j.origin, j.bytes = (w - a.axis[2].shift) * j.item, wide * j.item
-        j.capacity = ceil_div(j.bytes + (a.axis[2].window - 1) * j.item, VECTOR_BYTES) * VECTOR_BYTES + 2 * VECTOR_BYTES
+        j.capacity = ceil_div(j.bytes + (a.axis[2].window - 1) * j.item, VECTOR_BYTES) * VECTOR_BYTES + BEHIND
         strip(a, kind, &j, h, minimum(a.axis[1].out, h + a.tile_columns), identity, &worst)
         w = w + wide
     if is_real(identity) and not is_harmless(kind, &worst):
