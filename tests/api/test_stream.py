@@ -352,3 +352,15 @@ def test_wrong_blocks_are_named():
         channels.push(np.ones((3, 4)))
     with argument_error("block"):
         convops.Stream(np.ones(3), axis=1).push(np.ones(4))
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("rest", [1, 100, 3071, 3072, 3073, 7000, 12287])
+def test_the_end_of_a_signal_is_computed_in_shorter_chunks(rest, stride):
+    """With the bits of the call on the whole signal, wherever it ends."""
+    x = np.random.default_rng(rest).standard_normal(12288 + rest, dtype=np.float32)
+    k = np.random.default_rng(1).standard_normal(65, dtype=np.float32)
+    stream = convops.Stream(k, stride=stride, mode="full", backend="fft")
+    got = np.concatenate([stream.push(x[:5000]), stream.push(x[5000:]), stream.flush()])
+    same_bits(got, convops.convolve(x, k, "full", stride=stride, backend="fft"))
+    assert stream.flush().size == 0

@@ -89,12 +89,18 @@ def _sliding(asked: Filter, shape: tuple[int, ...], dtype: Any, backend: str) ->
 def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tiles:
     """Chunks of whole tiles, as many as make them fast, so that their bits are those of any longer signal."""
     step, best, rate = tile - asked.extent + 1, None, np.inf
+    known: list[Tiles] = []
     overhead = this_machine().rates.call + this_machine().rates.numpy_call
     for count in [n for n in TILES if n <= LANES or n * step <= LARGEST]:
         plan = asked.plan(shape, dtype, count * step + asked.extent - 1, stride=1, backend="fft")
         each = (max(0.0, _predicted(plan, "fft") - overhead) + CALL) / count
-        if tile_of(plan) == tile and each < GAIN * rate:
-            best, rate = Tiles(plan, asked.extent, count * step), each
+        if tile_of(plan) != tile:
+            continue
+        tiles = Tiles(plan, asked.extent, count * step, tuple(known))
+        if each < GAIN * rate:
+            best, rate = tiles, each
+        if count >= LANES:
+            known.append(tiles)
     if best is None:
         plan = asked.plan(shape, dtype, step + asked.extent - 1, stride=1, backend="fft")
         return Tiles(plan, asked.extent, step)

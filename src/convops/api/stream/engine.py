@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -163,13 +162,14 @@ class Engine:
 
     def _rest(self) -> list[Array]:
         parts = self._pieces(0, self.frame.zeros[1])
-        waiting = len(self._tape) - self.way.reach
-        if self.way.chunk is None or waiting <= 0:
+        waiting, way = len(self._tape) - self.way.reach, self.way
+        if isinstance(way, Sliding) or waiting <= 0:
             return parts
-        skip = self._skip
-        last = self._pieces(0, self.way.chunk - waiting)
-        kept = max(0, ceil((waiting - skip) / self.frame.stride))
-        return [*parts, *(part[self._along(slice(0, kept))] for part in last)]
+        end = way.ending(waiting)
+        assert end.chunk is not None
+        self._tape.append(0, end.chunk - waiting)
+        dense, _ = end.run(self._tape.view(0, end.reach + end.chunk), self._memo)
+        return [*parts, dense[self._along(slice(self._skip, waiting, self.frame.stride))]]
 
     def _pieces(self, block: Array | int, count: int) -> list[Array]:
         parts, done = [], 0

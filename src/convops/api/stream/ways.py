@@ -6,7 +6,7 @@ of a chunk it wants to see (`reach`), and how many outputs it computes at once (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from convops.backends.base import Array
@@ -30,6 +30,9 @@ class ByChunks(Protocol):
 
     def run(self, samples: Array, memo: Any) -> tuple[Array, Any]:
         """The outputs of one chunk, and what the next run may start from; memo None: nothing is known."""
+
+    def ending(self, outputs: int) -> ByChunks:
+        """What computes so many outputs, fewer than a chunk, with the same bits: itself, or shorter chunks."""
 
 
 class Sliding:
@@ -68,12 +71,16 @@ Way = ByChunks | Sliding
 
 
 class Tiles:
-    """Chunks of one size at fixed positions, each a call of one plan."""
+    """Chunks of one size at fixed positions, each a call of one plan; `shorter` ones are for the end of a signal."""
 
-    def __init__(self, plan: Plan, extent: int, chunk: int) -> None:
+    def __init__(self, plan: Plan, extent: int, chunk: int, shorter: Sequence[Tiles] = ()) -> None:
         self.reach, self.chunk = extent - 1, chunk
         self.variant = plan.variant
         self.plan = plan
+        self._shorter = shorter
 
     def run(self, samples: Array, memo: Any) -> tuple[Array, Any]:
         return self.plan(samples), None
+
+    def ending(self, outputs: int) -> Tiles:
+        return next((tiles for tiles in self._shorter if tiles.chunk >= outputs), self)
