@@ -32,6 +32,9 @@ FAR_LINE, FAR_CROWDED, FAR_BYTES = 15000.0, 2.0, 1 << 20
 SLOWER, SHORTER = 2.0, 0.16
 # Products of spectra beside the micro-kernel, and bytes of spectra of filters per second.
 PRODUCTS, STREAM = 1.13, 20e9
+# Transforms of more bytes, in all lanes together, take so many times as long; half of the second-level cache of CPUs
+# with the widest vectors. They order the arithmetic, so that the size of this machine's cache must not count.
+HELD_BYTES, SPILL = 9 << 16, 1.3
 # Of a tile's lines.
 SHORTEST = 8
 # Transformed tiles of a work item: few where the spectra of the filters stay in the last cache, from where they come
@@ -134,7 +137,7 @@ class Spectra:
     def _transform(self, machine: Machine) -> float:
         """Of a vector of channels."""
         size, lanes = prod(self.tile), self.lanes
-        spill = 1.3 if size * lanes * self.itemsize > 1 << 19 else 1.0
+        spill = SPILL if size * lanes * self.itemsize > HELD_BYTES else 1.0
         return spill * lanes * size * (2.5 * log2(size) + MOVING) * (self.itemsize / 4) / machine.rates.lane_fft
 
     def _line(self, rows: int) -> float:
