@@ -7,8 +7,10 @@ cdef struct Finish:
     Py_ssize_t pitch
     const char* bias
     bint relu
-    const char* ahead          # pieces of memory, `apart` bytes from one to the next, that are asked for
-    Py_ssize_t apart
+    const char* ahead          # what is asked for: pieces of memory, `apart` bytes from one to the next, and again `hop`
+    Py_ssize_t apart           # bytes behind these; `forth` bytes further on for the next pixel
+    Py_ssize_t hop
+    Py_ssize_t forth
 
 # Panels of output channels, `pitch` bytes of weights apart, times one panel of pixels; the last sums may be finished.
 ctypedef void (*Micro)(Py_ssize_t steps, const char* rows, const char* columns, const Py_ssize_t* offsets,

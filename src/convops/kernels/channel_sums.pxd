@@ -13,17 +13,13 @@ cdef extern from *:
     f32v from_f32 "convops_from_f32"(f32v, f32v) nogil
     f64v from_f64 "convops_from_f64"(f64v, f64v) nogil
 
-cdef enum:
-    CACHE_LINE = 64
-
-
-cdef inline inlined fetch(Py_ssize_t k, const char* pieces, Py_ssize_t apart, const Vector* tag) noexcept nogil:
-    """One of the lines of 16 pieces of memory: after a step for every item of a piece all are asked for."""
+cdef inline inlined fetch(Py_ssize_t k, const char* pieces, const Finish* to, const Vector* tag) noexcept nogil:
+    """One line of 16 pieces of memory after the other, then those behind them."""
     if Vector is f32v:
-        prefetch(pieces + (k & 15) * apart + (k >> 4) * CACHE_LINE, 0, 2)
+        prefetch(pieces + (k & 15) * to.apart + (k >> 4) * to.hop, 0, 2)
     else:
-        prefetch(pieces + (k & 7) * apart + (k >> 3) * CACHE_LINE, 0, 2)
-        prefetch(pieces + ((k & 7) + 8) * apart + (k >> 3) * CACHE_LINE, 0, 2)
+        prefetch(pieces + (k & 7) * to.apart + (k >> 3) * to.hop, 0, 2)
+        prefetch(pieces + ((k & 7) + 8) * to.apart + (k >> 3) * to.hop, 0, 2)
 
 
 cdef inline inlined load_columns(int vectors, const char* weights, Vector* column) noexcept nogil:

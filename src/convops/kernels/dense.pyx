@@ -50,7 +50,7 @@ cdef inline void sum_line(const Args* a, const char* x, Py_ssize_t step, Py_ssiz
         turned[pixels](steps, x, step, weights, offsets, <char*> totals, first, longer, finish)
         if finish.out != NULL:
             finish.out = finish.out + done * finish.pitch
-        finish.ahead = finish.ahead + done * finish.apart
+        finish.ahead = finish.ahead + done * finish.forth
     turned[pixels - 1](steps, x + done * step, step, weights, offsets, <char*> (totals + done * height), first,
                        runs - longer, finish)
 
@@ -76,6 +76,12 @@ cdef inline bint passes_by(const Args* a, const Real* tag) noexcept nogil:
             and a.axis[0].window * a.axis[1].window * a.axis[2].window == 1)
 
 
+cdef inline bint reads_planes(const Args* a, const Input* input, const Real* tag) noexcept nogil:
+    """Whether pixels are read in place, and lie side by side in the plane of each channel: far apart for hardware."""
+    return (not a.halo_channels and input.hop[2] == sizeof(Real) and a.x.channel != sizeof(Real)
+            and a.axis[0].window * a.axis[1].window * a.axis[2].window == 1)
+
+
 cdef inline void locate(const Args* a, Py_ssize_t number, Tile* t, const Real* tag) noexcept nogil:
     """Tile `number`; where pixels pass by, those of all images take the same weights, one after the other."""
     cdef Py_ssize_t row_tiles = ceil_div(panel_count(a), a.tile_panels), boxes = 1, box, image, rows
@@ -98,6 +104,22 @@ cdef inline Py_ssize_t distance_behind(const Args* a, const Tile* t, const Input
     if t.extent[2] < a.axis[2].out:
         return t.extent[2] * input.hop[2]
     return t.extent[1] * input.hop[1]
+
+
+cdef inline void ask_ahead(const Args* a, const Input* input, const char* pixels, Py_ssize_t behind, bint is_first,
+                           const char* weights, Py_ssize_t size, Py_ssize_t steps, Finish* finish,
+                           const Real* tag) noexcept nogil:
+    """What the sums of pixels ask for: those of the next box, the next weights, or pixels further on in each plane."""
+    finish.ahead, finish.apart, finish.hop, finish.forth = weights, 0, CACHE_LINE, 0
+    if behind:
+        finish.ahead, finish.apart = pixels + behind, input.hop[2]
+    elif is_first and reads_planes(a, input, tag):
+        finish.ahead, finish.apart = pixels + 2 * CACHE_LINE, a.x.channel
+        finish.hop, finish.forth = CACHE_LINE // <Py_ssize_t> sizeof(Real) * a.x.channel, input.hop[2]
+        return
+    elif a.look_ahead and size:
+        finish.ahead, finish.apart = weights + size, ceil_div(steps * sizeof(Real), CACHE_LINE) * CACHE_LINE
+    finish.forth = finish.apart
 
 
 cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, const char* x, Py_ssize_t begin,
@@ -136,11 +158,8 @@ cdef inline void sum_block(const Args* a, const Tile* t, const Input* input, con
                           input.hop[2], weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height,
                           first, &finish if finishes else NULL)
             else:
-                finish.ahead, finish.apart = weights, 0
-                if behind:
-                    finish.ahead, finish.apart = x + behind + i * input.hop[0] + j * input.hop[1], input.hop[2]
-                elif a.look_ahead and lines > 1:
-                    finish.ahead, finish.apart = weights + size, ceil_div(steps * sizeof(Real), CACHE_LINE) * CACHE_LINE
+                ask_ahead(a, input, x + i * input.hop[0] + j * input.hop[1] + offsets[low], behind,
+                          panel == t.panel_begin, weights, size if lines > 1 else 0, steps, &finish, totals)
                 sum_line(a, x + i * input.hop[0] + j * input.hop[1], input.hop[2], lines * t.extent[2], high - low,
                          weights + (low - begin) * height * sizeof(Real), offsets + low, totals, height, first,
                          &finish)

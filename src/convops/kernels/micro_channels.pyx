@@ -15,21 +15,21 @@ cdef inlined multiply(int rows, int vectors, Py_ssize_t steps, const char* x, Py
     # The same chains of multiply-adds as in micro.pyx, the roles of the operands exchanged. gcc unrolls loops
     # inside another loop before it gives registers to arrays, so the loop over runs keeps the sums off the stack.
     cdef Vector acc[28]
-    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, weights, 0)
+    cdef Finish to = finish[0] if finish != NULL else Finish(NULL, 0, NULL, False, weights, 0, 0, 0)
     cdef const char* ahead = to.ahead
     cdef Py_ssize_t k, _
     for _ in range(runs):
-        fetch(0, ahead, to.apart, acc)
+        fetch(0, ahead, &to, acc)
         multiply_step(rows, vectors, True, x + offsets[0], step, weights, acc)
         for k in range(1, steps):
-            fetch(k, ahead, to.apart, acc)
+            fetch(k, ahead, &to, acc)
             multiply_step(rows, vectors, False, x + offsets[k], step, weights + k * vectors * VECTOR_BYTES, acc)
         if to.out == NULL:
             keep(rows, vectors, acc, t, first)
         else:
             store(rows, vectors, acc, t, first, &to)
         x = x + rows * step
-        ahead = ahead + rows * to.apart
+        ahead = ahead + rows * to.forth
         t = t + rows * vectors
 
 
