@@ -7,8 +7,8 @@ cdef struct Finish:
     Py_ssize_t pitch
     const char* bias
     bint relu
-    const char* ahead          # what is asked for: pieces of memory, `apart` bytes from one to the next, and again `hop`
-    Py_ssize_t apart           # bytes behind these; `forth` bytes further on for the next pixel
+    const char* ahead          # what is asked for: pieces of memory, `apart` bytes from one to the next, then those
+    Py_ssize_t apart           # `hop` bytes behind them; for the next pixel `forth` bytes further on
     Py_ssize_t hop
     Py_ssize_t forth
 
