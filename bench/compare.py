@@ -120,11 +120,14 @@ def _time(entrants: list[_Entrant], task: Task, rounds: int) -> None:
 
 
 def _affordable(entrants: list[_Entrant], seconds: float, least: float) -> list[_Entrant]:
-    """Return the entrants that fit into `seconds` a round, ours first, then the fastest; mark the others."""
+    """Return the entrants that fit into `seconds` a round, ours first, then the fastest; mark the others.
+
+    Half of `least` is left for rounding: a round has room for all of them at that.
+    """
     chosen: list[_Entrant] = []
     for entrant in sorted(entrants, key=lambda e: (e.outcome.library != OURS, e.estimate)):
         seconds -= max(entrant.estimate, least)
-        if seconds >= 0 or not chosen:
+        if seconds >= -least / 2 or not chosen:
             chosen.append(entrant)
         else:
             entrant.outcome.status, entrant.outcome.samples = "once", [entrant.estimate]

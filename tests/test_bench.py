@@ -12,6 +12,7 @@ import convops
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 
+import compare
 import fma
 import report
 import roofline
@@ -186,3 +187,19 @@ def test_roofline_is_drawn(tmp_path, suite):
     comparisons = [invented(layer, threads, 50, 60) for threads in (1, 2) for layer in SUITES[suite]]
     roofline.draw(tmp_path / "r.png", comparisons, {n: invented_ceiling(n) for n in (1, 2)}, "title")
     assert (tmp_path / "r.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("budget", [0.08, 0.1, 0.12, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("rounds", [2, 3, 5, 7])
+@pytest.mark.parametrize("count", range(1, 12))
+def test_fast_calls_are_never_timed_only_once(count, rounds, budget):
+    """A round has room for all of them, whatever the rounding of their shares."""
+    entrants = [compare._Entrant(Outcome(f"library {i}", "call"), lambda: None, 1e-4) for i in range(count)]
+    least = 2 * (budget / rounds / count / 2)
+    assert len(compare._affordable(entrants, budget / rounds, least)) == count
+
+
+def test_slow_calls_are_timed_once():
+    entrants = [compare._Entrant(Outcome(f"library {i}", "call"), lambda: None, 0.1 + i) for i in range(3)]
+    assert len(compare._affordable(entrants, 0.15, 0.01)) == 1
+    assert entrants[2].outcome.status == "once"
