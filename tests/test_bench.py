@@ -194,12 +194,12 @@ def test_roofline_is_drawn(tmp_path, suite):
 @pytest.mark.parametrize("count", range(1, 12))
 def test_fast_calls_are_never_timed_only_once(count, rounds, budget):
     """A round has room for all of them, whatever the rounding of their shares."""
-    entrants = [compare._Entrant(Outcome(f"library {i}", "call"), lambda: None, 1e-4) for i in range(count)]
+    entrants = [compare._Entrant(Outcome(f"library {i}", "call", False), lambda: None, 1e-4) for i in range(count)]
     least = 2 * (budget / rounds / count / 2)
     assert len(compare._affordable(entrants, budget / rounds, least)) == count
 
 
 def test_slow_calls_are_timed_once():
-    entrants = [compare._Entrant(Outcome(f"library {i}", "call"), lambda: None, 0.1 + i) for i in range(3)]
+    entrants = [compare._Entrant(Outcome(f"library {i}", "call", False), lambda: None, 0.1 + i) for i in range(3)]
     assert len(compare._affordable(entrants, 0.15, 0.01)) == 1
     assert entrants[2].outcome.status == "once"

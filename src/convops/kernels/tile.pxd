@@ -2,7 +2,7 @@
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport CLIP, LEAKY_RELU, NONE, RELU, SIGMOID, TANH, Args, Axis, Epilogue, Operand
-from convops.kernels.simd cimport Real
+from convops.kernels.simd cimport Real, outlined
 
 cdef extern from "<math.h>" nogil:
     double exp(double)
@@ -135,9 +135,12 @@ cdef inline void load_run(const Args* a, Real* to, Py_ssize_t pitch, const char*
             a.load(source + j * step, a.x.channel, <char*> (to + j), pitch, channels)
 
 
-cdef inline void copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t step,
-                          Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
-    """to[c * pitch + j] = source[c * channel + j * step], the smaller step innermost."""
+cdef inline outlined copy_run(const Args* a, Real* to, Py_ssize_t pitch, const char* source, Py_ssize_t step,
+                              Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """to[c * pitch + j] = source[c * channel + j * step], the smaller step innermost.
+
+    Not inlined: where gcc knows a bound of `count`, it would copy by a slow string instruction.
+    """
     cdef Py_ssize_t c, j
     cdef const Real* line
     if a.load != NULL:
@@ -166,19 +169,20 @@ cdef inline void gather_one(const Args* a, Real* to, Py_ssize_t pitch, const cha
         copy_run(a, to, pitch, line + at * a.x.step[2], a.x.step[2], channels, 1)
 
 
-cdef inline void repeat_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
-                            Py_ssize_t channels, Py_ssize_t first, Py_ssize_t last, Py_ssize_t begin,
-                            Py_ssize_t end) noexcept nogil:
+cdef inline outlined repeat_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
+                                Py_ssize_t channels, Py_ssize_t first, Py_ssize_t last, Py_ssize_t begin,
+                                Py_ssize_t end) noexcept nogil:
     """Pixels `begin` to `end` from those `first` to `last` of the same line, where padding repeats them."""
     cdef Py_ssize_t c, j, at, here = a.axis[2].shift - position    # of the first pixel of the input
     for j in range(begin, end):
         at = source(&a.axis[2], position + j)
-        at = -1 if at < 0 else at + here
-        if not first <= at < last:
-            gather_one(a, to + j, pitch, line, position + j, channels)
-            continue
-        for c in range(channels):
-            to[c * pitch + j] = to[c * pitch + at]
+        if at < 0:
+            fill_run(a, to + j, pitch, channels, 1, at)
+        elif first <= at + here < last:
+            for c in range(channels):
+                to[c * pitch + j] = to[c * pitch + at + here]
+        else:
+            copy_run(a, to + j, pitch, line + at * a.x.step[2], a.x.step[2], channels, 1)
 
 
 cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const char* line, Py_ssize_t position,
@@ -187,15 +191,19 @@ cdef inline void gather_run(const Args* a, Real* to, Py_ssize_t pitch, const cha
     cdef const Axis* axis = &a.axis[2]
     cdef Py_ssize_t step = a.x.step[2], j, first = 0, last = 0
     if axis.spacing == 1:
-        first = minimum(count, ceil_div(maximum(0, axis.inner_begin - position), stride))
-        last = minimum(count, ceil_div(maximum(0, axis.inner_end - position), stride))
+        first, last = maximum(0, axis.inner_begin - position), maximum(0, axis.inner_end - position)
+        if stride > 1:
+            first, last = ceil_div(first, stride), ceil_div(last, stride)
+        first, last = minimum(count, first), minimum(count, last)
     if first < last:
         copy_run(a, to + first, pitch, line + (position + first * stride - axis.shift) * step, stride * step, channels,
                  last - first)
     first = minimum(first, last)
     if stride == 1:
-        repeat_run(a, to, pitch, line, position, channels, first, last, 0, first)
-        repeat_run(a, to, pitch, line, position, channels, first, last, last, count)
+        if first > 0:
+            repeat_run(a, to, pitch, line, position, channels, first, last, 0, first)
+        if last < count:
+            repeat_run(a, to, pitch, line, position, channels, first, last, last, count)
         return
     for j in range(first):
         gather_one(a, to + j, pitch, line, position + j * stride, channels)
