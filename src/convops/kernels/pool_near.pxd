@@ -20,8 +20,7 @@ from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
     LINES = 4                  # of results at once
-    MOST = 5                   # items of a line of the window
-    SEEN = 8                   # lines of the input: LINES + MOST - 1
+    SEEN = 8                   # lines of the input, at most: windows are 5 high
     SHIFTED = 4                # bytes of the smallest items that are shifted: others take more steps than loads
     LEAST_BYTES = 1 << 9       # of a line of results
     END_BYTES = 64 + 3 * VECTOR_BYTES  # of what the results at an end of a line see

@@ -96,7 +96,8 @@ def _tiles(asked: Filter, shape: tuple[int, ...], dtype: Any, tile: int) -> Tile
         each = (max(0.0, _predicted(plan, "fft") - overhead) + CALL) / count
         if tile_of(plan) != tile:
             continue
-        tiles = Tiles(plan, asked.extent, count * step, tuple(known))
+        same = tuple(tiles for tiles in known if tiles.variant == plan.variant)
+        tiles = Tiles(plan, asked.extent, count * step, same)
         if each < GAIN * rate:
             best, rate = tiles, each
         if count >= LANES:
