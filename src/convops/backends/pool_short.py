@@ -10,7 +10,8 @@ from math import ceil, prod
 
 import numpy as np
 
-from convops.backends.base import Machine
+from convops.backends.base import Array, Machine
+from convops.backends.box_integers import multiplier_of
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.backends.pool_tiles import TiledPool
 from convops.backends.tiling import evenly
@@ -88,6 +89,7 @@ class ShortPool(TiledPool):
             chunk=CHUNK_SECONDS / seconds,
             count_padding=problem.count_include_pad,
             cast=_cast(problem),
+            matrices=_fixed(problem),
             groups=problem.channels,
             channels=problem.channels,
             halo_channels=_unit(problem),
@@ -128,6 +130,17 @@ def _cast(problem: PoolProblem) -> int:
     if problem.reduction == "sum":
         return 0
     return isa.convert.cast_address(problem.out_dtype, np.dtype(_real(problem)).itemsize)
+
+
+def _fixed(problem: PoolProblem) -> Array:
+    """The multiplier, addend and shift in place of the division by a whole window; zeros where there are none.
+
+    Odd divisors leave no quotient half-way between two integers.
+    """
+    numbers = (0, 0, 0)
+    if (problem.reduction, problem.dtype, problem.out_dtype) == ("avg", "uint8", "uint8") and problem.products % 2:
+        numbers = multiplier_of(1 / problem.products, _most(problem), "float64") if _bits(problem) == 16 else numbers
+    return np.array(numbers, np.uint16)
 
 
 def _unit(problem: PoolProblem) -> int:

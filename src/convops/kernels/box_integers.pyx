@@ -138,7 +138,7 @@ cdef inline void end_line(const Args* a, Job* j, Py_ssize_t h, int taps, const T
     cdef bint dense = a.epilogue.activation == NONE and a.epilogue.add.data == NULL
     if Total is uint16_t and Item is uint8_t:
         if j.fixed.multiplier and a.out.step[2] == 1:
-            weigh_bytes(taps, sums, shift, j.fixed, <uint8_t*> out, count)
+            weigh_bytes(taps, sums, 1, shift, j.fixed, <uint8_t*> out, count)
             return
     if dense and a.epilogue.cast == NULL and a.out.step[2] == sizeof(Real):
         weigh(taps, sums, shift, factor, offset, <Real*> out, count, kind)

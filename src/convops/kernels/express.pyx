@@ -224,7 +224,7 @@ cdef class Express:
         return self.x.ndim == self.out.ndim == 1 and self.add is None and self.workers is None
 
     cdef void _fill(self, Args* args, const Given* given, int* status) noexcept:
-        if given.filters == NULL:
+        if given.weights != NULL:
             args.weights = given.weights
         args.load = self.load
         if given.bias != NULL:

@@ -66,18 +66,22 @@ cdef inline outlined weigh(int taps, const Total* sums, Py_ssize_t shift, Real f
             out[i] = real_of(<Total> (sums[i + shift] - sums[i]), kind, out) * factor + offset
 
 
-cdef inline outlined weigh_bytes(int taps, const uint16_t* sums, Py_ssize_t shift, Fixed f, uint8_t* out,
-                                 Py_ssize_t count) noexcept nogil:
-    """The same to results of bytes."""
+cdef inline outlined weigh_bytes(int taps, const uint16_t* sums, Py_ssize_t unit, Py_ssize_t shift, Fixed f,
+                                 uint8_t* out, Py_ssize_t count) noexcept nogil:
+    """The same to results of bytes. To neighbours it is `unit` columns."""
     cdef Py_ssize_t i
     cdef uint16_t total
-    if taps == 2:
+    if taps == 1:
         for i in range(count):
-            total = <uint16_t> (sums[i] + sums[i + 1] + f.added)
+            total = <uint16_t> (sums[i] + f.added)
+            out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
+    elif taps == 2:
+        for i in range(count):
+            total = <uint16_t> (sums[i] + sums[i + unit] + f.added)
             out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
     elif taps == 3:
         for i in range(count):
-            total = <uint16_t> (sums[i] + sums[i + 1] + sums[i + 2] + f.added)
+            total = <uint16_t> (sums[i] + sums[i + unit] + sums[i + 2 * unit] + f.added)
             out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
     else:
         for i in range(count):

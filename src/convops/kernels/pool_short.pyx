@@ -10,8 +10,8 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from convops.kernels.abi cimport Args
 from convops.kernels.moving_sums cimport Item
 from convops.kernels.prefix cimport Total
-from convops.kernels.short_columns cimport Job, begin_job, move_down, sum_line
-from convops.kernels.short_ends cimport end_line, put_totals
+from convops.kernels.short_columns cimport Job, add_up, begin_job, counted_out, move_down, sum_line
+from convops.kernels.short_ends cimport end_bytes, end_line, find_divisors, is_fixed, put_totals
 
 cdef enum:
     MARGIN = 64                # bytes before the running sums: room for a pixel
@@ -21,6 +21,23 @@ ctypedef fused Result:
     float
     double
     int64_t
+
+
+cdef inline void end(const Args* a, Job* j, Py_ssize_t h, const Total* columns, const Total* running,
+                     const Item* kind, const Result* tag) noexcept nogil:
+    """From the columns of an output line to its results."""
+    cdef Total* totals = <Total*> j.totals
+    if Result is int64_t:
+        sum_line(a, j, columns, running, 0, j.width, totals)
+        put_totals(a, j, h, totals, kind)
+    else:
+        find_divisors(a, j, h, tag)
+        if Item is uint8_t and Total is uint16_t:
+            if is_fixed(a, j):
+                end_bytes(a, j, h, columns, running, totals, kind, tag)
+                return
+        sum_line(a, j, columns, running, 0, j.width, totals)
+        end_line(a, j, h, totals, kind, tag)
 
 
 cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* kind, const Total* width,
@@ -35,11 +52,9 @@ cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* ki
         return    # done with the first
     for h in range(j.tile.extent[1]):
         move_down(a, &j, h, columns, kind)
-        sum_line(a, &j, columns, running, <Total*> j.totals)
-        if Result is int64_t:
-            put_totals(a, &j, h, <Total*> j.totals, kind)
-        else:
-            end_line(a, &j, h, <Total*> j.totals, kind, tag)
+        if not counted_out(a):
+            add_up(columns, running, j.unit, j.reach)
+        end(a, &j, h, columns, running - j.unit, kind, tag)
 
 
 cdef inline void run(const Args* a, const Item* kind, const Total* width, const Result* tag) noexcept nogil:

@@ -4,10 +4,12 @@
 # that came are added and lines left behind taken away, which loses nothing. Windows along the line are sums of
 # neighbouring columns, or differences of two running sums. Channels side by side are lines of so many times as many
 # items.
+from libc.stdint cimport uint16_t
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
-from convops.kernels.moving_sums cimport Item, add_line, take_line
+from convops.kernels.lines_band cimport ask_for
+from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, take_line
 from convops.kernels.prefix cimport Total, sum_up
 from convops.kernels.simd cimport inlined, outlined
 from convops.kernels.tile cimport Tile, locate_box, maximum, minimum, source
@@ -22,6 +24,7 @@ cdef struct Job:
     Py_ssize_t begin           # those inside the input
     Py_ssize_t end
     bint dense                 # lines are items side by side
+    Fixed fixed                # in place of the division by a whole window
     double outer               # divisor of the line's first axis, for which `divisors` hold
     double whole               # that of windows without padding, which are those from `first` to `last`
     Py_ssize_t first
@@ -41,6 +44,7 @@ cdef inline bint lie_together(const Args* a, const Item* kind) noexcept nogil:
 
 cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scratch, const Item* kind) noexcept nogil:
     cdef Py_ssize_t first
+    cdef const uint16_t* fixed = <const uint16_t*> a.weights
     locate_box(a, number, &j.tile)
     j.unit = a.channels if lie_together(a, kind) else 1
     j.width = j.tile.extent[2] * j.unit
@@ -50,13 +54,14 @@ cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scrat
     j.end = maximum(j.begin, minimum(j.reach, (a.axis[2].inner_end - first) * j.unit))
     j.dense = a.x.step[2] == j.unit * <Py_ssize_t> sizeof(Item) or a.axis[2].size == 1
     j.dense = j.dense and (<size_t> a.x.data | a.x.batch | a.x.channel | a.x.step[1]) % sizeof(Item) == 0
+    j.fixed.multiplier, j.fixed.added, j.fixed.shift = fixed[0], fixed[1], fixed[2]
     j.outer = -1
     j.values, j.divisors = scratch, scratch + a.scratch_line
     j.columns, j.running, j.totals = scratch + a.scratch_columns, scratch + a.scratch_offsets, scratch + a.scratch_sums
     j.copied = scratch + a.scratch_halo
 
 
-cdef inline const Item* line_items(const Args* a, Job* j, Py_ssize_t i, const Item* kind) noexcept nogil:
+cdef inline const Item* line_items(const Args* a, const Job* j, Py_ssize_t i, const Item* kind) noexcept nogil:
     """The items inside the input of padded line `i`; NULL where it is padding."""
     cdef Py_ssize_t h = source(&a.axis[1], i), step = a.x.step[2] // j.unit, c
     cdef const char* line
@@ -83,6 +88,20 @@ cdef inline void add_lines(const Args* a, Job* j, Py_ssize_t first, Py_ssize_t e
             add_line(columns + j.begin, line, j.end - j.begin)
 
 
+cdef inline bint slide_down(const Args* a, const Job* j, Py_ssize_t first, bint goes_on, Total* columns,
+                            const Item* kind) noexcept nogil:
+    """Columns of windows from line `first` on, after those one line above; not where a line is padding."""
+    cdef Py_ssize_t last = first + a.axis[1].window - 1
+    cdef const Item* line = line_items(a, j, last, kind)
+    cdef const Item* left = line_items(a, j, first - 1, kind)
+    if line == NULL or left == NULL:
+        return False
+    if goes_on:
+        ask_for(<const char*> line_items(a, j, last + 1, kind), j.end - j.begin, sizeof(Item))
+    slide(columns + j.begin, line, left, j.end - j.begin)
+    return True
+
+
 cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, const Item* kind) noexcept nogil:
     """Columns of output line `h` of the tile, after those of the line before."""
     cdef Py_ssize_t stride = a.axis[1].stride, window = a.axis[1].window
@@ -90,6 +109,8 @@ cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, 
     if h == 0 or window <= 2 * stride:
         memset(columns, 0, j.reach * sizeof(Total))
         add_lines(a, j, first, first + window, False, columns, kind)
+        return
+    if stride == 1 and j.dense and slide_down(a, j, first, h + 1 < j.tile.extent[1], columns, kind):
         return
     add_lines(a, j, first + window - stride, first + window, False, columns, kind)
     add_lines(a, j, first - stride, first, True, columns, kind)
@@ -129,14 +150,18 @@ cdef inline void add_up(const Total* columns, Total* running, Py_ssize_t unit, P
         running[i] = <Total> (running[i - unit] + columns[i])
 
 
-cdef inline void sum_line(const Args* a, Job* j, Total* columns, Total* running, Total* totals) noexcept nogil:
+cdef inline int counted_out(const Args* a) noexcept nogil:
+    """Columns of windows that are no differences of running sums."""
+    return <int> a.axis[2].window if a.axis[2].window <= 3 else 0
+
+
+cdef inline void sum_line(const Args* a, const Job* j, const Total* columns, const Total* running, Py_ssize_t first,
+                          Py_ssize_t end, Total* totals) noexcept nogil:
+    """Of windows along a line, items from `first` to `end` of them; `running` has a sum before every column."""
     cdef Py_ssize_t window = a.axis[2].window, stride = a.axis[2].stride, w
-    cdef int taps = <int> window if window <= 3 else 0
-    if taps == 0:
-        add_up(columns, running, j.unit, j.reach)
-    running = running - j.unit
+    cdef int taps = counted_out(a)
     if stride == 1:
-        sum_all(taps, j.unit, columns, running, window, totals, j.width)
+        sum_all(taps, j.unit, columns + first, running + first, window, totals + first, end - first)
     elif stride == 2 and j.unit == 1:
         sum_along(taps, 2, 1, columns, running, window, totals, j.width)
     elif j.unit == 1:

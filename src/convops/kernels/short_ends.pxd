@@ -1,10 +1,10 @@
 # What becomes of the sums of a line: they are divided, or widened.
-from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
-from convops.kernels.moving_sums cimport Item, real_of
+from convops.kernels.moving_sums cimport Item, real_of, weigh_bytes
 from convops.kernels.prefix cimport Total
-from convops.kernels.short_columns cimport Job
+from convops.kernels.short_columns cimport Job, counted_out, sum_line
 from convops.kernels.simd cimport Real, outlined
 from convops.kernels.tile cimport line_of
 from convops.kernels.window cimport counted
@@ -74,7 +74,6 @@ cdef inline void end_line(const Args* a, Job* j, Py_ssize_t h, const Total* tota
     cdef char* out = <char*> line_of(&a.out, &j.tile, j.tile.group, 0, h, 0)
     cdef Py_ssize_t w, step = a.out.step[2] // j.unit
     cdef Real* values = <Real*> j.values
-    find_divisors(a, j, h, tag)
     if a.epilogue.cast == NULL and step == sizeof(Real):
         divide(a, j, totals, <Real*> out, kind)
         return
@@ -84,6 +83,35 @@ cdef inline void end_line(const Args* a, Job* j, Py_ssize_t h, const Total* tota
         return
     for w in range(j.width):
         (<Real*> (out + w * step))[0] = values[w]
+
+
+cdef inline bint is_fixed(const Args* a, const Job* j) noexcept nogil:
+    """Whether windows that lack nothing are divided without reals, in this line."""
+    return (j.fixed.multiplier and j.whole == <double> (a.axis[1].window * a.axis[2].window)
+            and a.axis[2].stride == 1 and a.out.step[2] == j.unit)
+
+
+cdef inline void end_piece(const Args* a, const Job* j, const Total* columns, const Total* running, Total* totals,
+                           Py_ssize_t first, Py_ssize_t end, char* out, const Item* kind, const Real* tag) noexcept nogil:
+    """Windows that meet padding."""
+    cdef Real* values = <Real*> j.values
+    if first == end:
+        return
+    sum_line(a, j, columns, running, first, end, totals)
+    divide_each(totals, <const Real*> j.divisors, values, first, end, kind)
+    a.epilogue.cast(<const char*> (values + first), 1, out + first, 1, end - first, a.epilogue.policy,
+                    a.epilogue.status)
+
+
+cdef inline void end_bytes(const Args* a, Job* j, Py_ssize_t h, const uint16_t* columns, const uint16_t* running,
+                           uint16_t* totals, const uint8_t* kind, const Real* tag) noexcept nogil:
+    """Means of bytes in bytes, from columns to results."""
+    cdef char* out = <char*> line_of(&a.out, &j.tile, j.tile.group, 0, h, 0)
+    cdef int taps = counted_out(a)
+    end_piece(a, j, columns, running, totals, 0, j.first, out, kind, tag)
+    weigh_bytes(taps, (columns if taps else running) + j.first, j.unit, a.axis[2].window * j.unit, j.fixed,
+                <uint8_t*> out + j.first, j.last - j.first)
+    end_piece(a, j, columns, running, totals, j.last, j.width, out, kind, tag)
 
 
 cdef inline outlined widen(const Total* totals, int64_t* values, Py_ssize_t count, const Item* kind) noexcept nogil:
