@@ -92,7 +92,8 @@ cdef inline bint is_fixed(const Args* a, const Job* j) noexcept nogil:
 
 
 cdef inline void end_piece(const Args* a, const Job* j, const Total* columns, const Total* running, Total* totals,
-                           Py_ssize_t first, Py_ssize_t end, char* out, const Item* kind, const Real* tag) noexcept nogil:
+                           Py_ssize_t first, Py_ssize_t end, char* out, const Item* kind,
+                           const Real* tag) noexcept nogil:
     """Windows that meet padding."""
     cdef Real* values = <Real*> j.values
     if first == end:
