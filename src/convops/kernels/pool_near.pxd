@@ -9,12 +9,12 @@ from libc.string cimport memset
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item
-from convops.kernels.lanes cimport spread
 from convops.kernels.past_caches cimport CACHE_LINE, items_before
 from convops.kernels.pool_band cimport Job, out_line
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, join, move, put, stream
 from convops.kernels.pool_run cimport shift_taps
+from convops.kernels.pool_watch cimport begin_watch, is_watched_clean, watch
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, outlined, prefetch
 from convops.kernels.tile cimport maximum, minimum
 
@@ -34,28 +34,6 @@ cdef struct Near:
     Py_ssize_t count           # results of a line
     Py_ssize_t ahead           # so many bytes behind the last lines are asked for
     bint streams               # results go past the caches
-
-
-cdef inline inlined begin_watch(Wide* watched) noexcept nogil:
-    if Wide is f32v or Wide is f64v:
-        spread(0, watched)
-
-
-cdef inline inlined watch(const Wide* value, Wide* watched) noexcept nogil:
-    """0 v is 0, but NaN where v is no finite number."""
-    cdef Wide nothing
-    if Wide is f32v or Wide is f64v:
-        spread(0, &nothing)
-        watched[0] = watched[0] + nothing * value[0]
-
-
-cdef inline bint is_watched_clean(const Wide* watched) noexcept nogil:
-    cdef const char* lanes = <const char*> watched
-    cdef int i
-    cdef char found = 0
-    for i in range(VECTOR_BYTES):
-        found = found | lanes[i]
-    return found == 0
 
 
 cdef inline inlined join_along(int kind, int n, const char* items, const Wide* first, const Wide* second,

@@ -22,6 +22,7 @@ from convops.kernels.pool_band cimport (
 from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, move_items_past, slide_items
 from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_near cimport near_lines
+from convops.kernels.pool_pixels cimport pixel_lines
 from convops.kernels.pool_quads cimport Quads, is_quad
 from convops.kernels.pool_rows cimport Run, row_of
 from convops.kernels.pool_sliding cimport (
@@ -261,7 +262,7 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     j.streams = image_bytes(a, tag) >= STREAMED_BYTES
     if is_quad(a, j.together, tag):
         quad_lines(a, kind, &j, h, end, tag)
-    elif not near_lines(a, kind, &j, h, end, tag):
+    elif not near_lines(a, kind, &j, h, end, tag) and not pixel_lines(a, kind, &j, h, end, tag):
         fold_strips(a, kind, &j, h, end, tag)
 
 
