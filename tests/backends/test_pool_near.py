@@ -1,4 +1,4 @@
-"""Extremes of windows of 3x3 and 5x5 that overlap: in registers, with the bits of the taps in order, ends included."""
+"""Extremes of windows of 3x3 to 9x9 that overlap: in registers, with the bits of the taps in order, ends included."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,14 @@ DTYPES = ["float32", "float64", "uint8", "int8", "uint16", "int16", "int32"]
 EXTREMES = [convops.max_pool, convops.min_pool]
 
 
-def drawn(rng, shape, dtype, special=None):
-    """Few values, so that many are equal; in floats zeros of both signs."""
+def drawn(rng, shape, dtype, special=None, zeros=True):
+    """Few values, so that many are equal; in floats zeros of both signs, if any."""
     x = rng.integers(0, 200, shape) if dtype[0] == "u" else rng.integers(-20, 20, shape)
     x = x.astype(dtype)
     if dtype[0] == "f":
-        x[rng.random(shape) < 0.2] = -0.0
+        x[x == 0] = 0.5
+        x[rng.random(shape) < 0.2 * zeros] = 0.0
+        x[rng.random(shape) < 0.2 * zeros] = -0.0
         if special is not None:
             x[tuple(rng.integers(0, n) for n in shape)] = special
     return x
@@ -34,27 +36,28 @@ def check(pool, x, window, **keywords):
 
 
 @given(
-    size=st.tuples(st.integers(5, 13), st.integers(60, 700)),
-    window=st.sampled_from([3, 5]),
-    padding=st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 2),
+    size=st.tuples(st.integers(9, 17), st.integers(60, 700)),
+    window=st.sampled_from([3, 5, 6, 7, 8, 9]),
+    padding=st.tuples(*[st.tuples(st.integers(0, 8), st.integers(0, 8))] * 2),
     dtype=st.sampled_from(DTYPES),
     pool=st.sampled_from(EXTREMES),
     special=st.sampled_from([None, np.nan, np.inf, -np.inf]),
+    zeros=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_any_padding_and_length(size, window, padding, dtype, pool, special, seed):
+def test_any_padding_and_length(size, window, padding, dtype, pool, special, zeros, seed):
     rng = np.random.default_rng(seed)
-    x = drawn(rng, (1, 2, *size), dtype, special)
+    x = drawn(rng, (1, 2, *size), dtype, special, zeros)
     check(pool, x, window, padding=tuple((min(b, window - 1), min(e, window - 1)) for b, e in padding))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("window", [3, 5])
+@pytest.mark.parametrize("window", [3, 5, 7])
 def test_images_whose_lines_begin_anywhere(dtype, window):
     rng = np.random.default_rng(1)
     for first in range(0, 70, 3):
         x = np.zeros(9 * 611 + first, dtype)[first:].reshape(1, 1, 9, 611)
-        x[:] = drawn(rng, x.shape, dtype)
+        x[:] = drawn(rng, x.shape, dtype, zeros=window < 7)
         out = np.zeros(x.size + first + 5, dtype)[first + 5 :].reshape(x.shape)
         for lines in (x, x[:, :, ::-1]):
             expected = convops.max_pool(lines, window, stride=1, padding=window // 2, indices="plane")[0]
@@ -62,27 +65,46 @@ def test_images_whose_lines_begin_anywhere(dtype, window):
             same_bits(np.ascontiguousarray(out), expected)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "uint16"])
-def test_large_images_go_past_the_caches(dtype):
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint16"])
+@pytest.mark.parametrize("width", [2112, 2101])
+@pytest.mark.parametrize("window", [3, 5, 8])
+def test_large_images_go_past_the_caches(dtype, width, window):
     rng = np.random.default_rng(2)
-    x = drawn(rng, (1, 1, 1400, 2112), dtype)
-    expected = convops.min_pool(x, 5, stride=1, padding=2, indices="plane")[0]
-    out = np.zeros(x.size + 64, dtype)
+    x = drawn(rng, (1, 1, 1400, width), dtype, zeros=window < 6)
+    expected = convops.min_pool(x, window, stride=1, padding=2, indices="plane")[0]
+    out = np.zeros(expected.size + 64, dtype)
     for first in (-(out.ctypes.data // x.itemsize) % (64 // x.itemsize), 1):
-        lines = out[first : first + x.size].reshape(x.shape)
-        convops.min_pool(x, 5, stride=1, padding=2, out=lines)
+        out[:] = 0
+        lines = out[first : first + expected.size].reshape(expected.shape)
+        convops.min_pool(x, window, stride=1, padding=2, out=lines)
         same_bits(np.ascontiguousarray(lines), expected)
+        assert not out[:first].any()
+        assert not out[first + expected.size :].any()
 
 
 @pytest.mark.parametrize("special", [np.nan, np.inf])
-def test_one_special_item_changes_only_what_sees_it(special):
+@pytest.mark.parametrize("window", [3, 7])
+@pytest.mark.parametrize("place", [(0, 0), (20, 150), (39, 299)])
+def test_one_special_item_changes_only_what_sees_it(special, window, place):
     x = np.random.default_rng(3).standard_normal((1, 2, 40, 300), np.float32)
-    clean = convops.max_pool(x, 3, stride=1, padding=1)
-    x[0, 1, 39, 299] = special
-    got = convops.max_pool(x, 3, stride=1, padding=1)
-    np.testing.assert_array_equal(got[0, 1, 38:, 298:], special)
-    got[0, 1, 38:, 298:] = clean[0, 1, 38:, 298:]
+    reach = window // 2
+    clean = convops.max_pool(x, window, stride=1, padding=reach)
+    x[0, 1, *place] = special
+    got = convops.max_pool(x, window, stride=1, padding=reach)
+    seen = (0, 1, *(slice(max(0, p - reach), p + reach + 1) for p in place))
+    np.testing.assert_array_equal(got[seen], special)
+    got[seen] = clean[seen]
     same_bits(got, clean)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_of_two_zeros_counts(dtype):
+    for height, place in ((12, 3), (40, 39)):
+        x = np.full((1, 1, height, 200), -1.0, dtype)
+        x[0, 0, place - 1, 101] = 0.0
+        x[0, 0, place, 100] = -0.0
+        check(convops.max_pool, x, 7, padding=3)
+        check(convops.max_pool, np.ascontiguousarray(x[:, :, ::-1]), 7, padding=3)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -91,3 +113,5 @@ def test_no_read_beyond_the_array(dtype, before):
     x = drawn(np.random.default_rng(4), (1, 1, 7, 533), dtype)
     check(convops.max_pool, guard(x, before), 5, padding=2)
     check(convops.min_pool, guard(x, before), 3, padding=1)
+    x = drawn(np.random.default_rng(5), (1, 1, 11, 533), dtype, zeros=False)
+    check(convops.max_pool, guard(x, before), 9, padding=4)

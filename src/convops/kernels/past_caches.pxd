@@ -67,3 +67,27 @@ cdef inline void move_past(char* out, const char* items, Py_ssize_t bytes) noexc
         past_f32(out + at, (<const f32v*> (items + at))[0])
         at = at + VECTOR_BYTES
     memcpy(out + at, items + at, bytes - at)
+
+
+cdef inline char* congruent(char* to, const char* out) noexcept nogil:
+    """The first place behind `to`, a multiple of a cache line, that lies in its line as `out` does in another."""
+    return to + CACHE_LINE + (address(out) & (CACHE_LINE - 1))
+
+
+cdef inline void move_lines_past(char* out, char* items, Py_ssize_t bytes, bint begins, bint ends) noexcept nogil:
+    """A piece of a longer copy, from a congruent place; all but the last are multiples of a cache line.
+
+    What fills no cache line waits before the items for the next piece.
+    """
+    cdef Py_ssize_t before = address(out) & (CACHE_LINE - 1), end = bytes - (before + bytes) % CACHE_LINE
+    cdef Py_ssize_t at = -before
+    if begins:
+        at = -before & (CACHE_LINE - 1)
+        memcpy(out, items, at if at < bytes else bytes)
+    while at < end:
+        past_f32(out + at, (<const f32v*> (items + at))[0])
+        at = at + VECTOR_BYTES
+    if ends and at < bytes:
+        memcpy(out + at, items + at, bytes - at)
+    elif not ends:
+        memcpy(items - before, items + bytes - before, before)

@@ -9,21 +9,19 @@ from libc.string cimport memset
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item
-from convops.kernels.past_caches cimport CACHE_LINE, items_before
+from convops.kernels.past_caches cimport congruent
 from convops.kernels.pool_band cimport Job, out_line
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, join, move, put, stream
+from convops.kernels.pool_middle cimport (
+    ASIDE_BYTES, END_BYTES, LINES, SHIFTED, aside_line_of, find_middle, is_aligned, is_dense, put_aside)
 from convops.kernels.pool_run cimport shift_taps
 from convops.kernels.pool_watch cimport begin_watch, is_watched_clean, watch
-from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, outlined, prefetch
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
-    LINES = 4                  # of results at once
     SEEN = 8                   # lines of the input, at most: windows are 5 high
-    SHIFTED = 4                # bytes of the smallest items that are shifted: others take more steps than loads
-    LEAST_BYTES = 1 << 9       # of a line of results
-    END_BYTES = 64 + 3 * VECTOR_BYTES  # of what the results at an end of a line see
 
 
 # Some lines of results, and the input lines that they see, from the first item on.
@@ -34,6 +32,7 @@ cdef struct Near:
     Py_ssize_t count           # results of a line
     Py_ssize_t ahead           # so many bytes behind the last lines are asked for
     bint streams               # results go past the caches
+    char* aside                # where pieces of them wait if their lines do not begin with cache lines; NULL: nowhere
 
 
 cdef inline inlined join_along(int kind, int n, const char* items, const Wide* first, const Wide* second,
@@ -151,6 +150,25 @@ cdef inline bint fold_items(int kind, const Near* near, Py_ssize_t n, const Item
         return False
 
 
+cdef inline bint fold_pieces(int kind, const Near* near, Py_ssize_t n, const Item* tag) noexcept nogil:
+    """All results, piece by piece if they wait; whether there was no NaN."""
+    cdef Near piece = near[0]
+    cdef Py_ssize_t k, size = sizeof(Item), at = 0, end = near.count * size
+    if near.aside == NULL:
+        return fold_items(kind, near, n, tag)
+    piece.out, piece.out_line, piece.streams = congruent(near.aside, near.out), aside_line_of(near.out_line), False
+    while at < end:
+        piece.count = minimum(ASIDE_BYTES, end - at) // size
+        if not fold_items(kind, &piece, n, tag):
+            return False
+        put_aside(near.out + at, near.out_line, piece.out, piece.out_line, piece.count * size, at == 0,
+                  at + ASIDE_BYTES >= end)
+        for k in range(LINES + n - 1):
+            piece.rows[k] = piece.rows[k] + ASIDE_BYTES
+        at = at + ASIDE_BYTES
+    return True
+
+
 cdef inline void copy_end(const Axis* axis, const Item* line, Py_ssize_t first, Py_ssize_t count,
                           Item* to) noexcept nogil:
     """So many positions of a padded line, those of padding with the nearest item."""
@@ -192,43 +210,33 @@ cdef inline bint near_block(const Args* a, int kind, const Job* j, Py_ssize_t h,
     cdef Py_ssize_t k, size = sizeof(Item), n = a.axis[2].window
     cdef bint clean
     w.out, w.out_line, w.count, w.ahead = out_line(a, j, h - j.h), a.out.step[1], end - begin, LINES * a.x.step[1]
-    w.streams = j.streams
+    w.streams, w.aside = j.streams, NULL
     find_rows(a, j, h, &w)
     clean = fold_end(a, kind, &w, 0, begin, copies, tag)
     if clean:
         clean = fold_end(a, kind, &w, end, a.axis[2].out, copies, tag)
     w.out = w.out + begin * size
+    if j.streams and not is_aligned(a):
+        w.aside = j.scratch
     for k in range(LINES + n - 1):
         w.rows[k] = w.rows[k] + (begin - a.axis[2].shift) * size
-    return clean and fold_items(kind, &w, n, tag)
-
-
-cdef inline bint is_short(const Axis* axis) noexcept nogil:
-    return (axis.window == 3 or axis.window == 5) and axis.stride == axis.dilation == 1
+    return clean and fold_pieces(kind, &w, n, tag)
 
 
 cdef inline bint is_near(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
-    """Whether windows are such ones, and lines long; a window's vectors are two at most."""
+    """Whether windows are such ones; a window's vectors are two at most."""
     cdef Py_ssize_t size = sizeof(Item), window = a.axis[2].window
-    return ((kind == MAXIMUM or kind == MINIMUM) and is_short(&a.axis[1]) and is_short(&a.axis[2])
-            and a.axis[1].window == window and (window - 1) * size <= VECTOR_BYTES and not j.together
-            and a.x.step[2] == size and a.out.step[2] == size and a.axis[2].out * size >= LEAST_BYTES)
+    return ((kind == MAXIMUM or kind == MINIMUM) and (window == 3 or window == 5) and a.axis[1].window == window
+            and (window - 1) * size <= VECTOR_BYTES and is_dense(a, j, tag))
 
 
 cdef inline bint near_lines(const Args* a, int kind, Job* j, Py_ssize_t first, Py_ssize_t last,
                             const Item* tag) noexcept nogil:
     """Output lines [first, last) of such windows; False where they must go another way."""
-    cdef Py_ssize_t size = sizeof(Item), lanes = VECTOR_BYTES // size, begin, end, h
+    cdef Py_ssize_t begin, end, h
     cdef char copies[SEEN * END_BYTES]
-    if last - first < LINES or not is_near(a, kind, j, tag):
-        return False
     j.h, j.channel = first, 0
-    if j.streams and (<size_t> out_line(a, j, 0) % size or (a.out.step[1] | a.out.channel) % CACHE_LINE):
-        return False
-    begin = items_before(out_line(a, j, 0), size)
-    begin = begin + (lanes if begin < a.axis[2].shift else 0)
-    end = begin + (a.axis[2].size + a.axis[2].shift - lanes - begin) // lanes * lanes
-    if begin < a.axis[2].shift or end <= begin or (a.axis[2].out - end) * size + VECTOR_BYTES > END_BYTES:
+    if last - first < LINES or not is_near(a, kind, j, tag) or not find_middle(a, j, &begin, &end, tag):
         return False
     memset(copies, 0, SEEN * END_BYTES)     # vectors may read beyond what is copied
     for j.channel in range(a.channels):

@@ -17,11 +17,12 @@ from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM, Item
 from convops.kernels.past_caches cimport CACHE_LINE, fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
-    COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, is_run, out_line,
-    reach_of, seen, set_length, slides)
-from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, move_items_past, slide_items
+    COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, out_line, reach_of, seen, set_length, slides)
+from convops.kernels.pool_far cimport far_lines
+from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, slide_items
 from convops.kernels.pool_means cimport divisors_of
 from convops.kernels.pool_near cimport near_lines
+from convops.kernels.pool_output cimport alike, goes_straight, put_line, writes_rows
 from convops.kernels.pool_pixels cimport pixel_lines
 from convops.kernels.pool_quads cimport Quads, is_quad
 from convops.kernels.pool_rows cimport Run, row_of
@@ -29,55 +30,10 @@ from convops.kernels.pool_sliding cimport (
     Lines, Slide, completes, find_rests, free_slots, lines_together, slide_from, slot_at)
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
-from convops.kernels.window cimport counted
 
 
 cdef enum:
     STREAMED_BYTES = 1 << 23   # images from this size on leave the caches before anybody reads the result
-
-
-cdef inline void put_line(const Args* a, const Job* j, Py_ssize_t i, const Item* items) noexcept nogil:
-    """Results to where they belong."""
-    cdef char* out = out_line(a, j, i)
-    cdef Py_ssize_t w, c
-    if j.together and a.out.channel == sizeof(Item):
-        for w in range(j.wide):
-            move_items(<Item*> (out + w * a.out.step[2]), items + w * j.unit, j.unit, 0)
-    elif j.together:
-        for w in range(j.wide):
-            for c in range(j.unit):
-                (<Item*> (out + w * a.out.step[2] + c * a.out.channel))[0] = items[w * j.unit + c]
-    else:
-        for c in range(j.planes):
-            if a.out.step[2] == sizeof(Item) and j.streams:
-                move_items_past(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide)
-                continue
-            if a.out.step[2] == sizeof(Item):
-                move_items(<Item*> (out + c * a.out.channel), items + c * j.out_span, j.wide, 0)
-                continue
-            for w in range(j.wide):
-                (<Item*> (out + c * a.out.channel + w * a.out.step[2]))[0] = items[c * j.out_span + w]
-
-
-cdef inline bint goes_straight(const Args* a, const Job* j, const Item* tag) noexcept nogil:
-    """Whether a line of results is written where it belongs: past the caches only vectors that begin with a cache line.
-    """
-    return is_run(a, j, tag) and not (j.streams and (<size_t> out_line(a, j, 0) | a.out.step[1]) % CACHE_LINE)
-
-
-cdef inline bint writes_rows(const Args* a, const Job* j, const Item* tag) noexcept nogil:
-    """Whether the results of a line are folded into the output, plane by plane."""
-    return goes_straight(a, j, tag) or (j.planes > 1 and a.out.step[2] == sizeof(Item))
-
-
-cdef inline Py_ssize_t alike(const Args* a, int kind, const Job* j, Py_ssize_t i, Py_ssize_t most) noexcept nogil:
-    """How many lines from i on have the same divisors, at most."""
-    cdef Py_ssize_t k = i + 1, end = minimum(j.high, i + most)
-    if kind != MEAN or a.divisor:
-        return most
-    while k < end and counted(a, &a.axis[1], j.h + k) == counted(a, &a.axis[1], j.h + i):
-        k = k + 1
-    return k - i
 
 
 cdef inline void fold_rows_across(const Args* a, int kind, Job* j, Py_ssize_t i, Run* run,
@@ -262,7 +218,10 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     j.streams = image_bytes(a, tag) >= STREAMED_BYTES
     if is_quad(a, j.together, tag):
         quad_lines(a, kind, &j, h, end, tag)
-    elif not near_lines(a, kind, &j, h, end, tag) and not pixel_lines(a, kind, &j, h, end, tag):
+        return
+    if near_lines(a, kind, &j, h, end, tag) or far_lines(a, kind, &j, h, end, tag):
+        return
+    if not pixel_lines(a, kind, &j, h, end, tag):
         fold_strips(a, kind, &j, h, end, tag)
 
 
