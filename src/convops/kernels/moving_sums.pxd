@@ -66,6 +66,12 @@ cdef inline outlined weigh(int taps, const Total* sums, Py_ssize_t shift, Real f
             out[i] = real_of(<Total> (sums[i + shift] - sums[i]), kind, out) * factor + offset
 
 
+cdef inline uint8_t weighed(uint16_t total, Fixed f) noexcept nogil:
+    """In 16 bits, of which the compiler makes one product of vectors."""
+    cdef uint16_t high = <uint16_t> (<uint32_t> total * f.multiplier >> 16)
+    return <uint8_t> (high >> f.shift)
+
+
 cdef inline outlined weigh_bytes(int taps, const uint16_t* sums, Py_ssize_t unit, Py_ssize_t shift, Fixed f,
                                  uint8_t* out, Py_ssize_t count) noexcept nogil:
     """The same to results of bytes. To neighbours it is `unit` columns."""
@@ -74,16 +80,16 @@ cdef inline outlined weigh_bytes(int taps, const uint16_t* sums, Py_ssize_t unit
     if taps == 1:
         for i in range(count):
             total = <uint16_t> (sums[i] + f.added)
-            out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
+            out[i] = weighed(total, f)
     elif taps == 2:
         for i in range(count):
             total = <uint16_t> (sums[i] + sums[i + unit] + f.added)
-            out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
+            out[i] = weighed(total, f)
     elif taps == 3:
         for i in range(count):
             total = <uint16_t> (sums[i] + sums[i + unit] + sums[i + 2 * unit] + f.added)
-            out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
+            out[i] = weighed(total, f)
     else:
         for i in range(count):
             total = <uint16_t> (sums[i + shift] - sums[i] + f.added)
-            out[i] = <uint8_t> (<uint32_t> total * f.multiplier >> 16 >> f.shift)
+            out[i] = weighed(total, f)
