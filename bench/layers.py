@@ -68,7 +68,12 @@ IMAGES = tuple(
 _COLOURED = (
     *(_filter(size, window) for size in (512, 2048, 4096) for window in (3, 5, 7, 9)),
     _filter(2048, 5, "reflect"),
-    *(_smoothing(size, kernel, window) for size in (512, 2048) for kernel, window in (("gaussian", 5), ("box", 9))),
+    *(
+        _smoothing(size, kernel, window, x_dtype)
+        for x_dtype in ("", "uint8")
+        for size in (512, 2048)
+        for kernel, window in (("gaussian", 5), ("box", 9))
+    ),
     *(layer for layer in IMAGES if layer.input_shape[0] < 4096 and layer.window[0] < 7),
 )
 COLOUR = tuple(replace(f, suite="colour", input_shape=(*f.input_shape, 3), colours=3) for f in _COLOURED)

@@ -134,3 +134,21 @@ def test_auto_takes_them_and_says_so():
     assert convops.plan("correlate", x, box((31, 31)), "same", **keywords).variant == "separable[box, sums of 32 bits]"
     assert "sums of 16 bits" in str(convops.explain("correlate", x, box((3, 3)), "same", **keywords))
     assert convops.plan("correlate", x, box((3, 3)), "same", backend="direct", **keywords).variant.startswith("direct")
+
+
+@pytest.mark.parametrize("window", [(3, 3), (2, 3), (5, 5), (4, 13), (31, 29)])
+@pytest.mark.parametrize("items", [2, 3, 4])
+def test_pixels_of_several_items(window, items):
+    x, k = integers("uint8", (items, 57, 131)), box(window)
+    colours = np.ascontiguousarray(np.moveaxis(x, 0, -1))
+    for mode, keywords in (
+        ("same", {"boundary": "reflect", "dtype": "uint8", "overflow": "wrap"}),
+        ("full", {"fill": 201}),
+        ("same", {"boundary": "wrap"}),
+    ):
+        whole = planned(x, k, mode, axes=(1, 2), **keywords)(x)
+        plan = planned(colours, k, mode, axes=(0, 1), **keywords)
+        same_bits(np.ascontiguousarray(np.moveaxis(plan(colours), -1, 0)), whole)
+        mirrored = colours[::-1, ::-1][::-1, ::-1]
+        out = np.zeros((*whole.shape[1:], 5), whole.dtype)[..., :items]
+        same_bits(np.ascontiguousarray(np.moveaxis(plan(mirrored, out), -1, 0)), whole)

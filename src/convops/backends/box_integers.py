@@ -80,17 +80,17 @@ def multiplier_of(level: float, most: int, dtype: str) -> tuple[int, int, int]:
     return 0, 0, 0
 
 
-def lengths(problem: ConvProblem) -> tuple[int, int]:
-    """Output lines and pixels of a band."""
+def lengths(problem: ConvProblem, unit: int) -> tuple[int, int]:
+    """Output lines and pixels, of so many items, of a band."""
     down, along = problem.axes
     high = max(1, int(max(WINDOWS * down.window, down.out / LEAST_BANDS)))
-    return evenly(down.out, high), evenly(along.out, max(WIDEST, 4 * along.window))
+    return evenly(down.out, high), evenly(along.out, max(WIDEST // unit, 4 * along.window))
 
 
-def scratch(problem: ConvProblem, wide: int) -> tuple[int, int, int, int]:
+def scratch(problem: ConvProblem, wide: int, unit: int) -> tuple[int, int, int, int]:
     """Offsets: behind a line of reals three of items, then the columns, the running sums, and the end."""
-    reach, item = wide + problem.axes[1].extent - 1, np.dtype(problem.dtype).itemsize
-    copy = _aligned(wide * item + MARGIN)
+    reach, item = (wide + problem.axes[1].extent - 1) * unit, np.dtype(problem.dtype).itemsize
+    copy = _aligned(wide * unit * item + MARGIN)
     held = copy + 3 * _aligned(2 * reach + MARGIN)
     running = held + _aligned(4 * reach + MARGIN)
     return copy, held, running, running + _aligned(4 * reach + 2 * MARGIN)

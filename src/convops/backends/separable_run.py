@@ -61,7 +61,7 @@ class SeparableRunner:
             self._raise_first_misfit(x, workers, add)
 
     def _run(self, x: Array, out: Array, workers: int, add: Array | None, stores: bool = True) -> bool:
-        unit, seconds = 1 if self._way.bits else _unit(x, out, add), self._seconds * len(x)
+        unit, seconds = _unit(x, out, add), self._seconds * len(x)
         if unit > 1:
             x, out, add = x[:1], out[:1], None if add is None else add[:1]
         noted = np.zeros(1, np.intc)
@@ -83,7 +83,7 @@ class SeparableRunner:
     def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
         """The short way of a plan; the long way looks whether a few images lie side by side."""
         problem, count = self._problem, images(self._problem)
-        if 1 < count <= MOST_UNIT and not self._way.bits:
+        if 1 < count <= MOST_UNIT:
             return None
         bands = cut_bands(problem, self._machine, self._way)
         way = express(

@@ -22,6 +22,8 @@ MOST_UNIT = 4
 # read behind one.
 WIDEST = 4096
 MARGIN = 512
+# Pixels of a block of vectors, at most.
+BLOCK = 64
 # Lines that are copied and converted are so short, at least, where a block with its copies fits into the first-level
 # cache.
 NEAR = 512
@@ -75,8 +77,8 @@ class Bands:
 def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, repairs: bool = False) -> Bands:
     """Lines as long as those that are kept leave room for in the cache."""
     if way.bits:
-        high, wide = box_integers.lengths(problem)
-        return Bands(high, wide, *box_integers.scratch(problem, wide))
+        high, wide = box_integers.lengths(problem, unit)
+        return Bands(high, wide, *box_integers.scratch(problem, wide, unit))
     item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
     # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
@@ -84,7 +86,7 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
     items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
     if not way.is_box and problem.types.x != problem.dtype and (near := machine.l1 * 3 // 4 // item // ring) >= NEAR:
         items = near
-    wide = _evenly(along.out, max(1, items // (unit * along.stride)))
+    wide = _in_blocks(along.out, max(1, items // (unit * along.stride)))
     high = _evenly(down.out, max(EXTENTS * down.extent, down.out / LEAST_BANDS))
     if repairs:
         high = min(high, down.extent)
@@ -132,6 +134,13 @@ def seconds_of_bands(problem: ConvProblem, machine: Machine, way: Way) -> float:
 def _is_common(problem: ConvProblem) -> bool:
     """Whether direct convolution has a kernel of its own for the problem, which copies nothing either."""
     return problem.window == (3, 3) and all(axis.boundary == ("constant", "constant") for axis in problem.axes)
+
+
+def _in_blocks(length: int, most: int) -> int:
+    """Pieces of a line as long as each other, but for the last: the ends of others are ends of blocks of vectors."""
+    even = _evenly(length, most)
+    whole = ceil(even / BLOCK) * BLOCK
+    return whole if even < length and whole <= most else even
 
 
 def _evenly(length: int, most: float) -> int:

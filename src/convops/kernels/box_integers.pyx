@@ -5,8 +5,8 @@ Called by `backends/separable_run.py` through `bind.pyx`. A band keeps the sum o
 next line adds its item and takes that of the line left behind away. Sums along the line are those of neighbouring
 columns, or differences of two running sums. Integers lose nothing by that, so results do not depend on how bands are
 cut. Sums wrap around modulo their width on the way; those of whole windows fit, as the caller proves. The columns are
-those of the padded line: what padding repeats is copied from columns, where these are at hand. Start reading at
-`tile_i`.
+those of the padded line: what padding repeats is copied from columns, where these are at hand. Pixels of several items
+side by side are lines of so many times as many items. Start reading at `tile_i`.
 """
 from libc.stdint cimport int8_t, int16_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from convops.kernels.abi cimport NONE, Args
 from convops.kernels.lines_band cimport ask_for, at_hand, within
 from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, weigh, weigh_bytes
-from convops.kernels.prefix cimport Total, sum_up
+from convops.kernels.prefix cimport Total, sum_up, sum_up_apart
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport Tile, finish, line_of, locate_box, source
 
@@ -25,6 +25,7 @@ cdef enum:
 # A band at work.
 cdef struct Job:
     Tile tile
+    Py_ssize_t unit            # items of a pixel
     Py_ssize_t reach           # items of a padded line
     Py_ssize_t lines           # input lines
     Py_ssize_t begin           # items that are summed: all, or those inside the input
@@ -46,15 +47,17 @@ cdef inline bint is_aligned(const Args* a, const Item* kind) noexcept nogil:
 cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scratch, const Item* kind,
                            const Real* tag) noexcept nogil:
     cdef const Real* level
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, pixels, begin, end
     locate_box(a, number, &j.tile)
-    j.reach = j.tile.extent[2] + a.axis[2].window - 1
+    pixels, j.unit = j.tile.extent[2] + a.axis[2].window - 1, a.halo_channels
     j.lines = j.tile.extent[1] + a.axis[1].window - 1
-    j.begin = within(a.axis[2].inner_begin - j.tile.origin[2], j.reach)
-    j.end = within(a.axis[2].inner_end - j.tile.origin[2], j.reach)
-    j.copies = a.load != NULL or (a.x.step[2] != sizeof(Item) and a.axis[2].size > 1) or not is_aligned(a, kind)
-    j.copies = j.copies or not at_hand(a, j.tile.origin[2], 0, j.begin, j.begin, j.end)
-    j.copies = j.copies or not at_hand(a, j.tile.origin[2], j.end, j.reach, j.begin, j.end)
+    begin = within(a.axis[2].inner_begin - j.tile.origin[2], pixels)
+    end = within(a.axis[2].inner_end - j.tile.origin[2], pixels)
+    j.copies = a.load != NULL or not is_aligned(a, kind)
+    j.copies = j.copies or (a.x.step[2] != j.unit * <Py_ssize_t> sizeof(Item) and (a.axis[2].size > 1 or j.unit > 1))
+    j.copies = j.copies or not at_hand(a, j.tile.origin[2], 0, begin, begin, end)
+    j.copies = j.copies or not at_hand(a, j.tile.origin[2], end, pixels, begin, end)
+    j.reach, j.begin, j.end = pixels * j.unit, begin * j.unit, end * j.unit
     if j.copies:
         j.begin, j.end = 0, j.reach
     j.pitch = (j.reach * <Py_ssize_t> sizeof(Item) + 64) // 64 * 64
@@ -68,16 +71,18 @@ cdef inline void begin_job(const Args* a, Job* j, Py_ssize_t number, char* scrat
 
 cdef inline void copy_items(const Args* a, Job* j, const char* line, Item* to, const Real* tag) noexcept nogil:
     """All of a padded line, whatever its items look like."""
-    cdef Py_ssize_t i, at
+    cdef Py_ssize_t i, at, step = a.x.step[2] // j.unit
+    cdef const char* item
     cdef Real value
     for i in range(j.reach):
-        at = source(&a.axis[2], j.tile.origin[2] + i)
+        at = source(&a.axis[2], j.tile.origin[2] + i // j.unit)
+        item = line + at * a.x.step[2] + i % j.unit * step
         if at < 0:
             to[i] = (<const Item*> j.copied)[0]
         elif a.load == NULL:
-            memcpy(to + i, line + at * a.x.step[2], sizeof(Item))
+            memcpy(to + i, item, sizeof(Item))
         else:
-            a.load(line + at * a.x.step[2], a.x.step[2], <char*> &value, 1, 1)
+            a.load(item, step, <char*> &value, 1, 1)
             to[i] = <Item> value
 
 
@@ -92,7 +97,7 @@ cdef inline const Item* line_items(const Args* a, Job* j, Py_ssize_t i, Py_ssize
     line = (a.x.data + j.tile.batch * a.x.batch + j.tile.group * a.x.channel + d * a.x.step[0]
             + h * a.x.step[1])
     if not j.copies:
-        return <const Item*> (line + (j.tile.origin[2] + j.begin - a.axis[2].shift) * a.x.step[2])
+        return <const Item*> (line + (j.tile.origin[2] + j.begin // j.unit - a.axis[2].shift) * a.x.step[2])
     to = <Item*> (j.copied + (1 + copy) * j.pitch)
     copy_items(a, j, line, to, tag)
     return to
@@ -102,11 +107,11 @@ cdef inline void pad_columns(const Args* a, const Job* j, Total* columns, Py_ssi
                              const Item* kind) noexcept nogil:
     cdef Py_ssize_t c, at
     for c in range(begin, end):
-        at = source(&a.axis[2], j.tile.origin[2] + c)
+        at = source(&a.axis[2], j.tile.origin[2] + c // j.unit)
         if at < 0:
             columns[c] = <Total> (<Total> (<const Item*> j.copied)[0] * <Total> a.axis[1].window)
         else:
-            columns[c] = columns[at + a.axis[2].shift - j.tile.origin[2]]
+            columns[c] = columns[(at + a.axis[2].shift - j.tile.origin[2]) * j.unit + c % j.unit]
 
 
 cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, const Item* kind,
@@ -130,24 +135,25 @@ cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, 
 cdef inline void end_line(const Args* a, Job* j, Py_ssize_t h, int taps, const Total* sums, const Item* kind,
                           const Real* tag) noexcept nogil:
     """Windows along output line `h`, their weight and all epilogues."""
-    cdef Py_ssize_t shift = a.axis[2].window, count = j.tile.extent[2]
+    cdef Py_ssize_t unit = j.unit, shift = a.axis[2].window * j.unit, count = j.tile.extent[2] * j.unit
+    cdef Py_ssize_t step = a.out.step[2] // j.unit
     cdef Real factor = (<const Real*> a.weights)[j.tile.group * LEVELS]
     cdef Real offset = (<const Real*> a.epilogue.bias)[j.tile.group] + 0
     cdef char* out = <char*> line_of(&a.out, &j.tile, j.tile.group, 0, h, 0)
     cdef const char* add = NULL
     cdef bint dense = a.epilogue.activation == NONE and a.epilogue.add.data == NULL
     if Total is uint16_t and Item is uint8_t:
-        if j.fixed.multiplier and a.out.step[2] == 1:
-            weigh_bytes(taps, sums, 1, shift, j.fixed, <uint8_t*> out, count)
+        if j.fixed.multiplier and a.out.step[2] == unit:
+            weigh_bytes(taps, sums, unit, shift, j.fixed, <uint8_t*> out, count)
             return
-    if dense and a.epilogue.cast == NULL and a.out.step[2] == sizeof(Real):
-        weigh(taps, sums, shift, factor, offset, <Real*> out, count, kind)
+    if dense and a.epilogue.cast == NULL and a.out.step[2] == unit * <Py_ssize_t> sizeof(Real):
+        weigh(taps, sums, unit, shift, factor, offset, <Real*> out, count, kind)
         return
-    weigh(taps, sums, shift, factor, offset, <Real*> j.sums, count, kind)
+    weigh(taps, sums, unit, shift, factor, offset, <Real*> j.sums, count, kind)
     if a.epilogue.add.data != NULL:
         add = line_of(&a.epilogue.add, &j.tile, j.tile.group, 0, h, 0)
     # The bias is in the sums; -0.0 leaves every number as it is.
-    finish(&a.epilogue, <Real*> j.sums, <Real> -0.0, out, a.out.step[2], add, a.epilogue.add.step[2], count)
+    finish(&a.epilogue, <Real*> j.sums, <Real> -0.0, out, step, add, a.epilogue.add.step[2] // unit, count)
 
 
 cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* kind, const Total* width,
@@ -159,12 +165,14 @@ cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* ki
     cdef Total* running
     begin_job(a, &j, number, scratch, kind, tag)
     columns, running = <Total*> j.columns, <Total*> (j.running + MARGIN)
-    running[-1] = 0
+    memset(running - j.unit, 0, j.unit * sizeof(Total))
     for h in range(j.tile.extent[1]):
         move_down(a, &j, h, columns, kind, tag)
-        if taps == 0:
+        if taps == 0 and j.unit == 1:
             sum_up(columns, running, j.reach)
-        end_line(a, &j, h, taps, columns if taps else running - 1, kind, tag)
+        elif taps == 0:
+            sum_up_apart(columns, running, j.unit, j.reach)
+        end_line(a, &j, h, taps, columns if taps else running - j.unit, kind, tag)
 
 
 cdef inline void run(const Args* a, const Item* kind, const Total* width, const Real* tag) noexcept nogil:

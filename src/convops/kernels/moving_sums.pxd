@@ -51,16 +51,18 @@ cdef inline Real real_of(Total total, const Item* kind, const Real* tag) noexcep
         return <Real> total
 
 
-cdef inline outlined weigh(int taps, const Total* sums, Py_ssize_t shift, Real factor, Real offset, Real* out,
-                           Py_ssize_t count, const Item* kind) noexcept nogil:
-    """Windows of so many columns, or of 0: differences of running sums `shift` apart."""
+cdef inline outlined weigh(int taps, const Total* sums, Py_ssize_t unit, Py_ssize_t shift, Real factor, Real offset,
+                           Real* out, Py_ssize_t count, const Item* kind) noexcept nogil:
+    """Windows of so many columns, `unit` apart, or of 0: differences of running sums `shift` apart."""
     cdef Py_ssize_t i
+    cdef Total total
     if taps == 2:
         for i in range(count):
-            out[i] = real_of(<Total> (sums[i] + sums[i + 1]), kind, out) * factor + offset
+            out[i] = real_of(<Total> (sums[i] + sums[i + unit]), kind, out) * factor + offset
     elif taps == 3:
         for i in range(count):
-            out[i] = real_of(<Total> (sums[i] + sums[i + 1] + sums[i + 2]), kind, out) * factor + offset
+            total = <Total> (sums[i] + sums[i + unit] + sums[i + 2 * unit])
+            out[i] = real_of(total, kind, out) * factor + offset
     else:
         for i in range(count):
             out[i] = real_of(<Total> (sums[i + shift] - sums[i]), kind, out) * factor + offset
@@ -74,7 +76,7 @@ cdef inline uint8_t weighed(uint16_t total, Fixed f) noexcept nogil:
 
 cdef inline outlined weigh_bytes(int taps, const uint16_t* sums, Py_ssize_t unit, Py_ssize_t shift, Fixed f,
                                  uint8_t* out, Py_ssize_t count) noexcept nogil:
-    """The same to results of bytes. To neighbours it is `unit` columns."""
+    """The same to results of bytes."""
     cdef Py_ssize_t i
     cdef uint16_t total
     if taps == 1:

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from convops.kernels.abi cimport Args
 from convops.kernels.lines_band cimport ask_for
 from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, take_line
-from convops.kernels.prefix cimport Total, sum_up
+from convops.kernels.prefix cimport Total, sum_up, sum_up_apart
 from convops.kernels.simd cimport inlined, outlined
 from convops.kernels.tile cimport Tile, locate_box, maximum, minimum, source
 
@@ -141,13 +141,11 @@ cdef inline outlined sum_all(int taps, Py_ssize_t unit, const Total* columns, co
 
 cdef inline void add_up(const Total* columns, Total* running, Py_ssize_t unit, Py_ssize_t count) noexcept nogil:
     """Running sums of every channel; `unit` zeros are before them."""
-    cdef Py_ssize_t i
     memset(running - unit, 0, unit * sizeof(Total))
     if unit == 1:
         sum_up(columns, running, count)
-        return
-    for i in range(count):
-        running[i] = <Total> (running[i - unit] + columns[i])
+    else:
+        sum_up_apart(columns, running, unit, count)
 
 
 cdef inline int counted_out(const Args* a) noexcept nogil:
