@@ -10,12 +10,11 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_signal import Cut, SignalRunner
+from convops.backends.fft_signal import Cut, SignalRunner, is_signal, policy_of
 from convops.backends.fft_table import Tile, lengths, line_counts, template
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 from convops.problem.geometry import Axis
@@ -37,11 +36,9 @@ PREPARING_CALLS = 1
 
 def lane_tile(problem: ConvProblem) -> Tile | None:
     """The best tile of at most four kernel extents; None where the kernel does not apply."""
-    if len(problem.axes) > 2 or problem.group_channels != 1 or problem.types.result not in dtypes.UNIT_ROUNDOFF:
+    if len(problem.axes) > 2 or not is_signal(problem):
         return None
     axes, item = _axes(problem), np.dtype(problem.dtype).itemsize
-    if not all(a.out for a in axes):
-        return None
     lines = line_counts() if len(problem.axes) == 2 else [1]
     tiles = [t for t in product(_near(axes[0], lines), _near(axes[1], lengths())) if prod(t) <= MOST_ITEMS]
     return min(tiles, key=lambda tile: _operations(axes, tile, item), default=None)
@@ -105,6 +102,7 @@ def _launch(problem: ConvProblem, tile: Tile, seconds: float) -> Launch:
         scratch_columns=copies,
         zeros=np.zeros(1, problem.dtype),
         cast=isa.convert.cast_address(problem.types.result, item),
+        policy=policy_of(problem),
     )
 
 
@@ -121,7 +119,13 @@ class LaneRunner(SignalRunner):
     """One problem with the tables of its filters, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, tile: Tile, w: Array, bias: Array | None, machine: Machine) -> None:
-        super().__init__(problem, lane_cut(problem, tile, machine), w, bias)
+        super().__init__(
+            problem,
+            lane_cut(problem, tile, machine),
+            w,
+            bias,
+            lambda plain: LaneRunner(plain, tile, w, bias, machine),
+        )
 
 
 def lane_cut(problem: ConvProblem, tile: Tile, machine: Machine) -> Cut:

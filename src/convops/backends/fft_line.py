@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_signal import Cut, SignalRunner
+from convops.backends.fft_signal import Cut, SignalRunner, is_signal, policy_of
 from convops.backends.fft_table import line_counts, places, roots, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 
@@ -45,10 +44,8 @@ def _samples(item: int) -> list[int]:
 
 def line_of(problem: ConvProblem) -> Line | None:
     """The best transform whose two tiles reach no further than four kernel extents; None where none applies."""
-    if len(problem.axes) > 1 or problem.group_channels != 1 or problem.types.result not in dtypes.UNIT_ROUNDOFF:
-        return None
     axis, item = problem.axes[0], np.dtype(problem.dtype).itemsize
-    if axis.input_dilation != 1 or not axis.out:
+    if len(problem.axes) > 1 or not is_signal(problem) or axis.input_dilation != 1:
         return None
     found = (_cut(axis.extent, axis.padded, n) for n in _samples(item) if n >= axis.extent)
     able = [line for line in found if line.step > 0 and line.samples + line.step <= 4 * axis.extent]
@@ -134,6 +131,7 @@ def _launch(problem: ConvProblem, line: Line, seconds: float) -> Launch:
         scratch_columns=chunk,
         zeros=np.zeros(1, problem.dtype),
         cast=isa.convert.cast_address(problem.types.result, item),
+        policy=policy_of(problem),
     )
 
 
@@ -141,7 +139,13 @@ class LineRunner(SignalRunner):
     """One problem with the spectra of its filters, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, line: Line, w: Array, bias: Array | None, machine: Machine) -> None:
-        super().__init__(problem, line_cut(problem, line, machine), w, bias)
+        super().__init__(
+            problem,
+            line_cut(problem, line, machine),
+            w,
+            bias,
+            lambda plain: LineRunner(plain, line, w, bias, machine),
+        )
 
 
 def line_cut(problem: ConvProblem, line: Line, machine: Machine) -> Cut:

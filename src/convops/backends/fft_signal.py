@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
 from convops.backends.aligned import LINE, aligned
-from convops.backends.base import Array
+from convops.backends.base import Array, Runner
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.fft_repair import repair
+from convops.backends.finish import raise_first_misfit
+from convops.backends.lowering import POLICIES
+from convops.backends.misfits import Misfit
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
@@ -34,11 +38,29 @@ class Cut(NamedTuple):
     steps: tuple[int, ...]  # useful sums of a tile
 
 
-class SignalRunner:
-    """One problem with the spectra of its filters."""
+def is_signal(problem: ConvProblem) -> bool:
+    """Whether the kernels for one-channel lines, planes and volumes store such results."""
+    result = problem.types.result
+    stores = result in dtypes.UNIT_ROUNDOFF or (dtypes.is_integer(result) and result != "bool")
+    return stores and problem.group_channels == 1 and all(a.out for a in problem.axes)
 
-    def __init__(self, problem: ConvProblem, cut: Cut, w: Array, bias: Array | None) -> None:
-        self._problem, self._cut = problem, cut
+
+def policy_of(problem: ConvProblem) -> int:
+    """What becomes of integers that do not fit, as kernels know it."""
+    policy = problem.epilogue.policy
+    return POLICIES.index(policy) if policy in POLICIES else 0
+
+
+class SignalRunner:
+    """One problem with the spectra of its filters.
+
+    `again` makes the same of a problem whose results are the sums themselves, to say which of them does not fit.
+    """
+
+    def __init__(
+        self, problem: ConvProblem, cut: Cut, w: Array, bias: Array | None, again: Callable[[ConvProblem], Runner]
+    ) -> None:
+        self._problem, self._cut, self._again = problem, cut, again
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
         self._w = np.ascontiguousarray(w)
@@ -57,11 +79,23 @@ class SignalRunner:
         return None if way is None else way.holding(self._weights[0], self._bias, self._memory, operands)
 
     def __call__(self, x: Array, out: Array, workers: int, add: Array | None = None) -> None:
-        cut, problem = self._cut, self._problem
-        workers = useful_workers(workers, ceil(cut.tiles * len(x) / cut.together), cut.seconds * len(x))
-        noted = np.zeros(cut.tiles * len(x), np.intc)
+        problem = self._problem
         if add is not None:
             add = add.astype(problem.dtype, copy=False)
+        if self._run(x, out, workers, add):
+            return
+        run = self._again(replace(problem, types=replace(problem.types, result=problem.dtype)))
+
+        def compute(part: Array, sums: Array, residual: Array | None) -> None:
+            run(part, sums, workers, **({} if residual is None else {"add": residual}))
+
+        raise_first_misfit(problem, x, add, compute)
+
+    def _run(self, x: Array, out: Array, workers: int, add: Array | None) -> bool:
+        """Whether all results fit their dtype."""
+        cut, problem = self._cut, self._problem
+        workers = useful_workers(workers, ceil(cut.tiles * len(x) / cut.together), cut.seconds * len(x))
+        noted, fits = np.zeros(cut.tiles * len(x), np.intc), True
         load = 0
         if x.dtype != self._native:
             load = isa.convert.load_address(dtypes.name_of(x.dtype), not x.dtype.isnative, self._item)
@@ -69,7 +103,7 @@ class SignalRunner:
         try:
             for row, weights in enumerate(self._weights):
                 channel, here = row // problem.group_rows, slice(row, row + 1)
-                cut.launch(
+                fits &= cut.launch(
                     x[:, channel : channel + 1],
                     out[:, here],
                     images=len(x),
@@ -83,8 +117,13 @@ class SignalRunner:
                 )
         finally:
             self._memory.give_back(scratch)
-        if noted.any():
+        if not noted.any():
+            return fits
+        try:
             repair(problem, cut.steps, noted.reshape(len(x), -1), x, out, self._w, self._bias, add, workers)
+        except Misfit:
+            return False
+        return fits
 
 
 def express_once(problem: ConvProblem, cut: Cut, workers: Count) -> Express | None:

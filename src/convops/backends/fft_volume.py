@@ -12,12 +12,11 @@ import numpy as np
 
 from convops.backends.base import Array, Machine
 from convops.backends.fft_header import Box
-from convops.backends.fft_signal import Cut, SignalRunner
+from convops.backends.fft_signal import Cut, SignalRunner, is_signal, policy_of
 from convops.backends.fft_table import line_counts, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
 from convops.kernels import isa
 from convops.kernels.bind import Launch
-from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 from convops.problem.geometry import Axis
@@ -60,9 +59,7 @@ def _dense(axis: Axis) -> int:
 
 def volume_of(problem: ConvProblem) -> Volume | None:
     """The best box whose two tiles reach no further than four kernel extents; None where none applies."""
-    if len(problem.axes) != 3 or problem.group_channels != 1 or problem.types.result not in dtypes.UNIT_ROUNDOFF:
-        return None
-    if not all(a.out for a in problem.axes):
+    if len(problem.axes) != 3 or not is_signal(problem):
         return None
     item = np.dtype(problem.dtype).itemsize
     lanes = isa.fft.lanes(item)
@@ -160,6 +157,7 @@ def _launch(problem: ConvProblem, volume: Volume, seconds: float) -> Launch:
         scratch_columns=copies,
         zeros=np.zeros(1, problem.dtype),
         cast=isa.convert.cast_address(problem.types.result, item),
+        policy=policy_of(problem),
     )
 
 
@@ -167,7 +165,13 @@ class VolumeRunner(SignalRunner):
     """One problem with the spectra of its filters, callable from many threads."""
 
     def __init__(self, problem: ConvProblem, volume: Volume, w: Array, bias: Array | None, machine: Machine) -> None:
-        super().__init__(problem, volume_cut(problem, volume, machine), w, bias)
+        super().__init__(
+            problem,
+            volume_cut(problem, volume, machine),
+            w,
+            bias,
+            lambda plain: VolumeRunner(plain, volume, w, bias, machine),
+        )
 
 
 def volume_cut(problem: ConvProblem, volume: Volume, machine: Machine) -> Cut:
