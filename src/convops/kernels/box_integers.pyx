@@ -13,7 +13,7 @@ from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport NONE, Args
 from convops.kernels.lines_band cimport ask_for, at_hand, within
-from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, weigh, weigh_bytes
+from convops.kernels.moving_sums cimport Fixed, Item, add_line, counted_out, slide, weigh, weigh_bytes
 from convops.kernels.prefix cimport Total, sum_up, sum_up_apart
 from convops.kernels.simd cimport Real
 from convops.kernels.tile cimport Tile, finish, line_of, locate_box, source
@@ -160,7 +160,7 @@ cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* ki
                  const Real* tag) noexcept nogil:
     cdef Job j
     cdef Py_ssize_t h
-    cdef int taps = <int> a.axis[2].window if a.axis[2].window <= 3 else 0
+    cdef int taps = counted_out(a.axis[2].window)
     cdef Total* columns
     cdef Total* running
     begin_job(a, &j, number, scratch, kind, tag)

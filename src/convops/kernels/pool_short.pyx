@@ -8,9 +8,9 @@ at `tile_i`.
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
-from convops.kernels.moving_sums cimport Item
+from convops.kernels.moving_sums cimport Item, counted_out
 from convops.kernels.prefix cimport Total
-from convops.kernels.short_columns cimport Job, add_up, begin_job, counted_out, move_down, sum_line
+from convops.kernels.short_columns cimport Job, add_up, begin_job, move_down, sum_line
 from convops.kernels.short_ends cimport end_bytes, end_line, find_divisors, is_fixed, put_totals
 
 cdef enum:
@@ -52,7 +52,7 @@ cdef void tile_i(const Args* a, Py_ssize_t number, char* scratch, const Item* ki
         return    # done with the first
     for h in range(j.tile.extent[1]):
         move_down(a, &j, h, columns, kind)
-        if not counted_out(a):
+        if not counted_out(a.axis[2].window):
             add_up(columns, running, j.unit, j.reach)
         end(a, &j, h, columns, running - j.unit, kind, tag)
 

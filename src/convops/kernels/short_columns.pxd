@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
 from convops.kernels.lines_band cimport ask_for
-from convops.kernels.moving_sums cimport Fixed, Item, add_line, slide, take_line
+from convops.kernels.moving_sums cimport Fixed, Item, add_line, counted_out, counted_sum, slide, take_line
 from convops.kernels.prefix cimport Total, sum_up, sum_up_apart
 from convops.kernels.simd cimport inlined, outlined
 from convops.kernels.tile cimport Tile, locate_box, maximum, minimum, source
@@ -116,19 +116,27 @@ cdef inline void move_down(const Args* a, Job* j, Py_ssize_t h, Total* columns, 
     add_lines(a, j, first - stride, first, True, columns, kind)
 
 
+cdef inline inlined sum_taps(int taps, Py_ssize_t stride, Py_ssize_t unit, const Total* columns, Total* totals,
+                             Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t w
+    for w in range(count):
+        totals[w] = counted_sum(taps, columns + w * stride, unit)
+
+
 cdef inline inlined sum_along(int taps, Py_ssize_t stride, Py_ssize_t unit, const Total* columns, const Total* running,
                               Py_ssize_t window, Total* totals, Py_ssize_t count) noexcept nogil:
     """Windows of so many columns, or of 0: differences of running sums. To neighbours it is `unit` columns."""
     cdef Py_ssize_t w
     if taps == 1:
-        for w in range(count):
-            totals[w] = columns[w * stride]
+        sum_taps(1, stride, unit, columns, totals, count)
     elif taps == 2:
-        for w in range(count):
-            totals[w] = <Total> (columns[w * stride] + columns[w * stride + unit])
+        sum_taps(2, stride, unit, columns, totals, count)
     elif taps == 3:
-        for w in range(count):
-            totals[w] = <Total> (columns[w * stride] + columns[w * stride + unit] + columns[w * stride + 2 * unit])
+        sum_taps(3, stride, unit, columns, totals, count)
+    elif taps == 4:
+        sum_taps(4, stride, unit, columns, totals, count)
+    elif taps == 5:
+        sum_taps(5, stride, unit, columns, totals, count)
     else:
         for w in range(count):
             totals[w] = <Total> (running[w * stride + window * unit] - running[w * stride])
@@ -148,16 +156,11 @@ cdef inline void add_up(const Total* columns, Total* running, Py_ssize_t unit, P
         sum_up_apart(columns, running, unit, count)
 
 
-cdef inline int counted_out(const Args* a) noexcept nogil:
-    """Columns of windows that are no differences of running sums."""
-    return <int> a.axis[2].window if a.axis[2].window <= 3 else 0
-
-
 cdef inline void sum_line(const Args* a, const Job* j, const Total* columns, const Total* running, Py_ssize_t first,
                           Py_ssize_t end, Total* totals) noexcept nogil:
     """Of windows along a line, items from `first` to `end` of them; `running` has a sum before every column."""
     cdef Py_ssize_t window = a.axis[2].window, stride = a.axis[2].stride, w
-    cdef int taps = counted_out(a)
+    cdef int taps = counted_out(window)
     if stride == 1:
         sum_all(taps, j.unit, columns + first, running + first, window, totals + first, end - first)
     elif stride == 2 and j.unit == 1:

@@ -2,9 +2,9 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from convops.kernels.abi cimport Args
-from convops.kernels.moving_sums cimport Item, real_of, weigh_bytes
+from convops.kernels.moving_sums cimport Item, counted_out, real_of, weigh_bytes
 from convops.kernels.prefix cimport Total
-from convops.kernels.short_columns cimport Job, counted_out, sum_line
+from convops.kernels.short_columns cimport Job, sum_line
 from convops.kernels.simd cimport Real, outlined
 from convops.kernels.tile cimport line_of
 from convops.kernels.window cimport counted
@@ -108,7 +108,7 @@ cdef inline void end_bytes(const Args* a, Job* j, Py_ssize_t h, const uint16_t* 
                            uint16_t* totals, const uint8_t* kind, const Real* tag) noexcept nogil:
     """Means of bytes in bytes, from columns to results."""
     cdef char* out = <char*> line_of(&a.out, &j.tile, j.tile.group, 0, h, 0)
-    cdef int taps = counted_out(a)
+    cdef int taps = counted_out(a.axis[2].window)
     end_piece(a, j, columns, running, totals, 0, j.first, out, kind, tag)
     weigh_bytes(taps, (columns if taps else running) + j.first, j.unit, a.axis[2].window * j.unit, j.fixed,
                 <uint8_t*> out + j.first, j.last - j.first)
