@@ -146,8 +146,8 @@ cdef inline void fold_items(int kind, const Pixels* p, const Item* tag) noexcept
         fold_any(kind, p, <const i32v*> NULL)
 
 
-cdef inline void fold_some(const Args* a, int kind, const Pixels* line, const Taps* down, double outer, Py_ssize_t w,
-                           Py_ssize_t count, const Item* tag) noexcept nogil:
+cdef inline void fold_some(const Args* a, int kind, const Pixels* line, double outer, Py_ssize_t w, Py_ssize_t count,
+                           const Item* tag) noexcept nogil:
     """So many windows of a line from number `w` on, all with the same taps."""
     cdef Pixels p = line[0]
     cdef Taps along = taps_of(&a.axis[2], w)
@@ -172,11 +172,11 @@ cdef inline void pixel_line(const Args* a, int kind, const Job* j, Py_ssize_t h,
     p.high, p.below, p.right = down.end - down.begin, down.step * a.x.step[1], a.axis[2].dilation * a.x.step[2]
     p.seen, p.streams = maximum(0, a.axis[1].window - a.axis[1].stride), j.streams
     for w in range(begin):
-        fold_some(a, kind, &p, &down, outer, w, 1, tag)
+        fold_some(a, kind, &p, outer, w, 1, tag)
     if begin < end:
-        fold_some(a, kind, &p, &down, outer, begin, end - begin, tag)
+        fold_some(a, kind, &p, outer, begin, end - begin, tag)
     for w in range(end, out):
-        fold_some(a, kind, &p, &down, outer, w, 1, tag)
+        fold_some(a, kind, &p, outer, w, 1, tag)
 
 
 cdef inline bint has_taps(const Axis* axis) noexcept nogil:
