@@ -224,10 +224,11 @@ cdef inline bint near_block(const Args* a, int kind, const Job* j, Py_ssize_t h,
 
 
 cdef inline bint is_near(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
-    """Whether windows are such ones; a window's vectors are two at most."""
+    """Whether windows are such ones; a window's vectors are two at most. Loads that take the place of shifts cost more
+    in 5x5 than lines that are folded and kept."""
     cdef Py_ssize_t size = sizeof(Item), window = a.axis[2].window
-    return ((kind == MAXIMUM or kind == MINIMUM) and (window == 3 or window == 5) and a.axis[1].window == window
-            and (window - 1) * size <= VECTOR_BYTES and is_dense(a, j, tag))
+    return ((kind == MAXIMUM or kind == MINIMUM) and (window == 3 or (window == 5 and size >= SHIFTED))
+            and a.axis[1].window == window and (window - 1) * size <= VECTOR_BYTES and is_dense(a, j, tag))
 
 
 cdef inline bint near_lines(const Args* a, int kind, Job* j, Py_ssize_t first, Py_ssize_t last,
