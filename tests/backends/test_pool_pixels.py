@@ -59,6 +59,15 @@ def test_windows_of_padding_alone():
     same_bits(np.ascontiguousarray(pooled(convops.sum_pool, x, 3, stride=3, padding=((4, 0), (0, 4)))), expected)
 
 
+def test_dilated_windows_that_step_over_all_items():
+    for size, dilation in (((1, 9), 2), ((9, 1), 2), ((2, 2), 3), ((2, 3), (3, 1))):
+        x = np.random.default_rng(5).random((2, 70, *size), np.float32) + 1
+        keywords = {"stride": 1, "dilation": dilation, "padding": 3}
+        expected = convops.sum_pool(x, 2, **keywords)
+        assert not expected.all()
+        same_bits(np.ascontiguousarray(pooled(convops.sum_pool, x, 2, **keywords)), expected)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("before", [True, False])
 def test_no_read_beyond_the_array(dtype, before):

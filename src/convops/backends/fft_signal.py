@@ -14,7 +14,6 @@ from convops.backends.base import Array, Runner
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.fft_repair import repair
 from convops.backends.finish import raise_first_misfit
-from convops.backends.lowering import POLICIES
 from convops.backends.misfits import Misfit
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
@@ -43,12 +42,6 @@ def is_signal(problem: ConvProblem) -> bool:
     result = problem.types.result
     stores = result in dtypes.UNIT_ROUNDOFF or (dtypes.is_integer(result) and result != "bool")
     return stores and problem.group_channels == 1 and all(a.out for a in problem.axes)
-
-
-def policy_of(problem: ConvProblem) -> int:
-    """What becomes of integers that do not fit, as kernels know it."""
-    policy = problem.epilogue.policy
-    return POLICIES.index(policy) if policy in POLICIES else 0
 
 
 class SignalRunner:

@@ -12,7 +12,7 @@ from convops.backends.base import Array, Runner
 from convops.backends.express import Count, express
 from convops.backends.integer_tiling import Cut
 from convops.backends.integer_weights import BLOCK_STEPS, Encoding, offsets, pack
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.rewrites.ranges import Range
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
@@ -142,7 +142,7 @@ def store(problem: ConvProblem, code: Encoding, fits: bool) -> dict[str, int]:
         if result in ("int32", "uint32") and fits:
             return {}
         narrow = isa.words.narrow_address(result)
-    policy = POLICIES.index(epilogue.policy) if epilogue.policy in POLICIES else 0
+    policy = policy_of(problem)
     return {"cast": isa.convert.cast_address(result, 8), "narrow": narrow, "policy": policy}
 
 

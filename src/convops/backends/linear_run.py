@@ -12,7 +12,7 @@ import numpy as np
 from convops.backends.base import Array, Machine
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.finish import raise_first_misfit
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
 from convops.kernels import isa
@@ -74,7 +74,7 @@ class LinearRunner:
         self._item = np.dtype(problem.dtype).itemsize
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
-        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        policy = policy_of(problem)
         self._launch = self._make_launch(cast=cast_to, policy=policy)
 
     def with_weights(self, w: Array, bias: Array | None) -> LinearRunner:

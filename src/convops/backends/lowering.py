@@ -9,6 +9,7 @@ import numpy as np
 
 from convops.backends.base import Array
 from convops.problem.boundary import source_index
+from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
 from convops.problem.shapes import Shapes
 
@@ -17,6 +18,12 @@ RANK = 3
 POLICIES = ("raise", "wrap", "saturate")
 # Longest time a kernel may run between two looks at pending signals.
 CHUNK_SECONDS = 0.04
+
+
+def policy_of(problem: ConvProblem) -> int:
+    """What becomes of integers that do not fit, by its code."""
+    policy = problem.epilogue.policy
+    return POLICIES.index(policy) if policy in POLICIES else 0
 
 
 class KernelAxis(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 from convops.backends.base import Array
 from convops.backends.express import Count, express
 from convops.backends.finish import raise_first_misfit
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.packed_weights import packing
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import Tiling, kernel_sizes, skipped_axis, suffix
@@ -42,7 +42,7 @@ class PackedRunner:
         self._scratch = tiling.scratch(self._item)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, self._item)
-        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        policy = policy_of(problem)
         self._launch = self._make_launch(cast=cast_to, policy=policy)
         self._pack = packing(problem, tiling)
 

@@ -13,7 +13,7 @@ from convops.backends.aligned import LINE, aligned
 from convops.backends.base import Array, Machine
 from convops.backends.express import Count, express
 from convops.backends.finish import raise_first_misfit
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.separable_factors import Factors
 from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
 from convops.backends.threads import useful_workers
@@ -137,7 +137,7 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
         activation=ACTIVATIONS.index(epilogue.activation),
         constants=epilogue.constants,
         cast=isa.convert.cast_address(problem.types.result, np.dtype(problem.dtype).itemsize) if stores else 0,
-        policy=POLICIES.index(epilogue.policy) if epilogue.policy in POLICIES else 0,
+        policy=policy_of(problem),
         zeros=np.zeros(problem.out_channels, problem.dtype),
         groups=problem.groups,
         panel_rows=way.rank,

@@ -11,7 +11,7 @@ import numpy as np
 
 from convops.backends import rounding
 from convops.backends.base import Array
-from convops.backends.lowering import POLICIES, kernel_axes
+from convops.backends.lowering import kernel_axes, policy_of
 from convops.backends.misfits import Misfit
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
@@ -151,7 +151,7 @@ class WeightRunner:
     def _make_launch(self, channels: int, cut: Cut, cast: bool) -> Launch:
         problem = self.problem
         line, grads, halo, offsets = cut.places
-        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        policy = policy_of(problem)
         return Launch(
             isa.weight_grad,
             "weight_grad_f32" if problem.dtype == "float32" else "weight_grad_f64",

@@ -12,7 +12,7 @@ from convops.backends.aligned import aligned
 from convops.backends.base import Array
 from convops.backends.express import Count, express, weights_and_bias
 from convops.backends.finish import raise_first_misfit
-from convops.backends.lowering import CHUNK_SECONDS, POLICIES, kernel_axes
+from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.threads import useful_workers
 from convops.backends.tiling import suffix
 from convops.backends.winograd_tiles import CHANNEL_BLOCK, Blocks, block_count, item_count, panel_parts
@@ -43,7 +43,7 @@ class WinogradRunner:
         self._scratch = blocks.scratch(problem.group_channels)
         self._native = dtypes.named(problem.dtype)
         cast_to = isa.convert.cast_address(problem.types.result, blocks.itemsize)
-        policy = POLICIES.index(problem.epilogue.policy) if problem.epilogue.policy in POLICIES else 0
+        policy = policy_of(problem)
         self._store = {"cast": cast_to, "policy": policy}
         self._chunk = CHUNK_SECONDS / seconds
         self._launch = self._make_launch(self._chunk, **self._store, **self._scratch)

@@ -180,9 +180,10 @@ cdef inline void pixel_line(const Args* a, int kind, const Job* j, Py_ssize_t h,
 
 
 cdef inline bint has_taps(const Axis* axis) noexcept nogil:
-    """Whether every window has a real tap."""
+    """Whether every window has a real tap: those between the first and the last may step over a shorter line."""
     cdef Taps first = taps_of(axis, 0), last = taps_of(axis, axis.out - 1)
-    return first.begin < first.end and last.begin < last.end
+    return (first.begin < first.end and last.begin < last.end
+            and axis.dilation <= axis.inner_end - axis.inner_begin)
 
 
 cdef inline bint is_pixels(const Args* a, const Job* j, const Item* tag) noexcept nogil:

@@ -158,7 +158,8 @@ cdef inline void add_up(const Total* columns, Total* running, Py_ssize_t unit, P
 
 cdef inline void sum_line(const Args* a, const Job* j, const Total* columns, const Total* running, Py_ssize_t first,
                           Py_ssize_t end, Total* totals) noexcept nogil:
-    """Of windows along a line, items from `first` to `end` of them; `running` has a sum before every column."""
+    """Of windows along a line, items from `first` to `end` of them, or all where windows are strided; `running` has a
+    sum before every column."""
     cdef Py_ssize_t window = a.axis[2].window, stride = a.axis[2].stride, w
     cdef int taps = counted_out(window)
     if stride == 1:
