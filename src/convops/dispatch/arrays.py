@@ -14,15 +14,26 @@ from convops.problem.arrangement import Arrangement
 
 # Where loads and stores of vectors cross no cache line; below so many bytes finding it costs more than it gives.
 LINE, LEAST_BYTES = 64, 1 << 15
+# Where results begin in a page, a quarter before what is read, so that lines a power of two long do not meet in the
+# same sets of the level-1 cache, nor loads wait for stores that look alike in the lower bits of their address.
+PAGE, QUARTER, LEAST_APART = 1 << 12, 1 << 10, 1 << 17
 
 
-def new_array(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Memory for a result that nobody has written yet; a large one begins with a cache line."""
+def new_array(shape: tuple[int, ...], dtype: np.dtype[Any], x: Any = None) -> Array:
+    """Memory for a result that nobody has written yet; a large one begins with a cache line, apart from those of x."""
     size = prod(shape) * dtype.itemsize
     if size < LEAST_BYTES:
         return np.empty(shape, dtype)
-    memory = np.empty(size + LINE - 1, np.uint8)
-    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
+    if size < LEAST_APART or not isinstance(x, np.ndarray):
+        memory = np.empty(size + LINE - 1, np.uint8)
+        return np.ndarray(shape, dtype, memory, -_address(memory) % LINE)
+    memory = np.empty(size + PAGE - 1, np.uint8)
+    return np.ndarray(shape, dtype, memory, (_address(x) // LINE * LINE - QUARTER - _address(memory)) % PAGE)
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def canonical(array: Array, where: Arrangement) -> Array:

@@ -80,7 +80,7 @@ class Prepared:
             If an integer result does not fit its dtype under ``overflow="raise"``.
         """
         if self._express is not None:
-            result = new_array(self.output_shape, self._out_dtype) if out is None else out
+            result = new_array(self.output_shape, self._out_dtype, x) if out is None else out
             if self._express(x, result, self._add if add is None else add):
                 return result
         return self._call(x, out, add)
@@ -114,7 +114,7 @@ class Prepared:
     def _result(self, x: Array, residual: Array | None, out: Array | None) -> Array:
         dtype = dtypes.named(self.problem.out_dtype)
         if out is None:
-            return new_array(self.output_shape, dtype)
+            return new_array(self.output_shape, dtype, x)
         inputs = (x, *self._operands) if residual is None else (x, *self._operands, residual)
         check_out(out, self.output_shape, dtype, inputs)
         return out

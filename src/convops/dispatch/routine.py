@@ -65,13 +65,13 @@ class Routine:
         # Fresh memory lies apart from everything.
         apart = () if out is None else operands
         if known is not None and known.prepared is not None:
-            result = new_array(self._shape, self._dtype) if out is None else out
+            result = new_array(self._shape, self._dtype, x) if out is None else out
             if known.prepared.once(x, result, add, None, None, apart):
                 return result
         backend = best(self._ranked, self.problem, w, self._wishes) if known is None else known.backend
         way = self._ways[backend] if backend in self._ways else self._find_way(backend)
         if way is not None:
-            result = new_array(self._shape, self._dtype) if out is None else out
+            result = new_array(self._shape, self._dtype, x) if out is None else out
             if way.once(x, result, add, w, bias, apart):
                 return result
         request = Request(self._operation, self.problem, w, bias, add, operands, self._wishes)

@@ -36,6 +36,8 @@ cdef extern from *:
 
 cdef enum:
     CACHE_LINE = 64
+    PAGE = 1 << 12
+    MET = 320                  # bytes that stores may be ahead of loads
 
 
 cdef inline inlined store_past(char* out, Vector value) noexcept nogil:
@@ -69,9 +71,17 @@ cdef inline void move_past(char* out, const char* items, Py_ssize_t bytes) noexc
     memcpy(out + at, items + at, bytes - at)
 
 
-cdef inline char* congruent(char* to, const char* out) noexcept nogil:
-    """The first place behind `to`, a multiple of a cache line, that lies in its line as `out` does in another."""
-    return to + CACHE_LINE + (address(out) & (CACHE_LINE - 1))
+cdef inline bint meet(const char* items, const char* out, Py_ssize_t page) noexcept nogil:
+    """Whether loads from an address on meet stores a little ahead that look alike in the lower bits: they wait."""
+    return 0 < ((address(out) - address(items)) & (page - 1)) < MET
+
+
+cdef inline char* congruent(char* to, const char* items, const char* out) noexcept nogil:
+    """A place in the next page behind `to` that lies in its cache line as `out` does in another, and does not meet
+    loads from `items` on."""
+    to = to + CACHE_LINE
+    to = to + ((address(items) - MET - address(to)) & (PAGE - CACHE_LINE))
+    return to + ((address(out) - address(to)) & (CACHE_LINE - 1))
 
 
 cdef inline void move_lines_past(char* out, char* items, Py_ssize_t bytes, bint begins, bint ends) noexcept nogil:

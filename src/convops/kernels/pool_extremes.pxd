@@ -145,6 +145,7 @@ cdef extern from *:
     #else
     #define convops_shift_u8(a, b, k) (a)
     #endif
+    #define convops_shift_i32(a, b, k) ((convops_i32v) convops_shift_u8(a, b, 4 * (k)))
     """
     ctypedef unsigned char u8v "convops_u8v"
     ctypedef signed char i8v "convops_i8v"
@@ -178,5 +179,6 @@ cdef extern from *:
     u16v min_u16 "convops_min_u16"(u16v best, u16v value) nogil
     i16v max_i16 "convops_max_i16"(i16v best, i16v value) nogil
     i16v min_i16 "convops_min_i16"(i16v best, i16v value) nogil
+    i32v shift_i32 "convops_shift_i32"(i32v, i32v, int) nogil
     i32v max_i32 "convops_max_i32"(i32v best, i32v value) nogil
     i32v min_i32 "convops_min_i32"(i32v best, i32v value) nogil

@@ -10,7 +10,7 @@ from convops.kernels.past_caches cimport store_past
 from convops.kernels.pool_extremes cimport (
     even_u16, even_u8, i16v, i32v, i8v, load_u8, max_f32, max_f64, max_i16, max_i32, max_i8, max_u16, max_u8,
     min_f32, min_f64, min_i16, min_i32, min_i8, min_u16, min_u8, odd_u16, odd_u8, plain_max_f32, plain_max_f64,
-    plain_min_f32, plain_min_f64, shift_u8, store_u8, u16v, u8v, unordered_f32, unordered_f64)
+    plain_min_f32, plain_min_f64, shift_i32, shift_u8, store_u8, u16v, u8v, unordered_f32, unordered_f64)
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport minimum
 
@@ -115,6 +115,8 @@ cdef inline inlined shift_lanes(int k, const Wide* first, const Wide* second, Wi
         to[0] = shift_f32(first[0], second[0], k)
     elif Wide is f64v:
         to[0] = shift_f64(first[0], second[0], k)
+    elif Wide is i32v:
+        to[0] = shift_i32(first[0], second[0], k)
     else:
         (<u8v*> to)[0] = shift_u8((<const u8v*> first)[0], (<const u8v*> second)[0], k * <int> item_bytes(to))
 

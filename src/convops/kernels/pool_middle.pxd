@@ -1,10 +1,13 @@
 # Windows that share all items but a line or a column: some lines of results at once, each cut into a middle of whole
-# vectors and two ends, on their way to the output.
-from convops.kernels.abi cimport Args
+# vectors and two ends, from the lines that they see to the output.
+from libc.string cimport memcpy
+
+from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport Item
-from convops.kernels.past_caches cimport CACHE_LINE, items_before, move_lines_past
+from convops.kernels.past_caches cimport CACHE_LINE, PAGE, items_before, meet, move_lines_past
 from convops.kernels.pool_band cimport Job, out_line
 from convops.kernels.simd cimport VECTOR_BYTES
+from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
     LINES = 4                  # of results at once
@@ -12,6 +15,18 @@ cdef enum:
     LEAST_BYTES = 1 << 9       # of a line of results
     END_BYTES = 64 + 3 * VECTOR_BYTES  # of what the results at an end of a line see
     ASIDE_BYTES = 1 << 12      # of a line of results that waits until its cache lines are full
+    SEEN = 12                  # lines of the input, at most: windows are 9 high
+
+
+# Some lines of results, and the input lines that they see, from the first item on.
+cdef struct Seen:
+    const char* rows[SEEN]
+    char* out
+    Py_ssize_t out_line
+    Py_ssize_t count           # results of a line
+    Py_ssize_t ahead           # so many bytes behind the last lines are asked for
+    bint streams               # results go past the caches
+    char* aside                # where pieces of them wait if their lines do not begin with cache lines; NULL: nowhere
 
 
 cdef inline bint is_aligned(const Args* a) noexcept nogil:
@@ -42,14 +57,46 @@ cdef inline bint find_middle(const Args* a, const Job* j, Py_ssize_t* begin, Py_
             and (a.axis[2].out - end[0]) * size + VECTOR_BYTES <= END_BYTES)
 
 
-cdef inline void put_aside(char* out, Py_ssize_t pitch, char* aside, Py_ssize_t aside_line, Py_ssize_t bytes,
-                           bint begins, bint ends) noexcept nogil:
-    """Results that waited go past the caches."""
+cdef inline void put_aside(const Seen* s, Py_ssize_t at, const Seen* piece, Py_ssize_t bytes, bint ends) noexcept nogil:
+    """A piece of the results that waited, from byte `at` on."""
     cdef int k
     for k in range(LINES):
-        move_lines_past(out + k * pitch, aside + k * aside_line, bytes, begins, ends)
+        if s.streams:
+            move_lines_past(s.out + at + k * s.out_line, piece.out + k * piece.out_line, bytes, at == 0, ends)
+        else:
+            memcpy(s.out + at + k * s.out_line, piece.out + k * piece.out_line, bytes)
 
 
 cdef inline Py_ssize_t aside_line_of(Py_ssize_t pitch) noexcept nogil:
     """From line to line of those that wait."""
     return ASIDE_BYTES + 2 * CACHE_LINE + (pitch & (CACHE_LINE - 1))
+
+
+cdef inline bint is_met(const Args* a, const Seen* s, Py_ssize_t size) noexcept nogil:
+    """Whether lines of all arrays begin alike in a page, or every other one, and results a little ahead of items."""
+    cdef Py_ssize_t steps = a.x.step[1] | a.out.step[1], page = PAGE // 2 if steps % PAGE else PAGE
+    return steps % page == 0 and meet(s.rows[0] + (a.axis[2].window - 1 - a.axis[2].shift) * size, s.out, page)
+
+
+cdef inline void find_seen(const Args* a, const Job* j, Py_ssize_t h, Py_ssize_t size, Seen* s) noexcept nogil:
+    """The lines of results from `h` on, and those that they see; lines of padding are replaced by the nearest."""
+    cdef const Axis* axis = &a.axis[1]
+    cdef Py_ssize_t k, line
+    s.out, s.out_line, s.count = out_line(a, j, h - j.h), a.out.step[1], a.axis[2].out
+    s.streams, s.aside = j.streams, NULL
+    for k in range(LINES + axis.window - 1):
+        line = minimum(axis.size - 1, maximum(0, h + k - axis.shift))
+        s.rows[k] = a.x.data + j.number * a.x.batch + j.channel * a.x.channel + line * a.x.step[1]
+    if (j.streams and not is_aligned(a)) or is_met(a, s, size):
+        s.aside = j.scratch
+
+
+cdef inline Seen part_of(const Args* a, const Seen* s, Py_ssize_t begin, Py_ssize_t end,
+                         Py_ssize_t size) noexcept nogil:
+    """The results from `begin` to `end`, whose items lie in the lines."""
+    cdef Seen part = s[0]
+    cdef Py_ssize_t k
+    part.out, part.count = s.out + begin * size, end - begin
+    for k in range(LINES + a.axis[1].window - 1):
+        part.rows[k] = s.rows[k] + (begin - a.axis[2].shift) * size
+    return part

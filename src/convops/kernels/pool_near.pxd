@@ -2,7 +2,7 @@
 # registers, a few lines of results at once.
 #
 # Items are joined along each line, then the lines, as windows are wherever else they are folded axis by axis. What
-# padding leaves out is replaced by the window's nearest item, which changes no extreme. Start reading at `near_lines`.
+# padding leaves out is replaced by the window's nearest item, which changes no extreme. Start reading at `near_block`.
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from libc.string cimport memset
 
@@ -10,29 +10,18 @@ from convops.kernels.abi cimport Args, Axis
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item
 from convops.kernels.past_caches cimport congruent
-from convops.kernels.pool_band cimport Job, out_line
+from convops.kernels.pool_band cimport Job
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, join, move, put, stream
 from convops.kernels.pool_middle cimport (
-    ASIDE_BYTES, END_BYTES, LINES, SHIFTED, aside_line_of, find_middle, is_aligned, is_dense, put_aside)
+    ASIDE_BYTES, END_BYTES, LINES, SHIFTED, Seen, aside_line_of, find_seen, is_dense, part_of, put_aside)
 from convops.kernels.pool_run cimport shift_taps
 from convops.kernels.pool_watch cimport begin_watch, is_watched_clean, watch
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
-    SEEN = 8                   # lines of the input, at most: windows are 5 high
-
-
-# Some lines of results, and the input lines that they see, from the first item on.
-cdef struct Near:
-    const char* rows[SEEN]
-    char* out
-    Py_ssize_t out_line
-    Py_ssize_t count           # results of a line
-    Py_ssize_t ahead           # so many bytes behind the last lines are asked for
-    bint streams               # results go past the caches
-    char* aside                # where pieces of them wait if their lines do not begin with cache lines; NULL: nowhere
+    HIGHEST = 5                # lines of a window
 
 
 cdef inline inlined join_along(int kind, int n, const char* items, const Wide* first, const Wide* second,
@@ -80,11 +69,11 @@ cdef inline inlined join_across(int kind, int n, const Wide* lines, Wide* best) 
     join(kind, &best[3], &tail)
 
 
-cdef inline inlined fold_near(int kind, int n, const Near* near, bint* clean, const Wide* tag) noexcept nogil:
+cdef inline inlined fold_near(int kind, int n, const Seen* near, bint* clean, const Wide* tag) noexcept nogil:
     """Vector by vector; whether none of the items was NaN or infinite."""
-    cdef Near w = near[0]
-    cdef Wide first[SEEN]
-    cdef Wide lines[SEEN]
+    cdef Seen w = near[0]
+    cdef Wide first[LINES + HIGHEST - 1]
+    cdef Wide lines[LINES + HIGHEST - 1]
     cdef Wide best[LINES]
     cdef Wide second, watched
     cdef Py_ssize_t i = 0, at, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
@@ -114,14 +103,14 @@ cdef inline inlined fold_near(int kind, int n, const Near* near, bint* clean, co
     clean[0] = not is_real(tag) or is_watched_clean(&watched)
 
 
-cdef inline inlined fold_kind(int kind, const Near* near, Py_ssize_t n, bint* clean, const Wide* tag) noexcept nogil:
+cdef inline inlined fold_kind(int kind, const Seen* near, Py_ssize_t n, bint* clean, const Wide* tag) noexcept nogil:
     if n == 3:
         fold_near(kind, 3, near, clean, tag)
     else:
         fold_near(kind, 5, near, clean, tag)
 
 
-cdef inline bint fold_clean(int kind, const Near* near, Py_ssize_t n, const Wide* tag) noexcept nogil:
+cdef inline bint fold_clean(int kind, const Seen* near, Py_ssize_t n, const Wide* tag) noexcept nogil:
     """As if there were no NaN; whether there was none."""
     cdef bint clean
     if kind == MAXIMUM:
@@ -131,7 +120,7 @@ cdef inline bint fold_clean(int kind, const Near* near, Py_ssize_t n, const Wide
     return clean
 
 
-cdef inline bint fold_items(int kind, const Near* near, Py_ssize_t n, const Item* tag) noexcept nogil:
+cdef inline bint fold_items(int kind, const Seen* near, Py_ssize_t n, const Item* tag) noexcept nogil:
     if Item is float:
         return fold_clean(kind, near, n, <const f32v*> NULL)
     elif Item is double:
@@ -150,19 +139,19 @@ cdef inline bint fold_items(int kind, const Near* near, Py_ssize_t n, const Item
         return False
 
 
-cdef inline bint fold_pieces(int kind, const Near* near, Py_ssize_t n, const Item* tag) noexcept nogil:
+cdef inline bint fold_pieces(int kind, const Seen* near, Py_ssize_t n, const Item* tag) noexcept nogil:
     """All results, piece by piece if they wait; whether there was no NaN."""
-    cdef Near piece = near[0]
+    cdef Seen piece = near[0]
     cdef Py_ssize_t k, size = sizeof(Item), at = 0, end = near.count * size
     if near.aside == NULL:
         return fold_items(kind, near, n, tag)
-    piece.out, piece.out_line, piece.streams = congruent(near.aside, near.out), aside_line_of(near.out_line), False
+    piece.out, piece.out_line, piece.streams = (
+        congruent(near.aside, near.rows[0], near.out), aside_line_of(near.out_line), False)
     while at < end:
         piece.count = minimum(ASIDE_BYTES, end - at) // size
         if not fold_items(kind, &piece, n, tag):
             return False
-        put_aside(near.out + at, near.out_line, piece.out, piece.out_line, piece.count * size, at == 0,
-                  at + ASIDE_BYTES >= end)
+        put_aside(near, at, &piece, piece.count * size, at + ASIDE_BYTES >= end)
         for k in range(LINES + n - 1):
             piece.rows[k] = piece.rows[k] + ASIDE_BYTES
         at = at + ASIDE_BYTES
@@ -182,45 +171,16 @@ cdef inline void copy_end(const Axis* axis, const Item* line, Py_ssize_t first, 
         to[i] = line[axis.size - 1]
 
 
-cdef inline bint fold_end(const Args* a, int kind, const Near* w, Py_ssize_t first, Py_ssize_t end, char* copies,
+cdef inline bint fold_end(const Args* a, int kind, const Seen* w, Py_ssize_t first, Py_ssize_t end, char* copies,
                           const Item* tag) noexcept nogil:
     """Results of some lines from `first` to `end`, near an end of theirs."""
-    cdef Near here = w[0]
+    cdef Seen here = w[0]
     cdef Py_ssize_t k, n = a.axis[2].window
     here.count, here.ahead, here.out = end - first, 0, w.out + first * <Py_ssize_t> sizeof(Item)
     for k in range(LINES + n - 1):
         here.rows[k] = copies + k * END_BYTES
         copy_end(&a.axis[2], <const Item*> w.rows[k], first, here.count + n - 1, <Item*> here.rows[k])
     return end == first or fold_items(kind, &here, n, tag)
-
-
-cdef inline void find_rows(const Args* a, const Job* j, Py_ssize_t h, Near* w) noexcept nogil:
-    """The input lines that output lines from `h` on see, those of padding replaced by the nearest."""
-    cdef const Axis* axis = &a.axis[1]
-    cdef Py_ssize_t k, line
-    for k in range(LINES + axis.window - 1):
-        line = minimum(axis.size - 1, maximum(0, h + k - axis.shift))
-        w.rows[k] = a.x.data + j.number * a.x.batch + j.channel * a.x.channel + line * a.x.step[1]
-
-
-cdef inline bint near_block(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t begin, Py_ssize_t end,
-                            char* copies, const Item* tag) noexcept nogil:
-    """All results of some lines, those from `begin` to `end` where their items lie, others in copies."""
-    cdef Near w
-    cdef Py_ssize_t k, size = sizeof(Item), n = a.axis[2].window
-    cdef bint clean
-    w.out, w.out_line, w.count, w.ahead = out_line(a, j, h - j.h), a.out.step[1], end - begin, LINES * a.x.step[1]
-    w.streams, w.aside = j.streams, NULL
-    find_rows(a, j, h, &w)
-    clean = fold_end(a, kind, &w, 0, begin, copies, tag)
-    if clean:
-        clean = fold_end(a, kind, &w, end, a.axis[2].out, copies, tag)
-    w.out = w.out + begin * size
-    if j.streams and not is_aligned(a):
-        w.aside = j.scratch
-    for k in range(LINES + n - 1):
-        w.rows[k] = w.rows[k] + (begin - a.axis[2].shift) * size
-    return clean and fold_pieces(kind, &w, n, tag)
 
 
 cdef inline bint is_near(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
@@ -231,19 +191,17 @@ cdef inline bint is_near(const Args* a, int kind, const Job* j, const Item* tag)
             and a.axis[1].window == window and (window - 1) * size <= VECTOR_BYTES and is_dense(a, j, tag))
 
 
-cdef inline bint near_lines(const Args* a, int kind, Job* j, Py_ssize_t first, Py_ssize_t last,
+cdef inline bint near_block(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t begin, Py_ssize_t end,
                             const Item* tag) noexcept nogil:
-    """Output lines [first, last) of such windows; False where they must go another way."""
-    cdef Py_ssize_t begin, end, h
-    cdef char copies[SEEN * END_BYTES]
-    j.h, j.channel = first, 0
-    if last - first < LINES or not is_near(a, kind, j, tag) or not find_middle(a, j, &begin, &end, tag):
+    """All results of some lines, those from `begin` to `end` where their items lie, others in copies; False where
+    there may be NaN."""
+    cdef Seen w, middle
+    cdef char copies[(LINES + HIGHEST - 1) * END_BYTES]
+    find_seen(a, j, h, sizeof(Item), &w)
+    if begin or end < w.count:
+        memset(copies, 0, (LINES + HIGHEST - 1) * END_BYTES)     # vectors may read beyond what is copied
+    if not fold_end(a, kind, &w, 0, begin, copies, tag) or not fold_end(a, kind, &w, end, w.count, copies, tag):
         return False
-    memset(copies, 0, SEEN * END_BYTES)     # vectors may read beyond what is copied
-    for j.channel in range(a.channels):
-        h = first
-        while h < last:
-            if not near_block(a, kind, j, minimum(h, last - LINES), begin, end, copies, tag):
-                return False
-            h = h + LINES
-    return True
+    middle = part_of(a, &w, begin, end, sizeof(Item))
+    middle.ahead = LINES * a.x.step[1]
+    return fold_pieces(kind, &middle, a.axis[2].window, tag)

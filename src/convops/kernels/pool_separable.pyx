@@ -18,10 +18,10 @@ from convops.kernels.past_caches cimport CACHE_LINE, fence
 from convops.kernels.pool_along cimport clear_copy, fold_lines, kind_of
 from convops.kernels.pool_band cimport (
     COPIED_BYTES, MOST_ACROSS, Job, climbs, cut, find_inner, out_line, reach_of, seen, set_length, slides)
-from convops.kernels.pool_far cimport far_lines
+from convops.kernels.pool_blocks cimport Blocks, block_done, find_blocks, lines_left_out
 from convops.kernels.pool_items cimport fold_items, fold_quad_items, move_items, slide_items
 from convops.kernels.pool_means cimport divisors_of
-from convops.kernels.pool_near cimport near_lines
+from convops.kernels.pool_middle cimport LINES
 from convops.kernels.pool_output cimport alike, goes_straight, put_line, writes_rows
 from convops.kernels.pool_pixels cimport pixel_lines
 from convops.kernels.pool_quads cimport Quads, is_quad
@@ -208,6 +208,35 @@ cdef void fold_strips(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssize_t 
         j.w = j.w + j.wide
 
 
+cdef void fold_plane(const Args* a, int kind, const Job* j, Py_ssize_t h, Py_ssize_t end,
+                     const Item* tag) noexcept nogil:
+    """The same in one channel."""
+    cdef Args plane = a[0]
+    cdef Job other = j[0]
+    plane.x.data, plane.out.data = a.x.data + j.channel * a.x.channel, a.out.data + j.channel * a.out.channel
+    plane.channels, other.w = 1, 0
+    fold_strips(&plane, kind, &other, h, end, tag)
+
+
+cdef bint fold_blocks(const Args* a, int kind, Job* j, Py_ssize_t first, Py_ssize_t end,
+                      const Item* tag) noexcept nogil:
+    """Output lines [first, end) where blocks of them may go a faster way; False where none may."""
+    cdef Py_ssize_t h, lines
+    cdef Blocks b
+    j.h, j.channel = first, 0
+    if end - first < LINES or not find_blocks(a, kind, j, &b, tag):
+        return False
+    for j.channel in range(a.channels):
+        h, b.follows = first, False
+        while h < end:
+            h, lines = minimum(h, end - LINES), LINES
+            if not block_done(a, kind, j, &b, h, tag):
+                lines = minimum(lines_left_out(&b), end - h)
+                fold_plane(a, kind, j, h, h + lines, tag)
+            h = h + lines
+    return True
+
+
 cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, const Item* tag) noexcept nogil:
     cdef Job j
     cdef Py_ssize_t runs = ceil_div(a.axis[1].out, a.tile_columns), h = number % runs * a.tile_columns
@@ -219,9 +248,7 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     if is_quad(a, j.together, tag):
         quad_lines(a, kind, &j, h, end, tag)
         return
-    if near_lines(a, kind, &j, h, end, tag) or far_lines(a, kind, &j, h, end, tag):
-        return
-    if not pixel_lines(a, kind, &j, h, end, tag):
+    if not fold_blocks(a, kind, &j, h, end, tag) and not pixel_lines(a, kind, &j, h, end, tag):
         fold_strips(a, kind, &j, h, end, tag)
 
 

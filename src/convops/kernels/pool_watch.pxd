@@ -5,6 +5,14 @@ from convops.kernels.pool_lanes cimport Wide
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined
 
 
+cdef extern from *:
+    """
+    #define convops_bits(v) ((convops_i32v) (v))
+    """
+    i32v bits_f32 "convops_bits"(f32v) nogil
+    i32v bits_f64 "convops_bits"(f64v) nogil
+
+
 cdef enum:
     NEGATIVE_ZERO = -2147483647 - 1    # -0.0 as an integer, or its upper half: the least of all
 
@@ -33,8 +41,10 @@ cdef inline bint is_watched_clean(const Wide* watched) noexcept nogil:
 
 cdef inline inlined watch_zeros(const Wide* value, i32v* least) noexcept nogil:
     """-0.0 and 0.0 are equal, so that it matters which of them comes first."""
-    if Wide is f32v or Wide is f64v:
-        least[0] = min_i32(least[0], (<const i32v*> value)[0])
+    if Wide is f32v:
+        least[0] = min_i32(least[0], bits_f32(value[0]))
+    elif Wide is f64v:
+        least[0] = min_i32(least[0], bits_f64(value[0]))
 
 
 cdef inline bint is_without_negative_zero(i32v least) noexcept nogil:

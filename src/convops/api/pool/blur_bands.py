@@ -96,7 +96,7 @@ def workspace(bands: list[Band]) -> int:
 def run(bands: list[Band], x: Array, out: Array | None, whole: Plan, axis: int) -> Array:
     """All bands of x, in order."""
     dtype: np.dtype[Any] = dtypes.named(whole.problem.out_dtype)
-    result = new_array(whole.output_shape, dtype) if out is None else out
+    result = new_array(whole.output_shape, dtype, x) if out is None else out
     between: dict[tuple[int, ...], Array] = {}
     for band in bands:
         shape = band.dense.output_shape

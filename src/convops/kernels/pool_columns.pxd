@@ -1,0 +1,125 @@
+# Extremes of square windows of 3 to 9 items, a few lines of results at once: down the columns first, then along the
+# lines, from vectors that are kept in registers.
+#
+# Along a line, windows end with the items of a vector, so that everything comes from it and from those before.
+from convops.kernels.pool_extremes cimport i32v
+from convops.kernels.pool_lanes cimport Wide, is_real, item_bytes, join, shift_lanes, take
+from convops.kernels.pool_middle cimport LINES, SEEN, Seen
+from convops.kernels.pool_watch cimport begin_watch, watch, watch_zeros
+from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
+
+cdef extern from *:
+    """
+    #define convops_between(a, b, places) \\
+        ((__typeof__(a)) __builtin_shuffle((convops_i32v) (a), (convops_i32v) (b), (places)))
+    """
+    # Lanes of two vectors, in words of 32 bits.
+    f32v between_f32 "convops_between"(f32v, f32v, i32v) nogil
+    f64v between_f64 "convops_between"(f64v, f64v, i32v) nogil
+    i32v between_i32 "convops_between"(i32v, i32v, i32v) nogil
+
+
+cdef enum:
+    HELD = 3                   # vectors of a line that the next one needs
+
+
+cdef inline inlined take_new_row(const Seen* f, int k, Py_ssize_t at, Py_ssize_t count, Wide* value, Wide* sum,
+                                 i32v* least) noexcept nogil:
+    """The same of a line that no results before have seen."""
+    take(f.rows[k] + at, count, value)
+    prefetch(f.rows[k] + at + f.ahead, 0, 3)
+    if is_real(value):
+        sum[0] = sum[0] + value[0]
+        watch_zeros(value, least)
+
+
+cdef inline inlined join_two(int kind, const Wide* lines, Wide* best) noexcept nogil:
+    """Two results of three lines each, of four."""
+    best[1] = lines[1]
+    join(kind, &best[1], &lines[2])
+    best[0] = lines[0]
+    join(kind, &best[0], &best[1])
+    join(kind, &best[1], &lines[3])
+
+
+cdef inline inlined fold_down(int kind, int high, const Seen* f, Py_ssize_t at, Py_ssize_t count, Wide* best,
+                              Wide* watched, i32v* least) noexcept nogil:
+    """A vector of columns of all lines, at byte `at`; what several windows share is joined once."""
+    cdef Wide rows[SEEN]
+    cdef Wide sum
+    cdef int k
+    begin_watch(&sum)
+    for k in range(high - 1):
+        take(f.rows[k] + at, count, &rows[k])
+    for k in range(high - 1, high + LINES - 1):
+        take_new_row(f, k, at, count, &rows[k], &sum, least)
+    if high == LINES - 1:
+        join_two(kind, rows, best)
+        join_two(kind, rows + 2, best + 2)
+    else:
+        best[LINES - 1] = rows[LINES - 1]
+        for k in range(LINES, high):
+            join(kind, &best[LINES - 1], &rows[k])
+        for k in range(LINES - 2, -1, -1):
+            best[k] = rows[k]
+            join(kind, &best[k], &best[k + 1])
+        for k in range(high, high + LINES - 1):
+            if k > high:
+                join(kind, &rows[k], &rows[k - 1])
+            join(kind, &best[k - high + 1], &rows[k])
+    watch(&sum, watched)
+
+
+cdef inline inlined join_earlier(int kind, int k, const Wide* before, const Wide* items, Wide* to) noexcept nogil:
+    """With the items k places earlier, of two vectors."""
+    cdef Wide value
+    shift_lanes(VECTOR_BYTES // <int> item_bytes(to) - k, before, items, &value)
+    join(kind, to, &value)
+
+
+cdef inline inlined fold_along(int kind, int n, Wide* held, const Wide* items, Wide* to) noexcept nogil:
+    """Windows that end with the items of a vector, from those of 1, 2 and 4; `held` are these of the vector before."""
+    cdef Wide two = items[0], four
+    join_earlier(kind, 1, &held[0], items, &two)
+    four = two
+    if n >= 4:
+        join_earlier(kind, 2, &held[1], &two, &four)
+    to[0] = four
+    if n == 3 or n == 5:
+        join_earlier(kind, n - 1, &held[0], items, to)
+    elif n >= 6:
+        join_earlier(kind, 4 if n > 8 else n - 4, &held[2], &four, to)
+    if n > 8:
+        join_earlier(kind, 8, &held[0], items, to)
+    held[0], held[1], held[2] = items[0], two, four
+
+
+cdef inline inlined begin_along(int kind, int n, Wide* held, const Wide* items, Wide* to) noexcept nogil:
+    """The same of a vector before which nothing counts: windows that would reach there are wrong."""
+    held[0], held[1], held[2] = items[0], items[0], items[0]
+    fold_along(kind, n, held, items, to)
+
+
+cdef inline inlined find_places(Py_ssize_t byte, i32v* places) noexcept nogil:
+    """For the vector that begins at that byte of two."""
+    cdef int i
+    for i in range(VECTOR_BYTES // <int> sizeof(int)):
+        (<int*> places)[i] = <int> (byte // <Py_ssize_t> sizeof(int)) + i
+
+
+cdef inline inlined find_clipped_places(int first, int least, int most, i32v* places, const Wide* tag) noexcept nogil:
+    """For neighbouring items from the `first` on, none of them before the least or behind the last."""
+    cdef int i, words = <int> item_bytes(tag) // <int> sizeof(int), item
+    for i in range(VECTOR_BYTES // <int> sizeof(int)):
+        item = first + i // words
+        item = least if item < least else most if item > most else item
+        (<int*> places)[i] = item * words + i % words
+
+
+cdef inline inlined pick_between(i32v places, const Wide* first, const Wide* second, Wide* to) noexcept nogil:
+    if Wide is f32v:
+        to[0] = between_f32(first[0], second[0], places)
+    elif Wide is f64v:
+        to[0] = between_f64(first[0], second[0], places)
+    elif Wide is i32v:
+        to[0] = between_i32(first[0], second[0], places)
