@@ -2,7 +2,9 @@
 # lines, from vectors that are kept in registers.
 #
 # Along a line, windows end with the items of a vector, so that everything comes from it and from those before.
-from convops.kernels.pool_extremes cimport i32v
+from libc.stdint cimport uint16_t
+
+from convops.kernels.pool_extremes cimport i16v, i32v, u16v
 from convops.kernels.pool_lanes cimport Wide, is_real, item_bytes, join, shift_lanes, take
 from convops.kernels.pool_middle cimport LINES, SEEN, Seen
 from convops.kernels.pool_watch cimport begin_watch, watch, watch_zeros
@@ -12,11 +14,15 @@ cdef extern from *:
     """
     #define convops_between(a, b, places) \\
         ((__typeof__(a)) __builtin_shuffle((convops_i32v) (a), (convops_i32v) (b), (places)))
+    #define convops_between_16(a, b, places) \\
+        ((__typeof__(a)) __builtin_shuffle((convops_u16v) (a), (convops_u16v) (b), (convops_u16v) (places)))
     """
-    # Lanes of two vectors, in words of 32 bits.
+    # Lanes of two vectors, in words of 32 bits or of 16.
     f32v between_f32 "convops_between"(f32v, f32v, i32v) nogil
     f64v between_f64 "convops_between"(f64v, f64v, i32v) nogil
     i32v between_i32 "convops_between"(i32v, i32v, i32v) nogil
+    u16v between_u16 "convops_between_16"(u16v, u16v, i32v) nogil
+    i16v between_i16 "convops_between_16"(i16v, i16v, i32v) nogil
 
 
 cdef enum:
@@ -100,20 +106,25 @@ cdef inline inlined begin_along(int kind, int n, Wide* held, const Wide* items, 
     fold_along(kind, n, held, items, to)
 
 
-cdef inline inlined find_places(Py_ssize_t byte, i32v* places) noexcept nogil:
+cdef inline inlined turn_lanes(int n, const Wide* items, Wide* to) noexcept nogil:
+    """The items before lane n as the last ones."""
+    shift_lanes(n, items, items, to)
+
+
+cdef inline bint picks(const Wide* tag) noexcept nogil:
+    """Whether a vector is picked from two by one instruction."""
+    return item_bytes(tag) > 1
+
+
+cdef inline inlined find_places(Py_ssize_t byte, i32v* places, const Wide* tag) noexcept nogil:
     """For the vector that begins at that byte of two."""
     cdef int i
-    for i in range(VECTOR_BYTES // <int> sizeof(int)):
-        (<int*> places)[i] = <int> (byte // <Py_ssize_t> sizeof(int)) + i
-
-
-cdef inline inlined find_clipped_places(int first, int least, int most, i32v* places, const Wide* tag) noexcept nogil:
-    """For neighbouring items from the `first` on, none of them before the least or behind the last."""
-    cdef int i, words = <int> item_bytes(tag) // <int> sizeof(int), item
-    for i in range(VECTOR_BYTES // <int> sizeof(int)):
-        item = first + i // words
-        item = least if item < least else most if item > most else item
-        (<int*> places)[i] = item * words + i % words
+    if item_bytes(tag) == 2:
+        for i in range(VECTOR_BYTES // 2):
+            (<uint16_t*> places)[i] = <uint16_t> (byte // 2 + i)
+    else:
+        for i in range(VECTOR_BYTES // 4):
+            (<int*> places)[i] = <int> (byte // 4) + i
 
 
 cdef inline inlined pick_between(i32v places, const Wide* first, const Wide* second, Wide* to) noexcept nogil:
@@ -123,3 +134,25 @@ cdef inline inlined pick_between(i32v places, const Wide* first, const Wide* sec
         to[0] = between_f64(first[0], second[0], places)
     elif Wide is i32v:
         to[0] = between_i32(first[0], second[0], places)
+    elif Wide is u16v:
+        to[0] = between_u16(first[0], second[0], places)
+    elif Wide is i16v:
+        to[0] = between_i16(first[0], second[0], places)
+
+
+cdef inline inlined pad_before(Py_ssize_t count, Wide* items) noexcept nogil:
+    """The first item so many times more, before it; the last ones go."""
+    cdef Wide turned
+    cdef Py_ssize_t _
+    turn_lanes(1, items, &turned)
+    for _ in range(count):
+        shift_lanes(VECTOR_BYTES // <int> item_bytes(items) - 1, &turned, items, items)
+
+
+cdef inline inlined pad_behind(Py_ssize_t count, Wide* items) noexcept nogil:
+    """The last item so many times more, behind it; the first ones go."""
+    cdef Wide turned
+    cdef Py_ssize_t _
+    turn_lanes(VECTOR_BYTES // <int> item_bytes(items) - 1, items, &turned)
+    for _ in range(count):
+        shift_lanes(1, items, &turned, items)

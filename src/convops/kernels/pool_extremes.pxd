@@ -139,7 +139,8 @@ cdef extern from *:
     #define convops_even_u16(a, b) __builtin_shufflevector(a, b, CONVOPS_PLACES(0))
     #define convops_odd_u16(a, b) __builtin_shufflevector(a, b, CONVOPS_PLACES(1))
     #if defined(__AVX512F__)
-    #define CONVOPS_WORDS(a, b, k) _mm512_alignr_epi32((__m512i) (b), (__m512i) (a), (k) & 15)
+    #define CONVOPS_WORDS(a, b, k) \\
+        ((k) == 16 ? (__m512i) (b) : _mm512_alignr_epi32((__m512i) (b), (__m512i) (a), (k) & 15))
     #define convops_shift_u8(a, b, k) ((convops_u8v) ((k) % 4 == 0 ? CONVOPS_WORDS(a, b, (k) / 4) : \\
         _mm512_alignr_epi8(CONVOPS_WORDS(a, b, (k) / 16 * 4 + 4), CONVOPS_WORDS(a, b, (k) / 16 * 4), (k) % 16)))
     #else

@@ -5,7 +5,7 @@
 # Columns come first (`pool_columns.pxd`), in another order than that of windows that are folded axis by axis. It cannot
 # be seen but where 0.0 and -0.0 meet, of which the first one counts, or NaN: then the block is refused. What padding
 # leaves out is replaced by the window's nearest item. Start reading at `square_block`.
-from libc.stdint cimport int32_t
+from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t
 
 from convops.kernels.abi cimport Args, Axis
 from convops.kernels.along cimport SHIFTS
@@ -13,8 +13,9 @@ from convops.kernels.fold cimport MAXIMUM, MINIMUM, Item
 from convops.kernels.past_caches cimport congruent, items_before
 from convops.kernels.pool_band cimport Job
 from convops.kernels.pool_columns cimport (
-    HELD, begin_along, find_clipped_places, find_places, fold_along, fold_down, pick_between)
-from convops.kernels.pool_extremes cimport i32v
+    HELD, begin_along, find_places, fold_along, fold_down, pad_before, pad_behind, pick_between, picks,
+    turn_lanes)
+from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, put, stream, take
 from convops.kernels.pool_middle cimport (
     ASIDE_BYTES, LINES, SHIFTED, Seen, aside_line_of, find_seen, is_dense, part_of, put_aside)
@@ -42,10 +43,13 @@ cdef inline inlined begin_lines(int kind, int n, const Seen* f, Py_ssize_t lead,
     cdef bint twice = lead > VECTOR_BYTES
     cdef i32v places
     cdef int k
-    find_places(lead - VECTOR_BYTES if twice else lead, &places)
+    find_places(lead - VECTOR_BYTES if twice else lead, &places, watched)
     fold_down(kind, n, f, 0, lanes, columns, watched, least)
     for k in range(LINES):
-        pick_between(places, &columns[k], &columns[k], &before)
+        if picks(watched):
+            pick_between(places, &columns[k], &columns[k], &before)
+        else:
+            turn_lanes(n - 1, &columns[k], &before)
         begin_along(kind, n, held[k], &before, &windows[k])
     if twice:
         fold_down(kind, n, f, lead - VECTOR_BYTES, lanes, columns, watched, least)
@@ -61,18 +65,20 @@ cdef inline inlined fold_middle(int kind, int n, const Seen* f, Wide* watched, i
     cdef Wide columns[LINES]
     cdef Wide best, result
     cdef Py_ssize_t i = 0, at, size = item_bytes(watched), lanes = VECTOR_BYTES // item_bytes(watched)
-    cdef Py_ssize_t past = ahead_of_line(f, n, size), lead = (n - 1) * size + past
+    cdef Py_ssize_t past = ahead_of_line(f, n, size) if picks(watched) else 0, lead = (n - 1) * size + past
     cdef i32v places
     cdef int k
-    find_places(VECTOR_BYTES - past, &places)
+    find_places(VECTOR_BYTES - past, &places, watched)
     begin_lines(kind, n, f, lead, held, windows, watched, least)
     while i < f.count:
         at = i * size
         fold_down(kind, n, f, lead + at, lanes, columns, watched, least)
         for k in range(LINES):
             fold_along(kind, n, held[k], &columns[k], &best)
-            pick_between(places, &windows[k], &best, &result)
-            windows[k] = best
+            result = best
+            if picks(watched):
+                pick_between(places, &windows[k], &best, &result)
+                windows[k] = best
             if f.streams:
                 stream(f.out + k * f.out_line + at, &result)
             else:
@@ -95,38 +101,54 @@ cdef inline inlined fold_pieces(int kind, int n, const Seen* f, Wide* watched, i
         at = at + ASIDE_BYTES
 
 
-cdef inline inlined padded_columns(int kind, int n, const Seen* f, const Axis* axis, Py_ssize_t first, Wide* columns,
-                                   Wide* watched, i32v* least) noexcept nogil:
-    """A vector of columns from padded position `first` on, those of padding like the nearest."""
-    cdef Py_ssize_t size = item_bytes(watched), lanes = VECTOR_BYTES // item_bytes(watched)
-    cdef Py_ssize_t begin = minimum(axis.size - lanes, maximum(0, first - axis.shift))
-    cdef Wide padded
-    cdef i32v places
+cdef inline inlined begin_windows(int kind, int n, const Wide* columns, Wide held[LINES][HELD]) noexcept nogil:
+    """From the first n - 1 columns."""
+    cdef Wide before, ignored
     cdef int k
-    find_clipped_places(
-        <int> (first - axis.shift - begin), <int> -begin, <int> (axis.size - 1 - begin), &places, watched)
-    fold_down(kind, n, f, begin * size, lanes, columns, watched, least)
     for k in range(LINES):
-        pick_between(places, &columns[k], &columns[k], &padded)
-        columns[k] = padded
+        turn_lanes(n - 1, &columns[k], &before)
+        begin_along(kind, n, held[k], &before, &ignored)
 
 
-cdef inline inlined fold_end(int kind, int n, const Seen* f, const Axis* axis, Py_ssize_t first, Py_ssize_t end,
-                             Wide* watched, i32v* least) noexcept nogil:
-    """Results from `first` to `end`, near an end of their lines."""
+cdef inline inlined fold_begin(int kind, int n, const Seen* f, const Axis* axis, Py_ssize_t count, Wide* watched,
+                               i32v* least) noexcept nogil:
+    """The first results of some lines, some of which may see padding."""
     cdef Wide held[LINES][HELD]
     cdef Wide columns[LINES]
     cdef Wide result
-    cdef Py_ssize_t i = first, size = item_bytes(watched), lanes = VECTOR_BYTES // item_bytes(watched)
+    cdef Py_ssize_t i = 0, size = item_bytes(watched), lanes = VECTOR_BYTES // item_bytes(watched)
     cdef int k
-    padded_columns(kind, n, f, axis, first + n - 1 - lanes, columns, watched, least)
+    fold_down(kind, n, f, 0, lanes, columns, watched, least)
     for k in range(LINES):
-        begin_along(kind, n, held[k], &columns[k], &result)
-    while i < end:
-        padded_columns(kind, n, f, axis, i + n - 1, columns, watched, least)
+        pad_before(axis.shift, &columns[k])
+    begin_windows(kind, n, columns, held)
+    while i < count:
+        fold_down(kind, n, f, (i + n - 1 - axis.shift) * size, lanes, columns, watched, least)
         for k in range(LINES):
             fold_along(kind, n, held[k], &columns[k], &result)
-            put(&result, f.out + k * f.out_line + i * size, minimum(lanes, end - i))
+            put(&result, f.out + k * f.out_line + i * size, minimum(lanes, count - i))
+        i = i + lanes
+
+
+cdef inline inlined fold_rest(int kind, int n, const Seen* f, const Axis* axis, Py_ssize_t count, Wide* watched,
+                              i32v* least) noexcept nogil:
+    """The last results, of which the very last may see padding, and some before them in whole vectors."""
+    cdef Wide held[LINES][HELD]
+    cdef Wide columns[LINES]
+    cdef Wide result
+    cdef Py_ssize_t size = item_bytes(watched), lanes = VECTOR_BYTES // item_bytes(watched), first, beyond
+    cdef Py_ssize_t i = f.count - (count + lanes - 1) // lanes * lanes
+    cdef int k
+    fold_down(kind, n, f, (i - axis.shift) * size, lanes, columns, watched, least)
+    begin_windows(kind, n, columns, held)
+    while i < f.count:
+        first = i + n - 1 - axis.shift
+        beyond = maximum(0, first + lanes - axis.size)
+        fold_down(kind, n, f, (first - beyond) * size, lanes, columns, watched, least)
+        for k in range(LINES):
+            pad_behind(beyond, &columns[k])
+            fold_along(kind, n, held[k], &columns[k], &result)
+            (<Wide*> (f.out + k * f.out_line + i * size))[0] = result
         i = i + lanes
 
 
@@ -138,12 +160,12 @@ cdef inline inlined fold_parts(int kind, int n, const Args* a, const Seen* f, Py
     cdef Py_ssize_t size = item_bytes(watched)
     cdef Seen middle = part_of(a, f, begin, end, size)
     # A vector more is read where those of the lines lie that far ahead.
-    if (n - 1) * size + ahead_of_line(&middle, n, size) > VECTOR_BYTES:
+    if picks(watched) and (n - 1) * size + ahead_of_line(&middle, n, size) > VECTOR_BYTES:
         middle.count = middle.count - VECTOR_BYTES // size
     if begin:
-        fold_end(kind, n, f, &a.axis[2], 0, begin, &seen, &low)
+        fold_begin(kind, n, f, &a.axis[2], begin, &seen, &low)
     if begin + middle.count < f.count:
-        fold_end(kind, n, f, &a.axis[2], begin + middle.count, f.count, &seen, &low)
+        fold_rest(kind, n, f, &a.axis[2], f.count - begin - middle.count, &seen, &low)
     if f.aside == NULL:
         fold_middle(kind, n, &middle, &seen, &low)
     else:
@@ -196,21 +218,23 @@ cdef inline outlined fold_9(int kind, const Args* a, const Seen* f, Py_ssize_t b
 
 cdef inline void fold_window(int kind, const Args* a, const Seen* f, Py_ssize_t begin, Py_ssize_t end, Wide* watched,
                              i32v* least) noexcept nogil:
-    """A loop of its own for every window."""
-    if a.axis[2].window == 3:
+    """A loop of its own for every window; even ones of short items have none."""
+    cdef Py_ssize_t n = a.axis[2].window
+    cdef bint narrow = item_bytes(watched) < SHIFTED
+    if n == 3:
         fold_3(kind, a, f, begin, end, watched, least)
-    elif a.axis[2].window == 4:
-        fold_4(kind, a, f, begin, end, watched, least)
-    elif a.axis[2].window == 5:
+    elif n == 5:
         fold_5(kind, a, f, begin, end, watched, least)
-    elif a.axis[2].window == 6:
-        fold_6(kind, a, f, begin, end, watched, least)
-    elif a.axis[2].window == 7:
+    elif n == 7:
         fold_7(kind, a, f, begin, end, watched, least)
-    elif a.axis[2].window == 8:
-        fold_8(kind, a, f, begin, end, watched, least)
-    else:
+    elif n == 9 or narrow:
         fold_9(kind, a, f, begin, end, watched, least)
+    elif n == 4:
+        fold_4(kind, a, f, begin, end, watched, least)
+    elif n == 6:
+        fold_6(kind, a, f, begin, end, watched, least)
+    else:
+        fold_8(kind, a, f, begin, end, watched, least)
 
 
 cdef inline inlined watch_lines(const Args* a, const Seen* f, Wide* watched, i32v* least) noexcept nogil:
@@ -242,11 +266,12 @@ cdef inline bint fold_lines(const Args* a, int kind, const Seen* f, bint first, 
 
 
 cdef inline bint is_square(const Args* a, int kind, const Job* j, const Item* tag) noexcept nogil:
-    """Whether windows are such ones, of items that are shifted at little cost."""
+    """Whether windows are such ones."""
     cdef Py_ssize_t size = sizeof(Item), window = a.axis[2].window
-    return (SHIFTS and VECTOR_BYTES == LARGE and size >= SHIFTED and (kind == MAXIMUM or kind == MINIMUM)
+    return (SHIFTS and VECTOR_BYTES == LARGE and (kind == MAXIMUM or kind == MINIMUM)
             and LEAST <= window <= MOST and a.axis[1].window == window and (window - 1) * size <= VECTOR_BYTES
-            and is_dense(a, j, tag))
+            and (window % 2 or size >= SHIFTED) and is_dense(a, j, tag)
+            and a.axis[2].shift < window and a.axis[2].out - a.axis[2].shift <= a.axis[2].size)
 
 
 cdef inline bint square_block(const Args* a, int kind, const Job* j, Py_ssize_t h, bint first, Py_ssize_t begin,
@@ -262,5 +287,11 @@ cdef inline bint square_block(const Args* a, int kind, const Job* j, Py_ssize_t 
         return fold_lines(a, kind, &f, first, begin, end, <const f64v*> NULL)
     elif Item is int32_t:
         return fold_lines(a, kind, &f, first, begin, end, <const i32v*> NULL)
+    elif Item is uint8_t:
+        return fold_lines(a, kind, &f, first, begin, end, <const u8v*> NULL)
+    elif Item is int8_t:
+        return fold_lines(a, kind, &f, first, begin, end, <const i8v*> NULL)
+    elif Item is uint16_t:
+        return fold_lines(a, kind, &f, first, begin, end, <const u16v*> NULL)
     else:
-        return False
+        return fold_lines(a, kind, &f, first, begin, end, <const i16v*> NULL)
