@@ -135,3 +135,11 @@ cdef inline inlined end_block(int lines, int vectors, const Block* b, Py_ssize_t
 cdef inline Mask inner_mask(const Block* b, Py_ssize_t position, int lanes) noexcept nogil:
     return make_mask(minimum(lanes, b.inner_begin - position if b.inner_begin > position else 0),
                      minimum(lanes, b.inner_end - position if b.inner_end > position else 0), VECTOR_BYTES // lanes)
+
+
+cdef inline void set_masks(const Block* b, Py_ssize_t column, int vectors, int lanes) noexcept nogil:
+    """Which lanes lie on the input, tap by tap."""
+    cdef Py_ssize_t k, v, item = VECTOR_BYTES // lanes
+    for k in range(b.window[2]):
+        for v in range(vectors):
+            b.masks[k * vectors + v] = inner_mask(b, b.position + column + v * lanes + b.columns[k] // item, lanes)

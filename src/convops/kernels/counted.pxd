@@ -2,8 +2,8 @@
 #
 # No jump leads from input line to input line and no table says which output lines one reaches, which takes longer than
 # the multiply-adds of so few taps. Every output is one chain of them, taps in C order. Start reading at `counted`.
-from convops.kernels.block cimport LINES, Block, end_block
-from convops.kernels.lanes cimport begin_chain, fetch, load, splat_f32, splat_f64
+from convops.kernels.block cimport LINES, Block, end_block, set_masks
+from convops.kernels.lanes cimport begin_chain, fetch, load, load_masked, splat_f32, splat_f64
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
 cdef extern from *:
@@ -50,13 +50,17 @@ cdef inline inlined counted_into(int r, int i, int k, int taps, const Block* b, 
         acc[r * WIDE + v] = acc[r * WIDE + v] + w * column[v]
 
 
-cdef inline inlined counted_tap(int k, int i, int taps, const Block* b, const char* x, Vector* acc) noexcept nogil:
+cdef inline inlined counted_tap(int k, int i, int taps, bint masked, const Block* b, const char* x,
+                                Vector* acc) noexcept nogil:
     cdef Vector column[4]
     cdef int v
     if k >= taps:
         return
     for v in range(WIDE):
-        load(x + b.columns[k] + v * VECTOR_BYTES, &column[v])
+        if masked:
+            load_masked(x + b.columns[k] + v * VECTOR_BYTES, b.masks[k * WIDE + v], &column[v])
+        else:
+            load(x + b.columns[k] + v * VECTOR_BYTES, &column[v])
     counted_into(0, i, k, taps, b, column, acc)
     counted_into(1, i, k, taps, b, column, acc)
     counted_into(2, i, k, taps, b, column, acc)
@@ -65,7 +69,7 @@ cdef inline inlined counted_tap(int k, int i, int taps, const Block* b, const ch
     counted_into(5, i, k, taps, b, column, acc)
 
 
-cdef inline inlined counted_line(int i, int taps, const Block* b, const char* const* rows, Py_ssize_t at,
+cdef inline inlined counted_line(int i, int taps, bint masked, const Block* b, const char* const* rows, Py_ssize_t at,
                                  Vector* acc) noexcept nogil:
     cdef int v
     if i >= LINES + taps - 1:
@@ -73,14 +77,14 @@ cdef inline inlined counted_line(int i, int taps, const Block* b, const char* co
     if b.asks and i < LINES and taps == 3:    # more of them leave hardware the time
         for v in range(WIDE):
             fetch(rows[i] + at + b.ahead + v * VECTOR_BYTES)
-    counted_tap(0, i, taps, b, rows[i] + at, acc)
-    counted_tap(1, i, taps, b, rows[i] + at, acc)
-    counted_tap(2, i, taps, b, rows[i] + at, acc)
-    counted_tap(3, i, taps, b, rows[i] + at, acc)
-    counted_tap(4, i, taps, b, rows[i] + at, acc)
+    counted_tap(0, i, taps, masked, b, rows[i] + at, acc)
+    counted_tap(1, i, taps, masked, b, rows[i] + at, acc)
+    counted_tap(2, i, taps, masked, b, rows[i] + at, acc)
+    counted_tap(3, i, taps, masked, b, rows[i] + at, acc)
+    counted_tap(4, i, taps, masked, b, rows[i] + at, acc)
 
 
-cdef inline inlined counted(int taps, const Block* block, Vector* tag) noexcept nogil:
+cdef inline inlined counted(int taps, bint masked, const Block* block, Vector* tag) noexcept nogil:
     cdef Block here = block[0]
     cdef const Block* b = &here
     cdef Vector acc[ROOM]
@@ -90,23 +94,33 @@ cdef inline inlined counted(int taps, const Block* block, Vector* tag) noexcept 
     for i in range(LINES + taps - 1):
         rows[i] = b.rows[i * b.line] + b.base
     while column < b.count:
-        counted_line(0, taps, b, rows, column * item, acc)
-        counted_line(1, taps, b, rows, column * item, acc)
-        counted_line(2, taps, b, rows, column * item, acc)
-        counted_line(3, taps, b, rows, column * item, acc)
-        counted_line(4, taps, b, rows, column * item, acc)
-        counted_line(5, taps, b, rows, column * item, acc)
-        counted_line(6, taps, b, rows, column * item, acc)
-        counted_line(7, taps, b, rows, column * item, acc)
-        counted_line(8, taps, b, rows, column * item, acc)
-        counted_line(9, taps, b, rows, column * item, acc)
+        if masked:
+            set_masks(b, column, WIDE, VECTOR_BYTES // item)
+        counted_line(0, taps, masked, b, rows, column * item, acc)
+        counted_line(1, taps, masked, b, rows, column * item, acc)
+        counted_line(2, taps, masked, b, rows, column * item, acc)
+        counted_line(3, taps, masked, b, rows, column * item, acc)
+        counted_line(4, taps, masked, b, rows, column * item, acc)
+        counted_line(5, taps, masked, b, rows, column * item, acc)
+        counted_line(6, taps, masked, b, rows, column * item, acc)
+        counted_line(7, taps, masked, b, rows, column * item, acc)
+        counted_line(8, taps, masked, b, rows, column * item, acc)
+        counted_line(9, taps, masked, b, rows, column * item, acc)
         end_block(LINES, WIDE, b, column, acc)
         column = column + WIDE * (VECTOR_BYTES // item)
 
 
 cdef inline outlined counted_3(const Block* b, Vector* tag) noexcept nogil:
-    counted(3, b, tag)
+    counted(3, False, b, tag)
 
 
 cdef inline outlined counted_5(const Block* b, Vector* tag) noexcept nogil:
-    counted(5, b, tag)
+    counted(5, False, b, tag)
+
+
+cdef inline outlined counted_masked_3(const Block* b, Vector* tag) noexcept nogil:
+    counted(3, True, b, tag)
+
+
+cdef inline outlined counted_masked_5(const Block* b, Vector* tag) noexcept nogil:
+    counted(5, True, b, tag)

@@ -7,11 +7,12 @@ where they lie; only where a window meets padding at a line's end, or the input 
 lines are copied, split by phase (position mod stride). Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
-from convops.kernels.block cimport ACROSS, ALONE, LINES, SPAN, THREE, Block
+from convops.kernels.block cimport ALONE, LINES, SPAN, THREE, Block
 from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
-from convops.kernels.sum_block cimport APART, COPIED, INSIDE, MASKED, SMALL, Kind, sum_block, vectors_at_once
+from convops.kernels.sum_block cimport (
+    APART, COPIED, INSIDE, MASKED, SMALL, Kind, masked_at_once, sum_block, vectors_at_once)
 from convops.kernels.tile cimport blank_run, ceil_div, finish, gather_run, line_of, locate_box, minimum, source
 
 cdef enum:
@@ -140,7 +141,7 @@ cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d
     """A block of lines from end to end, each part of it as it can be read."""
     cdef const Axis* last = &a.axis[2]
     cdef Py_ssize_t c = 0, width = j.tile.extent[2], first, beyond, n, lead = j.lead
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), chunk = ACROSS * lanes if j.zeros else lanes
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), chunk = masked_at_once(&j.block) * lanes if j.zeros else lanes
     if j.small:
         run_part(a, j, panel, d, h, 0, lead, APART if j.apart else SMALL, tag)
         run_part(a, j, panel, d, h, lead, width, APART if j.apart else SMALL, tag)

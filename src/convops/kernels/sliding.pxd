@@ -2,7 +2,7 @@
 #
 # Every vector of an input line is loaded once per tap of a line of the window, and goes into all output lines that
 # this input line reaches. Each output is one chain of multiply-adds, taps in C order.
-from convops.kernels.block cimport ACROSS, ALONE, LINES, Block, end_block, inner_mask
+from convops.kernels.block cimport ACROSS, ALONE, LINES, Block, end_block, set_masks
 from convops.kernels.lanes cimport Mask, begin_chain, fetch, load, load_masked, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
@@ -109,14 +109,6 @@ cdef inline inlined begin_line(int r, int lines, int vectors, Vector* acc) noexc
     if r < lines:
         for v in range(vectors):
             begin_chain(&acc[r * vectors + v])
-
-
-cdef inline void set_masks(const Block* b, Py_ssize_t column, int vectors, int lanes) noexcept nogil:
-    """Which lanes lie on the input, tap by tap."""
-    cdef Py_ssize_t k, v, item = VECTOR_BYTES // lanes
-    for k in range(b.window[2]):
-        for v in range(vectors):
-            b.masks[k * vectors + v] = inner_mask(b, b.position + column + v * lanes + b.columns[k] // item, lanes)
 
 
 cdef inline inlined slide(int vectors, bint masked, const Block* block, Vector* tag) noexcept nogil:

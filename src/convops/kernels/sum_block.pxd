@@ -1,6 +1,6 @@
 # Which micro-kernel takes a block of depthwise outputs.
 from convops.kernels.block cimport ACROSS, ALONE, Block
-from convops.kernels.counted cimport WIDE, can_count, counted_3, counted_5
+from convops.kernels.counted cimport WIDE, can_count, counted_3, counted_5, counted_masked_3, counted_masked_5
 from convops.kernels.simd cimport Vector
 from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked, slide_masked_4
 from convops.kernels.three cimport three_4, three_4_apart, three_7, three_7_apart
@@ -13,11 +13,16 @@ cdef enum Kind:
     APART                      # and those with stride 2
 
 
+cdef inline int masked_at_once(const Block* b) noexcept nogil:
+    """How many vectors that may reach beyond the input a micro-kernel takes where there is more than one."""
+    return WIDE if can_count(b) else ACROSS
+
+
 cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:
     """How many of the vectors that are left the next micro-kernel takes."""
     cdef Py_ssize_t least
     if kind >= MASKED:
-        return ACROSS if kind == MASKED and left > 1 else 1
+        return masked_at_once(b) if kind == MASKED and left > 1 else 1
     least = 1 if kind == COPIED else 0
     if can_count(b) and left >= WIDE - least:
         return WIDE
@@ -39,6 +44,11 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
             three_7_apart(b, tag)
         else:
             three_4_apart(b, tag)
+    elif kind == MASKED and vectors == WIDE and can_count(b):
+        if b.window[2] == 3:
+            counted_masked_3(b, tag)
+        else:
+            counted_masked_5(b, tag)
     elif kind == MASKED and vectors > 1:
         slide_masked_4(b, tag)
     elif kind == MASKED:
