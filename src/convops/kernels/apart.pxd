@@ -1,5 +1,5 @@
 # Whether arrays share memory, from their extents alone.
-from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from convops.kernels.array cimport View, look
 
 cdef enum:
     MOST_OPERANDS = 3
@@ -16,38 +16,36 @@ cdef struct Kept:
     Span spans[MOST_OPERANDS]
 
 
-cdef inline Span extent(const Py_buffer* view) noexcept:
+cdef inline Span extent(const View* view) noexcept:
     """From the first byte to behind the last."""
     cdef Span span
     cdef Py_ssize_t reach
     cdef int i
-    span.begin = span.end = <const char*> view.buf
+    span.begin = span.end = view.data
     for i in range(view.ndim):
         if view.shape[i] == 0:
-            span.begin = span.end = <const char*> view.buf
+            span.begin = span.end = view.data
             return span
         reach = (view.shape[i] - 1) * view.strides[i]
         if reach < 0:
             span.begin = span.begin + reach
         else:
             span.end = span.end + reach
-    span.end = span.end + view.itemsize
+    span.end = span.end + view.item
     return span
 
 
 cdef inline int keep_apart(Kept* kept, array) except -1:
     """Note one more operand."""
-    cdef Py_buffer view
+    cdef View view = look(array)
     if kept.count == MOST_OPERANDS:
         raise ValueError("too many operands for the short way")
-    PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
     kept.spans[kept.count] = extent(&view)
     kept.count = kept.count + 1
-    PyBuffer_Release(&view)
     return 0
 
 
-cdef inline bint are_apart(const Py_buffer* views, int count, const Kept* kept) noexcept:
+cdef inline bint are_apart(const View* views, int count, const Kept* kept) noexcept:
     """Whether the first array lies apart from the others and what is kept; False also where they interleave."""
     cdef Span out = extent(&views[0]), span
     cdef int i

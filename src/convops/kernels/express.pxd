@@ -1,5 +1,6 @@
 from convops.kernels.abi cimport Args, Load, Operand
 from convops.kernels.apart cimport Kept
+from convops.kernels.array cimport View
 from convops.kernels.bind cimport Launch
 from convops.kernels.scratch cimport Workspace
 from convops.kernels.team cimport Kernel
@@ -11,7 +12,7 @@ cdef enum:
 cdef struct Given:
     const char* weights
     const char* bias
-    const Py_buffer* filters
+    const View* filters
     bint skips
     Kept kept
 
@@ -23,8 +24,8 @@ cdef class Expected:
     cdef int batch[MOST_AXES]
     cdef int spatial[3]
 
-    cdef bint take(self, array, Py_buffer* view, int flags)
-    cdef bint place(self, const Py_buffer* view, Operand* to) noexcept
+    cdef bint take(self, array, View* view, bint writes) noexcept
+    cdef bint place(self, const View* view, Operand* to) noexcept
 
 
 cdef class Express:
@@ -40,8 +41,8 @@ cdef class Express:
 
     cdef bint is_short_line(self)
     cdef void _fill(self, Args* args, const Given* given, int* status) noexcept
-    cdef bint _call_packed(self, x, out, add, const Py_buffer* w, Given* given) except -1
-    cdef bint _pack(self, const Py_buffer* w, char* packed) except -1
+    cdef bint _call_packed(self, x, out, add, const View* w, Given* given) except -1
+    cdef bint _pack(self, const View* w, char* packed) except -1
     cdef bint _call(self, x, out, add, const Given* given) except -1
     cdef int _team(self) except -1
     cdef _run(self, Args* args)

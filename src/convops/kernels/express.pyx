@@ -4,17 +4,19 @@
 Whatever is unusual (another type, dtype or shape, a read-only or overlapping `out`, a result that does not fit) is
 refused by the answer False, and the caller goes the long way, which knows what to do or what to say.
 """
-from cpython.buffer cimport PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
 
 import numpy
+from numpy cimport import_array
 
 from convops.kernels.abi cimport Args, Load, Operand
 from convops.kernels.apart cimport are_apart, keep_apart
+from convops.kernels.array cimport View, is_array, is_writeable, look
 from convops.kernels.bind cimport Launch
 from convops.kernels.scratch cimport Workspace, new_block
 
-cdef object Array = numpy.ndarray
+import_array()
+
 cdef object empty = numpy.empty
 cdef object BYTE = numpy.dtype("uint8")
 
@@ -43,29 +45,24 @@ cdef class Expected:
         for i, axis in enumerate((-1,) * (3 - len(spatial)) + tuple(spatial)):
             self.spatial[i] = axis
 
-    cdef bint take(self, array, Py_buffer* view, int flags):
-        """Open a view of the array; False if it is not as expected."""
+    cdef bint take(self, array, View* view, bint writes) noexcept:
+        """Look at the array; False if it is not as expected."""
         cdef int i
-        if type(array) is not Array or array.dtype is not self.dtype:
+        if not is_array(array, self.dtype) or (writes and not is_writeable(array)):
             return False
-        try:
-            PyObject_GetBuffer(array, view, PyBUF_STRIDES | flags)
-        except (BufferError, ValueError):
+        view[0] = look(array)
+        if view.ndim != self.ndim:
             return False
-        if view.ndim == self.ndim:
-            for i in range(self.ndim):
-                if view.shape[i] != self.shape[i]:
-                    break
-            else:
-                return True
-        PyBuffer_Release(view)
-        return False
+        for i in range(self.ndim):
+            if view.shape[i] != self.shape[i]:
+                return False
+        return True
 
-    cdef bint place(self, const Py_buffer* view, Operand* to) noexcept:
+    cdef bint place(self, const View* view, Operand* to) noexcept:
         """Pointer and strides in canonical order; False where the batch axes are not one in memory."""
         cdef Py_ssize_t length = 1, size, stride
         cdef int i
-        to.data = <char*> view.buf
+        to.data = view.data
         to.batch = 0
         for i in range(self.batches - 1, -1, -1):
             size, stride = view.shape[self.batch[i]], view.strides[self.batch[i]]
@@ -128,36 +125,28 @@ cdef class Express:
 
     def once(self, x, out, add, w, bias, tuple operands):
         """The same, with weights of the call's own where it holds none; `out` must lie apart from `operands`, too."""
-        cdef Py_buffer views[2]
-        cdef Given given
-        cdef int held = 0, i
+        cdef View bias_view, w_view
+        cdef Given given = self.given
         if (bias is None) != (self.bias is None) or (w is None) != (self.w is None):
             return False
-        given = self.given
-        try:
-            for array in operands:
-                keep_apart(&given.kept, array)
-            if bias is not None:
-                if not self.bias.take(bias, &views[held], 0):
-                    return False
-                held = held + 1
-                if views[0].strides[0] != views[0].itemsize and views[0].shape[0] > 1:
-                    return False
-                given.bias = <const char*> views[0].buf
-            if w is None:
-                return self._call(x, out, add, &given)
-            if not self.w.take(w, &views[held], 0):
+        for array in operands:
+            keep_apart(&given.kept, array)
+        if bias is not None:
+            if not self.bias.take(bias, &bias_view, False):
                 return False
-            held = held + 1
-            if self.pack is None:
-                given.filters = &views[held - 1]
-                return self._call(x, out, add, &given)
-            return self._call_packed(x, out, add, &views[held - 1], &given)
-        finally:
-            for i in range(held):
-                PyBuffer_Release(&views[i])
+            if bias_view.strides[0] != bias_view.item and bias_view.shape[0] > 1:
+                return False
+            given.bias = bias_view.data
+        if w is None:
+            return self._call(x, out, add, &given)
+        if not self.w.take(w, &w_view, False):
+            return False
+        if self.pack is None:
+            given.filters = &w_view
+            return self._call(x, out, add, &given)
+        return self._call_packed(x, out, add, &w_view, &given)
 
-    cdef bint _call_packed(self, x, out, add, const Py_buffer* w, Given* given) except -1:
+    cdef bint _call_packed(self, x, out, add, const View* w, Given* given) except -1:
         cdef bytearray block = None
         try:
             if self.packed < KEPT:
@@ -173,7 +162,7 @@ cdef class Express:
             if block is not None:
                 WEIGHTS.give_back(block)
 
-    cdef bint _pack(self, const Py_buffer* w, char* packed) except -1:
+    cdef bint _pack(self, const View* w, char* packed) except -1:
         """Whether all weights are finite."""
         cdef Args args = self.pack.args
         cdef int status = 0
@@ -185,36 +174,26 @@ cdef class Express:
         return status == 0
 
     cdef bint _call(self, x, out, add, const Given* given) except -1:
-        cdef Py_buffer views[3]
+        cdef View views[3]
         cdef Args args
-        cdef int held = 0, status = 0, i
+        cdef int status = 0
         if (add is None) != (self.add is None):
             return False
-        try:
-            if not self.out.take(out, &views[0], PyBUF_WRITABLE):
-                return False
-            held = 1
-            if not self.x.take(x, &views[1], 0):
-                return False
-            held = 2
-            if add is not None:
-                if not self.add.take(add, &views[2], 0):
-                    return False
-                held = 3
-            if not are_apart(views, held, &given.kept):
-                return False
-            args = self.launch.args
-            if not self.out.place(&views[0], &args.out) or not self.x.place(&views[1], &args.x):
-                return False
-            if add is not None and not self.add.place(&views[2], &args.epilogue.add):
-                return False
-            if given.filters != NULL:
-                self.w.place(given.filters, &args.filters)
-            self._fill(&args, given, &status)
-            self._run(&args)
-        finally:
-            for i in range(held):
-                PyBuffer_Release(&views[i])
+        if not self.out.take(out, &views[0], True) or not self.x.take(x, &views[1], False):
+            return False
+        if add is not None and not self.add.take(add, &views[2], False):
+            return False
+        if not are_apart(views, 2 if add is None else 3, &given.kept):
+            return False
+        args = self.launch.args
+        if not self.out.place(&views[0], &args.out) or not self.x.place(&views[1], &args.x):
+            return False
+        if add is not None and not self.add.place(&views[2], &args.epilogue.add):
+            return False
+        if given.filters != NULL:
+            self.w.place(given.filters, &args.filters)
+        self._fill(&args, given, &status)
+        self._run(&args)
         return status == 0
 
     cdef int _team(self) except -1:
@@ -286,9 +265,4 @@ cdef char* _aligned(char* block) noexcept:
 
 cdef char* _address(array) except? NULL:
     """Of an array that outlives its use."""
-    cdef Py_buffer view
-    if array is None:
-        return NULL
-    PyObject_GetBuffer(array, &view, PyBUF_STRIDES)
-    PyBuffer_Release(&view)
-    return <char*> view.buf
+    return NULL if array is None else look(array).data

@@ -4,12 +4,13 @@
 `Feed` is what `api/stream/stream.py` makes a Stream of; `api/stream/engine.py` says what the next block may try.
 """
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcpy
 
 import numpy
+from numpy cimport import_array
 
+from convops.kernels.array cimport look, new_line
 from convops.kernels.express cimport Line
 from convops.kernels.tape cimport Tape
 
@@ -23,6 +24,8 @@ cdef extern from "pythread.h":
     int PyThread_acquire_lock(PyThread_type_lock lock, int wait) nogil
     PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible) nogil
     void PyThread_release_lock(PyThread_type_lock lock)
+
+import_array()
 
 cdef object Array = numpy.ndarray
 cdef object empty = numpy.empty
@@ -38,11 +41,13 @@ cdef class Repeat:
     cdef object plan, dtype
     cdef tuple block, shape
     cdef Py_ssize_t count, most, first, last
+    cdef int number            # of the dtype
 
     def __init__(self, Tape tape, tuple block, Py_ssize_t most, plan, Py_ssize_t first, Py_ssize_t last, tuple shape,
                  dtype):
         self.tape, self.block, self.count, self.most = tape, block, block[tape.axis], most
         self.plan, self.first, self.last, self.shape, self.dtype = plan, first, last, shape, dtype
+        self.number = dtype.num
 
     def __call__(self, block):
         """`take`, for Python."""
@@ -93,27 +98,24 @@ cdef class RepeatLine(Repeat):
 
     cdef take(self, block):
         cdef Tape tape = self.tape
-        cdef Py_buffer x, out
+        cdef const char* x = tape._alike(block, self.count)
+        cdef char* out
         cdef bint fits
-        if not tape._alike(block, self.count, &x):
+        if x == NULL:
             return None
-        try:
-            result = empty(self.shape, self.dtype)
-            PyObject_GetBuffer(result, &out, PyBUF_SIMPLE)
-            PyBuffer_Release(&out)     # the result is nobody else's yet
-            tape._make_room(self.seam)
-            if self.aside:
-                with nogil:
-                    fits = self._run(<const char*> x.buf, <char*> out.buf)
-            else:
-                fits = self._run(<const char*> x.buf, <char*> out.buf)
-            if not fits:
-                return None
-            PyErr_CheckSignals()
-            tape._keep_last(<const char*> x.buf, self.count)
-            return result
-        finally:
-            PyBuffer_Release(&x)
+        result = new_line(self.count, self.number)
+        out = look(result).data
+        tape._make_room(self.seam)
+        if self.aside:
+            with nogil:
+                fits = self._run(x, out)
+        else:
+            fits = self._run(x, out)
+        if not fits:
+            return None
+        PyErr_CheckSignals()
+        tape._keep_last(x, self.count)
+        return result
 
     cdef bint _run(self, const char* x, char* out) noexcept nogil:
         """Whether all results fit."""
@@ -137,18 +139,14 @@ cdef class RepeatTiles(Repeat):
     cdef take(self, block):
         cdef Tape tape = self.tape
         cdef Py_ssize_t length = tape.end - tape.begin, tiles = (length - self.reach + self.count) // self.chunk
-        cdef Py_buffer out
         if length + self.count > tape.capacity:
             return None
         tape._make_room(self.count)
         if not tape._copied(block, self.count):
             return None
-        result = empty((tiles * self.chunk,), self.dtype) if tiles else empty(self.shape, self.dtype)
-        if tiles:
-            PyObject_GetBuffer(result, &out, PyBUF_SIMPLE)
-            PyBuffer_Release(&out)     # the result is nobody else's yet
-            if not self._run(tape.line + tape.begin * tape.item, <char*> out.buf, tiles):
-                return None
+        result = new_line(tiles * self.chunk, self.number)
+        if tiles and not self._run(tape.line + tape.begin * tape.item, look(result).data, tiles):
+            return None
         tape.begin = tape.begin + tiles * self.chunk
         tape.end = tape.end + self.count
         tape.samples = tape.samples + self.count

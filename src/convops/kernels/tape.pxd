@@ -8,6 +8,6 @@ cdef class Tape:
     cdef public Py_ssize_t samples     # of the signal up to now, for its user to count
 
     cdef _make_room(self, Py_ssize_t count)
-    cdef bint _alike(self, samples, Py_ssize_t count, Py_buffer* view)
-    cdef bint _copied(self, samples, Py_ssize_t count) except -1
+    cdef const char* _alike(self, samples, Py_ssize_t count) noexcept
+    cdef bint _copied(self, samples, Py_ssize_t count) noexcept
     cdef void _keep_last(self, const char* samples, Py_ssize_t count) noexcept

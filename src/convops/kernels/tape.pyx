@@ -4,31 +4,30 @@
 Used by `api/stream/engine.py` and `feed.pyx`, for every block that is pushed: samples of one line are copied without
 NumPy.
 """
-from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memcpy, memmove
 
 import numpy
+from numpy cimport import_array
+
+from convops.kernels.array cimport View, is_array, look
+
+import_array()
 
 cdef enum:
     CHEAP = 8                  # times as many samples come as are moved
-
-cdef object Array = numpy.ndarray
 
 
 cdef class Tape:
     """Grows at its end, shrinks at its begin; moved back to the front of the buffer when it meets its end."""
 
     def __init__(self, shape, int axis, dtype, Py_ssize_t capacity):
-        cdef Py_buffer view
         self.buffer = numpy.zeros((*shape[:axis], capacity, *shape[axis + 1:]), dtype)
         self.dtype, self.before, self.axis = self.buffer.dtype, (slice(None),) * axis, axis
         self.capacity, self.begin, self.end, self.item = capacity, 0, 0, self.dtype.itemsize
         self.samples = 0
         self.line = NULL
         if len(shape) == 1:
-            PyObject_GetBuffer(self.buffer, &view, PyBUF_STRIDES)
-            self.line = <char*> view.buf
-            PyBuffer_Release(&view)
+            self.line = look(self.buffer).data
 
     def __len__(self):
         return self.end - self.begin
@@ -57,25 +56,21 @@ cdef class Tape:
             self.buffer[(*self.before, slice(0, length))] = self.view(0, length).copy()
         self.begin, self.end = 0, length
 
-    cdef bint _alike(self, samples, Py_ssize_t count, Py_buffer* view):
-        """Whether they lie side by side, in the dtype of the buffer; the view is open then."""
-        if self.line == NULL or type(samples) is not Array or samples.dtype is not self.dtype:
-            return False
-        try:
-            PyObject_GetBuffer(samples, view, PyBUF_STRIDES)
-        except (BufferError, ValueError):
-            return False
+    cdef const char* _alike(self, samples, Py_ssize_t count) noexcept:
+        """Where they begin if they lie side by side, in the dtype of the buffer; else NULL."""
+        cdef View view
+        if self.line == NULL or not is_array(samples, self.dtype):
+            return NULL
+        view = look(samples)
         if view.ndim == 1 and view.shape[0] == count and (view.strides[0] == self.item or count == 1):
-            return True
-        PyBuffer_Release(view)
-        return False
+            return view.data
+        return NULL
 
-    cdef bint _copied(self, samples, Py_ssize_t count) except -1:
-        cdef Py_buffer view
-        if not self._alike(samples, count, &view):
+    cdef bint _copied(self, samples, Py_ssize_t count) noexcept:
+        cdef const char* items = self._alike(samples, count)
+        if items == NULL:
             return False
-        memcpy(self.line + self.end * self.item, view.buf, count * self.item)
-        PyBuffer_Release(&view)
+        memcpy(self.line + self.end * self.item, items, count * self.item)
         return True
 
     cdef void _keep_last(self, const char* samples, Py_ssize_t count) noexcept:
