@@ -1,4 +1,4 @@
-# Arrays without asking Python: where they lie, and new ones. A module that makes any calls `import_array` once.
+# Arrays without asking Python: what they are, where they lie, and new ones. Modules that ask call `import_array` once.
 from numpy cimport (
     PyArray_CheckExact, PyArray_DATA, PyArray_DIMS, PyArray_EMPTY, PyArray_ISWRITEABLE, PyArray_ITEMSIZE,
     PyArray_NDIM, PyArray_STRIDES, ndarray, npy_intp)

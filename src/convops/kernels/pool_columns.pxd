@@ -6,7 +6,7 @@ from libc.stdint cimport uint16_t
 
 from convops.kernels.pool_extremes cimport i16v, i32v, u16v
 from convops.kernels.pool_lanes cimport Wide, is_real, item_bytes, join, shift_lanes, take
-from convops.kernels.pool_middle cimport LINES, SEEN, Seen
+from convops.kernels.pool_middle cimport LINES, SEEN, Seen, join_two
 from convops.kernels.pool_watch cimport begin_watch, watch, watch_zeros
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
 
@@ -31,21 +31,12 @@ cdef enum:
 
 cdef inline inlined take_new_row(const Seen* f, int k, Py_ssize_t at, Py_ssize_t count, Wide* value, Wide* sum,
                                  i32v* least) noexcept nogil:
-    """The same of a line that no results before have seen."""
+    """A vector of a line that no results before have seen; what the next ones see is asked for."""
     take(f.rows[k] + at, count, value)
     prefetch(f.rows[k] + at + f.ahead, 0, 3)
     if is_real(value):
         sum[0] = sum[0] + value[0]
         watch_zeros(value, least)
-
-
-cdef inline inlined join_two(int kind, const Wide* lines, Wide* best) noexcept nogil:
-    """Two results of three lines each, of four."""
-    best[1] = lines[1]
-    join(kind, &best[1], &lines[2])
-    best[0] = lines[0]
-    join(kind, &best[0], &best[1])
-    join(kind, &best[1], &lines[3])
 
 
 cdef inline inlined fold_down(int kind, int high, const Seen* f, Py_ssize_t at, Py_ssize_t count, Wide* best,

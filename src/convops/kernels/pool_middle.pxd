@@ -6,7 +6,8 @@ from convops.kernels.abi cimport Args, Axis
 from convops.kernels.fold cimport Item
 from convops.kernels.past_caches cimport CACHE_LINE, PAGE, items_before, meet, move_lines_past
 from convops.kernels.pool_band cimport Job, out_line
-from convops.kernels.simd cimport VECTOR_BYTES
+from convops.kernels.pool_lanes cimport Wide, join
+from convops.kernels.simd cimport VECTOR_BYTES, inlined
 from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
@@ -100,3 +101,12 @@ cdef inline Seen part_of(const Args* a, const Seen* s, Py_ssize_t begin, Py_ssiz
     for k in range(LINES + a.axis[1].window - 1):
         part.rows[k] = s.rows[k] + (begin - a.axis[2].shift) * size
     return part
+
+
+cdef inline inlined join_two(int kind, const Wide* lines, Wide* best) noexcept nogil:
+    """Two results of three lines each, of four."""
+    best[1] = lines[1]
+    join(kind, &best[1], &lines[2])
+    best[0] = lines[0]
+    join(kind, &best[0], &best[1])
+    join(kind, &best[1], &lines[3])

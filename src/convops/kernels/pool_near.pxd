@@ -14,7 +14,8 @@ from convops.kernels.pool_band cimport Job
 from convops.kernels.pool_extremes cimport i8v, i16v, i32v, u8v, u16v
 from convops.kernels.pool_lanes cimport CLEAN, Wide, is_real, item_bytes, join, move, put, stream
 from convops.kernels.pool_middle cimport (
-    ASIDE_BYTES, END_BYTES, LINES, SHIFTED, Seen, aside_line_of, find_seen, is_dense, part_of, put_aside)
+    ASIDE_BYTES, END_BYTES, LINES, SHIFTED, Seen, aside_line_of, find_seen, is_dense, join_two, part_of,
+    put_aside)
 from convops.kernels.pool_run cimport shift_taps
 from convops.kernels.pool_watch cimport begin_watch, is_watched_clean, watch
 from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, prefetch
@@ -36,15 +37,6 @@ cdef inline inlined join_along(int kind, int n, const char* items, const Wide* f
     for k in range(1, n):
         value = (<const Wide*> (items + k * item_bytes(to)))[0]
         join(kind, to, &value)
-
-
-cdef inline inlined join_two(int kind, const Wide* lines, Wide* best) noexcept nogil:
-    """Two results of three lines each, of four."""
-    best[1] = lines[1]
-    join(kind, &best[1], &lines[2])
-    best[0] = lines[0]
-    join(kind, &best[0], &best[1])
-    join(kind, &best[1], &lines[3])
 
 
 cdef inline inlined join_across(int kind, int n, const Wide* lines, Wide* best) noexcept nogil:
