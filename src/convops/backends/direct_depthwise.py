@@ -6,14 +6,14 @@ of a tile say where. The sums and their order are those of every other cut.
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil, gcd, prod
 
 import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.direct_depthwise_pixels import cut_pixels, cut_turned
 from convops.backends.direct_lines import LINES_RATE, cut_lines
-from convops.backends.tiling import REDUCTION_BLOCK, Tiling, budget, evenly, reach, slide
+from convops.backends.tiling import MIN_TILES, REDUCTION_BLOCK, Tiling, budget, evenly, reach, slide
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -21,11 +21,18 @@ from convops.problem.geometry import Axis
 # Outputs of a line of a tile where few input lines lie under a window, else a quarter of it: parts of lines are slower
 # to fetch than whole ones, but lines that are copied stay in the caches.
 MAX_LINE, FEW_LINES = 8192, 16
+# Lines of a tile and outputs of each where windows have many lines: what begins and ends such a tile costs as much as
+# its window has lines, and what is copied of it stays in the second cache. A tile has some windows' heights at least.
+ROLLED_LINES, ROLLED_LINE, LEAST_HEIGHTS = 128, 512, 6
+# Bytes of an image and its result that come from caches: memory is slow to read down columns.
+ROLLED_BYTES = 48 << 20
 # Entries of the table of a tile's input lines.
 MAX_LISTED = 1 << 16
 # The share of their speed that planes have where a channel has several outputs, but for these windows at v4.
 UNSHARED_RATE = {"base": 0.6, "v3": 0.4, "v4": 0.4}
 SHORT_WINDOW = 3
+# Lines and taps of the window whose blocks of six lines are as fast, unless lines are copied for each.
+COUNTED_WINDOW = 5
 UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 
 
@@ -77,7 +84,12 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
     lanes = isa.micro_channels.lanes(np.dtype(problem.dtype).itemsize)
     most = isa.depthwise_planes.lines()
     lines = most if axes[1].window > 1 and slide(axes[1]) < max(3, axes[1].window) else 1
-    shape, channels = _planes_of_a_tile(problem, axes, lines)
+    at_once = _rolled_at_once(problem, machine, axes)
+    if at_once:
+        lines = ROLLED_LINES
+        shape, channels = _rolled_tile(problem, axes, at_once)
+    else:
+        shape, channels = _planes_of_a_tile(problem, axes, lines)
     tiles = prod(ceil(a.out / t) for a, t in zip(axes, shape, strict=True))
     listed = prod(reach(a, n) for a, n in zip(axes[:2], shape[:2], strict=True))
     copied = axes[0].window * ((lines - 1) * slide(axes[1]) + axes[1].window)
@@ -93,11 +105,42 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
         tiles,
         prod(shape),
         unit=problem.group_rows,
-        totals=isa.depthwise_planes.sums() * lanes,
+        totals=isa.depthwise_planes.sums(lines) * lanes,
         halo=blank + copied * line,
         listed=2 * (listed + 16) + copied + 4 * (5 * axes[2].window + 4 * ceil(shape[2] / lanes)),
         past_caches=_fills_cache(problem, machine),
     )
+
+
+def _rolled_at_once(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> int:
+    """Outputs of a line that are summed at once where blocks have any number of lines; 0 where they have not."""
+    d, h, w = axes
+    if d.window > 1 or slide(h) != 1 or w.window < SHORT_WINDOW or h.out < LEAST_HEIGHTS * h.window * _spacing(h):
+        return 0
+    if _moved(problem) > min(ROLLED_BYTES, machine.l3) and _moved(problem) > problem.channels * machine.l2 // 4:
+        return 0
+    if h.window == w.window == COUNTED_WINDOW and problem.types.x == problem.dtype:
+        return 0
+    return int(isa.depthwise_planes.rolled(h.window, np.dtype(problem.dtype).itemsize))
+
+
+def _spacing(axis: Axis) -> int:
+    """Output lines that share input lines lie so far apart."""
+    return axis.dilation // gcd(axis.stride, axis.dilation)
+
+
+def _rolled_tile(problem: ConvProblem, axes: tuple[Axis, ...], at_once: int) -> tuple[tuple[int, ...], int]:
+    """As high as it may be, then as wide as leaves some tiles to every worker, and after that channels."""
+    _, h, w = axes
+    high = evenly(h.out, ROLLED_LINES * _spacing(h))
+    outputs = problem.channels * prod(problem.out_spatial) / MIN_TILES
+    wide = evenly(w.out, max(at_once, min(ROLLED_LINE, outputs / high)))
+    if wide < w.out:
+        return (1, high, min(w.out, ceil(wide / at_once) * at_once)), 1
+    if high < h.out:
+        return (1, high, wide), 1
+    most = budget(2 * problem.products * problem.group_rows, problem.channels * prod(problem.out_spatial))
+    return (1, high, wide), evenly(problem.channels, max(1, most / (high * wide)))
 
 
 def _phases(axis: Axis) -> int:

@@ -10,6 +10,7 @@ from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ALONE, LINES, SPAN, THREE, Block
 from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
+from convops.kernels.rolling cimport LEAST_ROLLED, MOST_ROLLED, rolled_vectors
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport (
     APART, COPIED, INSIDE, MASKED, SMALL, Kind, masked_at_once, sum_block, vectors_at_once)
@@ -113,7 +114,7 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     """A block of lines of one input channel in all of its output channels."""
     cdef Block* b = &j.block
     cdef Py_ssize_t r
-    b.asks = kind != COPIED and (a.past_caches or j.tile.extent[2] * j.item < LONG)
+    b.asks = kind != COPIED and (b.rolls or a.past_caches or j.tile.extent[2] * j.item < LONG)
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
@@ -189,6 +190,7 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
+    j.block.rolls = a.tile_columns > LINES
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain and not j.aside else SPAN * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel
@@ -230,6 +232,11 @@ def widest():
     return ALONE
 
 
-def sums():
-    """Vectors of the sums of a block."""
-    return max(LINES, THREE) * SPAN
+def sums(lines):
+    """Vectors of the sums of a block of so many lines."""
+    return max(lines, THREE) * SPAN
+
+
+def rolled(window, item):
+    """Outputs of a line of a block that may have any number of lines; 0 where the window has too many or too few."""
+    return rolled_vectors(window) * VECTOR_BYTES // item if LEAST_ROLLED <= window <= MOST_ROLLED else 0
