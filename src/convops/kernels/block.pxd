@@ -50,7 +50,6 @@ cdef struct Block:
     # hardware does not foresee. Results are written by the same pattern.
     Py_ssize_t ahead
     bint asks                  # for both; it takes longer than reading what lies in a cache
-    bint rolls                 # of more lines than LINES, see `rolling.pxd`
     Py_ssize_t out_channel
     Py_ssize_t add_channel
     bint relu

@@ -10,7 +10,7 @@ from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ALONE, LINES, SPAN, THREE, Block
 from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
-from convops.kernels.rolling cimport LEAST_ROLLED, MOST_ROLLED, rolled_vectors
+from convops.kernels.rolling cimport LEAST_ROLLED, MOST_ROLLED, can_roll, roll_block, rolled_vectors
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport (
     APART, COPIED, INSIDE, MASKED, SMALL, Kind, masked_at_once, sum_block, vectors_at_once)
@@ -50,6 +50,19 @@ cdef inline void store_lines(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
                   j.sums + r * j.block.out_line, j.block.count * j.item)
 
 
+cdef inline void sum_lines(Block* b, int vectors, Kind kind, const Real* tag) noexcept nogil:
+    cdef bint rolls = kind <= MASKED and can_roll(b)
+    if Real is float:
+        if rolls:
+            roll_block(b, vectors, kind == MASKED, <f32v*> NULL)
+        else:
+            sum_block(b, vectors, kind, <f32v*> NULL)
+    elif rolls:
+        roll_block(b, vectors, kind == MASKED, <f64v*> NULL)
+    else:
+        sum_block(b, vectors, kind, <f64v*> NULL)
+
+
 cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize_t d, Py_ssize_t h, Py_ssize_t begin,
                              Py_ssize_t end, Kind kind, const Real* tag) noexcept nogil:
     """A block of output lines from column `begin` to `end`, in one output channel."""
@@ -75,10 +88,7 @@ cdef inline void run_columns(const Args* a, Job* j, Py_ssize_t channel, Py_ssize
         if j.plain and a.epilogue.add.data != NULL:
             b.add = line_of(&a.epilogue.add, &j.tile, channel, d, h, c)
         b.past = a.past_caches and j.plain and not j.aside and b.channels == 1 and goes_past(b.out, b.out_line)
-        if Real is float:
-            sum_block(b, vectors, kind, <f32v*> NULL)
-        else:
-            sum_block(b, vectors, kind, <f64v*> NULL)
+        sum_lines(b, vectors, kind, tag)
         if j.aside:
             store_lines(a, j, channel, d, h, c)
         elif not j.plain:
@@ -114,7 +124,7 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     """A block of lines of one input channel in all of its output channels."""
     cdef Block* b = &j.block
     cdef Py_ssize_t r
-    b.asks = kind != COPIED and (b.rolls or a.past_caches or j.tile.extent[2] * j.item < LONG)
+    b.asks = kind != COPIED and (can_roll(b) or a.past_caches or j.tile.extent[2] * j.item < LONG)
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1
@@ -190,7 +200,6 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
         j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
-    j.block.rolls = a.tile_columns > LINES
     j.block.slide, j.block.relu = j.slide, j.plain and a.epilogue.activation == RELU
     j.block.out_line = j.spacing * a.out.step[1] if j.plain and not j.aside else SPAN * VECTOR_BYTES
     j.block.out_channel, j.block.add_channel = a.out.channel, a.epilogue.add.channel

@@ -6,7 +6,7 @@
 # that a pointer moves and the sums stay. What input lines before the first output's last and behind the last output's
 # first add to lines that are no outputs is dropped. Each output is one chain of multiply-adds, taps in C order.
 # Start reading at `roll`.
-from convops.kernels.block cimport Block, end_block, set_masks
+from convops.kernels.block cimport LINES, Block, end_block, set_masks
 from convops.kernels.lanes cimport begin_chain, fetch, fetch_to_write, hold, load, load_masked, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 from convops.kernels.tile cimport minimum
@@ -27,6 +27,11 @@ cdef enum:
     ROOM = 32                  # of sums, at any level
     TAPS = 288                 # of a window at most, see REDUCTION_BLOCK of `backends/tiling.py`
     SOON = 6                   # lines that are asked for before their turn
+
+
+cdef inline bint can_roll(const Block* b) noexcept nogil:
+    """Whether there are more lines than others take; `backends/direct_depthwise.py` sees to window and stride."""
+    return MOST_ROLLED > 0 and b.lines > LINES
 
 
 cdef inline Py_ssize_t rolled_vectors(Py_ssize_t lines) noexcept nogil:

@@ -1,7 +1,7 @@
 # Which micro-kernel takes a block of depthwise outputs.
 from convops.kernels.block cimport ACROSS, ALONE, Block
 from convops.kernels.counted cimport WIDE, can_count, counted_3, counted_5, counted_masked_3, counted_masked_5
-from convops.kernels.rolling cimport roll_block, rolled_vectors
+from convops.kernels.rolling cimport can_roll, rolled_vectors
 from convops.kernels.simd cimport Vector
 from convops.kernels.sliding cimport alone_8, slide_1, slide_2, slide_4, slide_masked, slide_masked_4
 from convops.kernels.three cimport three_4, three_4_apart, three_7, three_7_apart
@@ -16,7 +16,7 @@ cdef enum Kind:
 
 cdef inline int masked_at_once(const Block* b) noexcept nogil:
     """How many vectors that may reach beyond the input a micro-kernel takes where there is more than one."""
-    return 1 if b.rolls else WIDE if can_count(b) else ACROSS
+    return 1 if can_roll(b) else WIDE if can_count(b) else ACROSS
 
 
 cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:
@@ -25,7 +25,7 @@ cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noex
     if kind >= MASKED:
         return masked_at_once(b) if kind == MASKED and left > 1 else 1
     least = 1 if kind == COPIED else 0
-    if b.rolls:
+    if can_roll(b):
         return rolled_vectors(b.window[1]) if left >= rolled_vectors(b.window[1]) - least else 1
     if can_count(b) and left >= WIDE - least:
         return WIDE
@@ -47,8 +47,6 @@ cdef inline void sum_block(Block* b, int vectors, Kind kind, Vector* tag) noexce
             three_7_apart(b, tag)
         else:
             three_4_apart(b, tag)
-    elif b.rolls:
-        roll_block(b, vectors, kind == MASKED, tag)
     elif kind == MASKED and vectors == WIDE and can_count(b):
         if b.window[2] == 3:
             counted_masked_3(b, tag)
