@@ -1,20 +1,21 @@
 """What the kernels and the cost model know about this machine: cache sizes and measured rates.
 
-Rates are constants of a level, measured once on the host named here and never at import; only their ratios matter
+Rates are constants of a level, measured once on the hosts named here and never at import; only their ratios matter
 for a choice. Cache sizes are read at run time and set block sizes of outputs, never the order of a reduction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from convops.kernels import isa
+from convops.kernels import cpu, isa
 
 # Measured 2026-11-20 on an AMD EPYC (Zen 4, 2 cores, 1 MiB L2 per core), one core, gcc 12.2: operations or bytes
 # per second.
 MEASURED_ON = "AMD EPYC (Zen 4), 2026-11-20"
+TWO_UNITS_ON = "Intel Xeon (Granite Rapids), 2026-11-30"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,20 @@ RATES = {
     "v3": Rates(108e9, 48e9, 12e9, 6e9, 6e9, 15e9, 18e9, 16e9, 80e9, 3e9),
     "v4": Rates(110e9, 60e9, 14e9, 6e9, 8e9, 20e9, 18e9, 16e9, 125e9, 4e9),
 }
+# With two 512-bit units for multiply-adds, memory and shuffles keep their pace.
+TWO_UNITS = replace(RATES["v4"], multiply_add=150e9, narrow=75e9)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The level in use, its caches in bytes and its rates."""
+    """The level in use, its caches in bytes, its rates and the host they were measured on."""
 
     level: str
     l1: int
     l2: int
     l3: int
     rates: Rates
+    measured_on: str
 
 
 def _cache_size(level: int, default: int) -> int:
@@ -68,10 +72,12 @@ def _cache_size(level: int, default: int) -> int:
 @cache
 def this_machine() -> Machine:
     """The machine this process runs on."""
+    two = isa.LEVEL == "v4" and cpu.has_two_units()
     return Machine(
         isa.LEVEL,
         _cache_size(1, 32 << 10),
         _cache_size(2, 512 << 10),
         _cache_size(3, 8 << 20),
-        RATES[isa.LEVEL],
+        TWO_UNITS if two else RATES[isa.LEVEL],
+        TWO_UNITS_ON if two else MEASURED_ON,
     )
