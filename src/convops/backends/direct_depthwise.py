@@ -89,7 +89,7 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
         lines = ROLLED_LINES
         shape, channels = _rolled_tile(problem, axes, at_once)
     else:
-        shape, channels = _planes_of_a_tile(problem, axes, lines)
+        shape, channels = _planes_of_a_tile(problem, axes, _lines_of_three(problem, axes) or lines)
     tiles = prod(ceil(a.out / t) for a, t in zip(axes, shape, strict=True))
     listed = prod(reach(a, n) for a, n in zip(axes[:2], shape[:2], strict=True))
     copied = axes[0].window * ((lines - 1) * slide(axes[1]) + axes[1].window)
@@ -110,6 +110,16 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
         listed=2 * (listed + 16) + copied + 4 * (5 * axes[2].window + 4 * ceil(shape[2] / lanes)),
         past_caches=_fills_cache(problem, machine),
     )
+
+
+def _lines_of_three(problem: ConvProblem, axes: tuple[Axis, ...]) -> int:
+    """Lines of a block where it is one of a 3x3 window whose weights stay in registers; 0 where it is none."""
+    d, h, w = axes
+    stride, item = w.stride, np.dtype(problem.dtype).itemsize
+    if (d.window, h.window, w.window, h.dilation, w.dilation) != (1, 3, 3, 1, 1) or h.stride != stride or stride > 2:
+        return 0
+    short = stride == 2 or w.out * item < isa.depthwise_planes.long_line()
+    return int(isa.depthwise_planes.lines_of_three()) if short and problem.types.x == problem.dtype else 0
 
 
 def _rolled_at_once(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> int:

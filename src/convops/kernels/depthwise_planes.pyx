@@ -8,6 +8,7 @@ lines are copied, split by phase (position mod stride). Start reading at `tile_f
 """
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ALONE, LINES, SPAN, THREE, Block
+from convops.kernels.counted cimport can_count
 from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
 from convops.kernels.rolling cimport LEAST_ROLLED, MOST_ROLLED, can_roll, roll_block, rolled_vectors
@@ -177,13 +178,19 @@ cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d
 
 
 cdef inline void run_plane(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, const Real* tag) noexcept nogil:
-    """The tile's lines in blocks of nearly equal height, lines that share input lines together."""
+    """The tile's lines in blocks, lines that share input lines together.
+
+    Blocks are of nearly equal height, unless only whole ones go the fastest way.
+    """
     cdef Py_ssize_t offset, lines, blocks, i, begin, end, most = THREE if j.small else a.tile_columns
+    cdef bint whole
+    j.block.lines = most
+    whole = j.small or can_count(&j.block)
     for offset in range(minimum(j.spacing, j.tile.extent[1])):
         lines = ceil_div(j.tile.extent[1] - offset, j.spacing)
         blocks, begin = ceil_div(lines, most), 0
         for i in range(blocks):
-            end = lines * (i + 1) // blocks
+            end = minimum(lines, begin + most) if whole else lines * (i + 1) // blocks
             j.block.lines = end - begin
             run_lines(a, j, panel, d, offset + begin * j.spacing, tag)
             begin = end
@@ -234,6 +241,16 @@ cdef api void depthwise_planes_f64(const Args* a) noexcept nogil:
 def lines():
     """Output lines of a block at most."""
     return LINES
+
+
+def lines_of_three():
+    """The same for 3x3 windows on lines of zero padding."""
+    return max(LINES, THREE)
+
+
+def long_line():
+    """Bytes of a line of results from which they go by the same blocks as others."""
+    return LONG
 
 
 def widest():

@@ -82,12 +82,26 @@ cdef inline void judge(const Args* a, Job* j, const Real* tag) noexcept nogil:
     j.aside = j.plain and j.in_place and not j.small and waits_for_stores(a)
 
 
+cdef inline void list_lines(const Args* a, const Job* j, char* plane, bint is_padding, char** rows,
+                            Py_ssize_t* advance) noexcept nogil:
+    """Where the lines of a plane begin, and what leads to those of the next channel."""
+    cdef const Axis* last = &a.axis[2]
+    cdef Py_ssize_t i, h
+    plane = plane + (j.tile.origin[2] * last.stride - last.shift) * j.item
+    for i in range(j.lines):
+        h = source(&a.axis[1], j.tile.origin[1] * a.axis[1].stride + i)
+        if is_padding or h < 0:
+            rows[i], advance[i] = j.blank, 0
+        else:
+            rows[i], advance[i] = plane + h * a.x.step[1], a.x.channel
+
+
 cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* tag) noexcept nogil:
     """Where the tables lie, and where the input's lines."""
     cdef Tile* t = &j.tile
     cdef const Axis* last = &a.axis[2]
     cdef char* image = a.x.data + t.batch * a.x.batch + t.panel_begin * a.x.channel
-    cdef Py_ssize_t d, h, i, k, count
+    cdef Py_ssize_t d, i, k, count
     cdef int lanes = VECTOR_BYTES // sizeof(Real)
     j.planes, j.lines = reached(&a.axis[0], t.extent[0]), reached(&a.axis[1], t.extent[1])
     count = j.planes * j.lines
@@ -113,16 +127,11 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     if not j.in_place:
         return
     fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
-    for i in range(j.entries):
-        if i >= count:
-            j.rows[i], j.advance[i] = j.rows[count - 1], j.advance[count - 1]
-            continue
-        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i // j.lines)
-        h = source(&a.axis[1], t.origin[1] * a.axis[1].stride + i % j.lines)
-        j.advance[i] = 0 if d < 0 or h < 0 else a.x.channel
-        j.rows[i] = j.blank if d < 0 or h < 0 else (
-            image + d * a.x.step[0] + h * a.x.step[1]
-            + (t.origin[2] * last.stride - last.shift) * <Py_ssize_t> sizeof(Real))
+    for i in range(j.planes):
+        d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i)
+        list_lines(a, j, image + (0 if d < 0 else d) * a.x.step[0], d < 0, j.rows + i * j.lines, j.advance + i * j.lines)
+    for i in range(count, j.entries):
+        j.rows[i], j.advance[i] = j.rows[count - 1], j.advance[count - 1]
 
 
 cdef inline void next_channel(Job* j) noexcept nogil:
