@@ -125,7 +125,9 @@ cdef inline void run_part(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d,
     """A block of lines of one input channel in all of its output channels."""
     cdef Block* b = &j.block
     cdef Py_ssize_t r
-    b.asks = kind != COPIED and (can_roll(b) or a.past_caches or j.tile.extent[2] * j.item < LONG)
+    # So few taps of so short items leave the least time to wait for memory.
+    b.asks = j.tile.extent[2] * j.item < (2 * LONG if j.item == 4 and a.axis[2].window == 3 else LONG)
+    b.asks = kind != COPIED and (b.asks or can_roll(b) or a.past_caches)
     if kind == COPIED:
         copy_lines(a, j, panel, d, h, begin, end, tag)
         b.rows, b.plane, b.line = <const char* const*> j.copied, (b.lines - 1) * j.slide + a.axis[1].window, 1

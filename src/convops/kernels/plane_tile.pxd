@@ -129,7 +129,8 @@ cdef inline void begin_tile(const Args* a, Job* j, char* scratch, const Real* ta
     fill_run(a, <Real*> j.blank, 0, 1, reached(last, t.extent[2]) + 2 * VECTOR_BYTES // <Py_ssize_t> sizeof(Real), -1)
     for i in range(j.planes):
         d = source(&a.axis[0], t.origin[0] * a.axis[0].stride + i)
-        list_lines(a, j, image + (0 if d < 0 else d) * a.x.step[0], d < 0, j.rows + i * j.lines, j.advance + i * j.lines)
+        list_lines(a, j, image + (0 if d < 0 else d) * a.x.step[0], d < 0, j.rows + i * j.lines,
+                   j.advance + i * j.lines)
     for i in range(count, j.entries):
         j.rows[i], j.advance[i] = j.rows[count - 1], j.advance[count - 1]
 
