@@ -6,13 +6,26 @@ from guarded import guard
 from support import DTYPES, poisoned, same_bits
 
 import convops
-from convops.backends import direct_depthwise
+from convops.backends import direct_depthwise, packed
 from convops.backends.base import this_machine
 from convops.backends.direct_depthwise import cut_depthwise
 from convops.kernels import isa
 
 HEIGHTS = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
 ROLLS = pytest.mark.skipif(not isa.depthwise_planes.rolled(9, 4), reason="too few registers at this level")
+
+
+@pytest.fixture(autouse=True)
+def two_units(monkeypatch):
+    """Problems are cut as for CPUs with two units, whatever was cut before."""
+    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: True)
+    yield forget()
+    forget()
+
+
+def forget():
+    for known in (packed._tiling, packed._blank):
+        known.cache_clear()
 
 
 def lines_at_once(x, w, **options):
@@ -37,8 +50,17 @@ def test_which_windows_have_blocks_of_any_height():
     assert lines_at_once(x.astype(np.uint8), np.ones((5, 5), np.float32)) == many
     assert lines_at_once(x[:53], np.ones((9, 9), np.float32)) == few
     assert lines_at_once(x, np.ones((9, 9), np.float32), dilation=(6, 1)) == few
+    assert lines_at_once(x, np.ones((9, 9), np.float32)) == many
     large = np.broadcast_to(np.float32(0), (4000, 4000))
     assert lines_at_once(large, np.ones((9, 9), np.float32)) == few
+
+
+@ROLLS
+def test_one_unit_is_busy_anyway_unless_lines_are_converted(monkeypatch):
+    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: False)
+    x, w = np.zeros((300, 100), np.float32), np.ones((9, 9), np.float32)
+    assert lines_at_once(x, w) == isa.depthwise_planes.lines()
+    assert lines_at_once(x.astype(np.int16), w) == direct_depthwise.ROLLED_LINES
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -129,9 +129,19 @@ def _rolled_at_once(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ..
         return 0
     if _moved(problem) > min(ROLLED_BYTES, machine.l3) and _moved(problem) > problem.channels * machine.l2 // 4:
         return 0
-    if h.window == w.window == COUNTED_WINDOW and problem.types.x == problem.dtype:
+    if not _converts(problem) and (not _has_two_units(machine) or h.window == w.window == COUNTED_WINDOW):
         return 0
     return int(isa.depthwise_planes.rolled(h.window, np.dtype(problem.dtype).itemsize))
+
+
+def _converts(problem: ConvProblem) -> bool:
+    """Whether lines are copied for each block that reads them, so that few blocks are better."""
+    return problem.types.x != problem.dtype
+
+
+def _has_two_units(machine: Machine) -> bool:
+    """One is kept busy by blocks of six lines."""
+    return machine.two_units
 
 
 def _spacing(axis: Axis) -> int:

@@ -47,7 +47,7 @@ TWO_UNITS = replace(RATES["v4"], multiply_add=150e9, narrow=75e9)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The level in use, its caches in bytes, its rates and the host they were measured on."""
+    """The level in use, its caches in bytes, its rates, the host they were measured on, and its units."""
 
     level: str
     l1: int
@@ -55,6 +55,7 @@ class Machine:
     l3: int
     rates: Rates
     measured_on: str
+    two_units: bool  # for multiply-adds of the level's longest vectors, as far as known
 
 
 def _cache_size(level: int, default: int) -> int:
@@ -80,4 +81,5 @@ def this_machine() -> Machine:
         _cache_size(3, 8 << 20),
         TWO_UNITS if two else RATES[isa.LEVEL],
         TWO_UNITS_ON if two else MEASURED_ON,
+        two,
     )
