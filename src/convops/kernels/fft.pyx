@@ -148,20 +148,28 @@ cdef inline const char* plain_samples(const Args* a, const Group* g, Line line, 
             + (line.column - axis.shift) * <Py_ssize_t> sizeof(Real))
 
 
+cdef inline Py_ssize_t copy_lanes(const Args* a, const Group* g, Py_ssize_t row, Py_ssize_t column, Py_ssize_t width,
+                                  Real* copies) noexcept nogil:
+    """Copy so many samples of every lane's line; bytes from one lane to the next."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), step = a.axis[2].tile, span = (lanes - 1) * step + width, i
+    if g.together and span <= lanes * PITCH:
+        copy_samples(a, moved(g.tiles[0], row, column), span, copies)
+        return step * sizeof(Real)
+    for i in range(lanes):
+        copy_samples(a, moved(g.tiles[minimum(i, g.count - 1)], row, column), width, copies + i * PITCH)
+    return PITCH * sizeof(Real)
+
+
 cdef inline void load_line(const Args* a, const Group* g, Py_ssize_t row, Py_ssize_t length, char* z,
                            Real* copies) noexcept nogil:
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), column = 0, width, i, pitch
     cdef const char* samples
-    cdef Line line
     while column < length:
         width = minimum(CHUNK, length - column)
-        line = moved(g.tiles[0], row, column)
-        samples, pitch = plain_samples(a, g, line, width, copies), a.axis[2].tile * sizeof(Real)
+        pitch = a.axis[2].tile * sizeof(Real)
+        samples = plain_samples(a, g, moved(g.tiles[0], row, column), width, copies)
         if samples == NULL:
-            for i in range(lanes):
-                line = moved(g.tiles[minimum(i, g.count - 1)], row, column)
-                copy_samples(a, line, width, copies + i * PITCH)
-            samples, pitch = <const char*> copies, PITCH * sizeof(Real)
+            samples, pitch = <const char*> copies, copy_lanes(a, g, row, column, width, copies)
         i = 0
         while i < width:
             transpose(samples + i * <Py_ssize_t> sizeof(Real), pitch, z + (column + i) * VECTOR_BYTES, VECTOR_BYTES,
