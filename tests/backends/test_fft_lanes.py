@@ -203,3 +203,18 @@ def test_large_windows_take_large_tiles(size, window, dtype):
     bad = np.outer(rows, columns)
     np.testing.assert_array_equal(np.isnan(plan(x)), bad)
     assert np.abs(plan(x) - expected)[~bad].max() <= 16 * np.finfo(dtype).eps * 3 * np.abs(k).sum()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize("boundary", ["constant", "edge", "reflect", "wrap"])
+def test_padding_has_the_bits_of_a_padded_image(boundary, dtype):
+    """Whether a group of tiles reads samples where they lie, one copied line for all, or one for each."""
+    rng = np.random.default_rng(7)
+    for window in (11, 12, 31):
+        w = rng.standard_normal((window, window)).astype("float64" if dtype == "float64" else "float32")
+        for width in (150, 352, 700, 1100):
+            x = (200 * rng.random((window + 13, width))).astype(dtype)
+            padded = np.pad(x, ((window // 2, (window - 1) // 2),) * 2, mode=boundary)
+            same = convops.correlate(x, w, "same", boundary=boundary, backend="fft")
+            valid = convops.correlate(padded, w, "valid", backend="fft")
+            same_bits(same, valid)
