@@ -9,4 +9,4 @@ def test_rates_are_those_of_the_level_and_of_its_units():
     two = here.level == "v4" and cpu.has_two_units()
     assert here.two_units is two
     assert here.rates is (machine.TWO_UNITS if two else machine.RATES[here.level])
-    assert here.measured_on == (machine.TWO_UNITS_ON if two else machine.MEASURED_ON)
+    assert ("Granite Rapids" in here.rates.measured_on) is two

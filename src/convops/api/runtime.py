@@ -176,7 +176,7 @@ def show_runtime(mode: str = "stdout") -> dict[str, Any] | None:
         "isa_levels_available": list(isa.available_levels()),
         "threads": worker_count(None),
         "caches": {"L1": here.l1, "L2": here.l2, "L3": here.l3},
-        "rates_measured_on": here.measured_on,
+        "rates_measured_on": here.rates.measured_on,
         "environment": {name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
     }
     return _shown(runtime, mode)

@@ -198,54 +198,54 @@ cdef inline inlined roll(int open, int vectors, bint masked, const Block* block,
         column = column + vectors * (VECTOR_BYTES // item)
 
 
-cdef inline inlined roll_columns(int open, int vectors, const Block* b, Py_ssize_t at_once, bint masked,
+cdef inline inlined roll_columns(int open, const Block* b, Py_ssize_t at_once, bint masked,
                                  Vector* tag) noexcept nogil:
     if masked:
         roll(open, 1, True, b, tag)
     elif at_once == 1:
         roll(open, 1, False, b, tag)
     else:
-        roll(open, vectors, False, b, tag)
+        roll(open, <int> rolled_vectors(open), False, b, tag)
 
 
 cdef inline outlined roll_5(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(5, 4, b, at_once, masked, tag)
+    roll_columns(5, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_6(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(6, 4, b, at_once, masked, tag)
+    roll_columns(6, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_7(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(7, 3, b, at_once, masked, tag)
+    roll_columns(7, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_8(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(8, 3, b, at_once, masked, tag)
+    roll_columns(8, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_9(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(9, 3, b, at_once, masked, tag)
+    roll_columns(9, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_10(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(10, 2, b, at_once, masked, tag)
+    roll_columns(10, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_11(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(11, 2, b, at_once, masked, tag)
+    roll_columns(11, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_12(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(12, 2, b, at_once, masked, tag)
+    roll_columns(12, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_13(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(13, 2, b, at_once, masked, tag)
+    roll_columns(13, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_14(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
-    roll_columns(14, 2, b, at_once, masked, tag)
+    roll_columns(14, b, at_once, masked, tag)
 
 
 cdef inline void roll_block(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
