@@ -41,8 +41,8 @@ RATES = {
     "v3": Rates(108e9, 48e9, 12e9, 6e9, 6e9, 15e9, 18e9, 16e9, 80e9, 3e9),
     "v4": Rates(110e9, 60e9, 14e9, 6e9, 8e9, 20e9, 18e9, 16e9, 125e9, 4e9),
 }
-# With two 512-bit units for multiply-adds, others keep their pace. Of 110e9, 150e9 and 190e9 the second chose best among
-# random problems.
+# With two 512-bit units for multiply-adds, others keep their pace. Of 110e9, 150e9 and 190e9 the second chose best
+# among random problems.
 TWO_UNITS = replace(
     RATES["v4"],
     multiply_add=150e9,
