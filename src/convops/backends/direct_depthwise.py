@@ -13,7 +13,17 @@ import numpy as np
 from convops.backends.base import Machine
 from convops.backends.direct_depthwise_pixels import cut_pixels, cut_turned
 from convops.backends.direct_lines import LINES_RATE, cut_lines
-from convops.backends.tiling import MIN_TILES, REDUCTION_BLOCK, Tiling, budget, evenly, reach, slide
+from convops.backends.tiling import (
+    MIN_TILES,
+    REDUCTION_BLOCK,
+    Tiling,
+    budget,
+    evenly,
+    fills_cache,
+    moved_bytes,
+    reach,
+    slide,
+)
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -61,23 +71,12 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
     elif problem.group_rows > 1 and not tiling.pixels_first and not _keeps_pace(problem, machine):
         computed /= UNSHARED_RATE[machine.level]
     flops = 2.0 * computed * problem.products
-    return flops * item / 4 / machine.rates.multiply_add + _moved(problem) / machine.rates.copy
+    return flops * item / 4 / machine.rates.multiply_add + moved_bytes(problem) / machine.rates.copy
 
 
 def _keeps_pace(problem: ConvProblem, machine: Machine) -> bool:
     """Whether planes lose nothing beside the micro-kernel that sums several outputs of a channel together."""
     return machine.level == "v4" and max(problem.window) <= SHORT_WINDOW
-
-
-def _fills_cache(problem: ConvProblem, machine: Machine) -> bool:
-    """Whether input and output of an image take the greater part of the last cache."""
-    return 2 * _moved(problem) >= machine.l3
-
-
-def _moved(problem: ConvProblem) -> int:
-    """Bytes of input and output of an image."""
-    items = prod(a.size for a in problem.axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels
-    return items * np.dtype(problem.dtype).itemsize
 
 
 def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) -> Tiling:
@@ -108,7 +107,7 @@ def _cut_planes(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ...]) 
         totals=isa.depthwise_planes.sums(lines) * lanes,
         halo=blank + copied * line,
         listed=2 * (listed + 16) + copied + 4 * (5 * axes[2].window + 4 * ceil(shape[2] / lanes)),
-        past_caches=_fills_cache(problem, machine),
+        past_caches=fills_cache(problem, machine),
     )
 
 
@@ -127,7 +126,8 @@ def _rolled_at_once(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ..
     d, h, w = axes
     if d.window > 1 or slide(h) != 1 or w.window < SHORT_WINDOW or h.out < LEAST_HEIGHTS * h.window * _spacing(h):
         return 0
-    if _moved(problem) > min(ROLLED_BYTES, machine.l3) and _moved(problem) > problem.channels * machine.l2 // 4:
+    moved = moved_bytes(problem)
+    if moved > min(ROLLED_BYTES, machine.l3) and moved > problem.channels * machine.l2 // 4:
         return 0
     if not _converts(problem) and (not _has_two_units(machine) or h.window == w.window == COUNTED_WINDOW):
         return 0

@@ -23,11 +23,11 @@ from convops.backends.fft_channels import ChannelRunner
 from convops.backends.fft_grid import grid_runner, grid_seconds, grid_workspace
 from convops.backends.fft_lanes import LaneRunner, lane_cut, lane_seconds, lane_tile, lane_workspace
 from convops.backends.fft_line import LineRunner, line_cut, line_of, line_seconds, line_workspace
-from convops.backends.fft_signal import Cut, express_once
 from convops.backends.fft_spectra import channel_seconds, channel_workspace, spectra_of
 from convops.backends.fft_tiles import tile_grid
 from convops.backends.fft_volume import VolumeRunner, volume_cut, volume_of, volume_seconds, volume_workspace
 from convops.backends.lowering import border_bytes
+from convops.backends.signal_run import Cut, express_once
 from convops.problem import dtypes
 from convops.problem.conv import ConvProblem
 

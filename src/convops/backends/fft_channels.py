@@ -11,10 +11,10 @@ import numpy as np
 from convops.backends.aligned import aligned
 from convops.backends.base import Array, Machine
 from convops.backends.fft_header import header
-from convops.backends.fft_repair import repair
 from convops.backends.fft_spectra import Spectra
 from convops.backends.fft_table import MOST_SCALE
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes
+from convops.backends.signal_repair import repair
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch

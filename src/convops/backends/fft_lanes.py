@@ -10,9 +10,9 @@ from math import ceil, log2, prod
 import numpy as np
 
 from convops.backends.base import Array, Machine
-from convops.backends.fft_signal import Cut, SignalRunner, is_signal
 from convops.backends.fft_table import Tile, lengths, line_counts, template
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
+from convops.backends.signal_run import Cut, SignalRunner, is_signal
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem.conv import ConvProblem

@@ -12,9 +12,9 @@ import numpy as np
 
 from convops.backends.base import Array, Machine
 from convops.backends.fft_header import Box
-from convops.backends.fft_signal import Cut, SignalRunner, is_signal
 from convops.backends.fft_table import line_counts, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
+from convops.backends.signal_run import Cut, SignalRunner, is_signal
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem.conv import ConvProblem

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, gcd, prod
 
+import numpy as np
+
+from convops.backends.base import Machine
 from convops.backends.lowering import RANK
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -128,3 +131,14 @@ def evenly(length: int, most: float) -> int:
 def budget(flops: int, outputs: int) -> float:
     """Outputs of a tile, each of which takes so many operations, where no memory limits them."""
     return max(LEAST_FLOPS, min(TILE_FLOPS, flops * outputs / MIN_TILES)) / flops
+
+
+def fills_cache(problem: ConvProblem, machine: Machine) -> bool:
+    """Whether input and output of an image take the greater part of the last cache."""
+    return 2 * moved_bytes(problem) >= machine.l3
+
+
+def moved_bytes(problem: ConvProblem) -> int:
+    """Of input and output of an image."""
+    items = prod(a.size for a in problem.axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels
+    return items * np.dtype(problem.dtype).itemsize

@@ -125,7 +125,12 @@ def _interleaved(even: tuple[Row, ...], odd: tuple[Row, ...]) -> tuple[Row, ...]
 
 def _plain(points: int, window: int) -> Matrices:
     """Those of F(points - window + 1, window)."""
-    finite, outputs = POINTS[points], points - window + 1
+    return matrices_of(POINTS[points], window)
+
+
+def matrices_of(finite: Row, window: int) -> Matrices:
+    """Those of finite points, and infinity."""
+    outputs = len(finite) + 2 - window
     others = [tuple(q for q in finite if q != p) for p in finite]
     inputs = [(*_from_roots(roots), Fraction(0)) for roots in others] + [_from_roots(finite)]
     scales = [_value(row, p) for row, p in zip(inputs, finite, strict=False)]
@@ -155,17 +160,21 @@ def weights_matrix(side: Side) -> Array:
 
 @cache
 def amplification(side: Side) -> Array:
-    """|A^T| diag(|B^T| 1) |G|: how much each tap counts in the error of each output, (outputs, window).
+    """How much each tap counts in the error of each output, (outputs, window)."""
+    return amplification_of(matrices(side))
+
+
+def amplification_of(parts: Matrices) -> Array:
+    """|A^T| diag(|B^T| 1) |G|, (outputs, window).
 
     The error of one output is at most its number of roundings times u max|x| times the sum of |h_j| times these.
     """
-    parts = matrices(side)
     reach = [sum(map(abs, row)) for row in parts.inputs]
     return np.array(
         [
             [
                 float(sum(abs(a) * b * abs(g[j]) for a, b, g in zip(row, reach, parts.weights, strict=True)))
-                for j in range(side.window)
+                for j in range(len(parts.weights[0]))
             ]
             for row in parts.outputs
         ]

@@ -22,6 +22,7 @@ from convops.backends.separable import Separable
 from convops.backends.separable_integers import SeparableIntegers
 from convops.backends.weight_grad import WeightGrad
 from convops.backends.winograd import Winograd
+from convops.backends.winograd_planes import WinogradPlanes
 
 EXACT = (ComplexChannels(), ComplexParts(), ExactIntegers(), Phases(), OuterAxis())
 SMOOTH = (ComplexChannels(), ComplexParts(), Phases())
@@ -36,6 +37,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),
+    Rewriting(WinogradPlanes(), SMOOTH),
     Rewriting(Fft(), SMOOTH),
     SeparableIntegers(Rewriting(Separable((Direct(), Fft())), SMOOTH), DIRECT),
     Rewriting(WeightGrad(), EXACT),

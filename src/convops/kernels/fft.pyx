@@ -6,14 +6,13 @@ count as half as many complex ones. What the transform of a kernel does to their
 where a and b come with the weights. Tiles that are not finite are noted and left to the
 backend. Start reading at `group_f`.
 """
-from libc.string cimport memset
-
 from convops.kernels.abi cimport Args, Axis
-from convops.kernels.fft_lanes cimport Header, note, reals_of
+from convops.kernels.fft_lanes cimport Header, reals_of
 from convops.kernels.fft_passes cimport backward, forward
 from convops.kernels.lanes cimport fetch_to_write, load_weight
+from convops.kernels.padded_lines cimport Line, copy_samples, lying, moved, note
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined, prefetch
-from convops.kernels.tile cimport blank_run, ceil_div, finish, gather_run, maximum, minimum, source
+from convops.kernels.tile cimport ceil_div, finish, minimum
 from convops.kernels.transpose cimport transpose
 
 cdef enum:
@@ -21,12 +20,6 @@ cdef enum:
     LANES = VECTOR_BYTES // 4      # of float32
     CHUNK = 128                    # samples of a lane moved at once, and on which line of the copy the next one lies
     PITCH = CHUNK + 16
-
-# One line of one tile: its image, and the padded positions where it begins.
-cdef struct Line:
-    Py_ssize_t batch
-    Py_ssize_t row
-    Py_ssize_t column
 
 # Up to as many tiles as there are lanes, of one image or of several, by their first lines.
 cdef struct Group:
@@ -111,41 +104,12 @@ cdef inline void convolve(const Args* a, const Header* h, Vector* z, const char*
     scale_all(z, a.axis[1].tile, 2 * h.size, a.axis[2].tile, scale, strange)
 
 
-cdef inline Line moved(Line line, Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    line.row = line.row + rows
-    line.column = line.column + columns
-    return line
-
-
-cdef inline void copy_samples(const Args* a, Line line, Py_ssize_t count, Real* to) noexcept nogil:
-    """Padded samples; zeros behind the last output, as what stands there must not be loud."""
-    cdef Py_ssize_t there = maximum(0, minimum(count, a.axis[2].padded - line.column)), h
-    if line.row >= a.axis[1].padded:
-        there = 0
-    elif there:
-        h = source(&a.axis[1], line.row)
-        if h < 0:
-            blank_run(a, to, 0, 0, h, line.column, 1, 1, there)
-        else:
-            gather_run(a, to, 0, a.x.data + line.batch * a.x.batch + h * a.x.step[1], line.column, 1, 1, there)
-    memset(to + there, 0, (count - there) * sizeof(Real))
-
-
 cdef inline const char* plain_samples(const Args* a, const Group* g, Line line, Py_ssize_t width,
                                       const Real* tag) noexcept nogil:
     """Where the samples of the first lane lie if those of all lie in one line of x, as they are; else NULL."""
-    cdef const Axis* axis = &a.axis[2]
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), h
-    if (a.load != NULL or a.x.step[2] != sizeof(Real) or axis.spacing != 1 or not g.together
-            or line.column < axis.inner_begin
-            or line.column + (lanes - 1) * axis.tile + width > minimum(axis.inner_end, axis.padded)
-            or line.row >= a.axis[1].padded):
+    if not g.together:
         return NULL
-    h = source(&a.axis[1], line.row)
-    if h < 0:
-        return NULL
-    return (a.x.data + line.batch * a.x.batch + h * a.x.step[1]
-            + (line.column - axis.shift) * <Py_ssize_t> sizeof(Real))
+    return lying(a, line, (VECTOR_BYTES // <Py_ssize_t> sizeof(Real) - 1) * a.axis[2].tile + width, tag)
 
 
 cdef inline Py_ssize_t copy_lanes(const Args* a, const Group* g, Py_ssize_t row, Py_ssize_t column, Py_ssize_t width,

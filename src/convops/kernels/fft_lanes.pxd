@@ -22,11 +22,6 @@ cdef inline const char* reals_of(const Header* h) noexcept nogil:
     return <const char*> (<const Py_ssize_t*> (h + 1) + 2 * h.pairs)
 
 
-cdef inline void note(const Args* a, Py_ssize_t tile) noexcept nogil:
-    """The short way has one word for all tiles, the status."""
-    a.nonfinite[0 if a.nonfinite == a.epilogue.status else tile] = 1
-
-
 cdef inline Real tap_of(const Args* a, Py_ssize_t plane, Py_ssize_t row, Py_ssize_t column,
                         const Real* tag) noexcept nogil:
     return (<const Real*> (a.x.data + plane * a.x.step[0] + row * a.x.step[1] + column * a.x.step[2]))[0]

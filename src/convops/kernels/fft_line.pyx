@@ -10,9 +10,10 @@ from libc.math cimport ldexp
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
-from convops.kernels.fft_lanes cimport exponent_of, note, tap_of
+from convops.kernels.fft_lanes cimport exponent_of, tap_of
 from convops.kernels.fft_passes cimport backward, forward
 from convops.kernels.lanes cimport load_weight
+from convops.kernels.padded_lines cimport note
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
 from convops.kernels.tile cimport ceil_div, finish, gather_run, maximum, minimum
 from convops.kernels.turn cimport LANES, turn

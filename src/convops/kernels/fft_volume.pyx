@@ -9,10 +9,11 @@ from libc.math cimport ldexp
 from libc.string cimport memcpy, memset
 
 from convops.kernels.abi cimport Args
-from convops.kernels.fft_lanes cimport exponent_of, note, tap_of
+from convops.kernels.fft_lanes cimport exponent_of, tap_of
 from convops.kernels.fft_passes cimport backward, forward
 from convops.kernels.fft_slabs cimport Header, convolve, end_of, to_spectrum, twiddles_of
 from convops.kernels.lanes cimport load_weight
+from convops.kernels.padded_lines cimport note
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, outlined
 from convops.kernels.tile cimport ceil_div, finish, minimum
 from convops.kernels.transpose cimport transpose

@@ -174,6 +174,9 @@ cdef inline outlined repeat_run(const Args* a, Real* to, Py_ssize_t pitch, const
                                 Py_ssize_t end) noexcept nogil:
     """Pixels `begin` to `end` from those `first` to `last` of the same line, where padding repeats them."""
     cdef Py_ssize_t c, j, at, here = a.axis[2].shift - position    # of the first pixel of the input
+    if a.axis[2].border == NULL and a.axis[2].spacing == 1:
+        fill_run(a, to + begin, pitch, channels, end - begin, -1)
+        return
     for j in range(begin, end):
         at = source(&a.axis[2], position + j)
         if at < 0:

@@ -1,14 +1,14 @@
 # cython: language_level=3
 """Winograd's transform of the weights, once per plan, and how loud they make its roundings.
 
-Called by `backends/winograd_weights.py` through `bind.pyx`; hands nothing on. A tile is a panel of output channels, or
-one filter where filters are weighed.
+Called by `backends/winograd_weights.py` and `backends/winograd_planes.py` through `bind.pyx`; hands nothing on. A tile
+is a panel of output channels, or one filter where filters are weighed.
 """
 from libc.math cimport INFINITY
 
 from convops.kernels.abi cimport Args
 from convops.kernels.simd cimport Real, inlined
-from convops.kernels.tile cimport panel_count
+from convops.kernels.tile cimport minimum, panel_count
 from convops.kernels.winograd_blocks cimport pitch_weights, weights_of
 from convops.kernels.winograd_filters cimport MOST_TAPS, transform_filters
 
@@ -74,6 +74,28 @@ cdef void weigh_f(const Args* a, Py_ssize_t number, const Real* tag) noexcept no
     (<double*> a.out.data)[number] = most / total if total > 0 else 0
 
 
+cdef void transform_columns(const Args* a, const Real* tag) noexcept nogil:
+    """For `winograd_planes.pyx`: at each point, tap by tap the weights of all groups of lines.
+
+    A group has as many lines as a tile outputs; `weights` holds G, a row per point, a column per line of a group.
+    """
+    cdef Py_ssize_t high = a.axis[1].tile, left, p, k, i
+    cdef const double* factors
+    cdef const char* tap
+    cdef Real* to = <Real*> a.out.data
+    cdef double total
+    for p in range(2 * high - 1):
+        factors = <const double*> a.weights + p * high
+        for k in range(a.axis[2].window):
+            left, tap = a.axis[1].window, a.x.data + k * a.x.step[2]
+            while left > 0:
+                total = 0
+                for i in range(minimum(left, high)):
+                    total = total + factors[i] * (<const Real*> (tap + i * a.x.step[1]))[0]
+                to[0] = <Real> total
+                to, tap, left = to + 1, tap + high * a.x.step[1], left - high
+
+
 cdef inline void run(const Args* a, bint weighs, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
@@ -97,3 +119,11 @@ cdef api void weigh_filters_f32(const Args* a) noexcept nogil:
 
 cdef api void weigh_filters_f64(const Args* a) noexcept nogil:
     run(a, True, <const double*> NULL)
+
+
+cdef api void transform_columns_f32(const Args* a) noexcept nogil:
+    transform_columns(a, <const float*> NULL)
+
+
+cdef api void transform_columns_f64(const Args* a) noexcept nogil:
+    transform_columns(a, <const double*> NULL)

@@ -12,9 +12,9 @@ import numpy as np
 from convops.backends.aligned import LINE, aligned
 from convops.backends.base import Array, Runner
 from convops.backends.express import Count, express, weights_and_bias
-from convops.backends.fft_repair import repair
 from convops.backends.finish import raise_first_misfit
 from convops.backends.misfits import Misfit
+from convops.backends.signal_repair import repair
 from convops.backends.threads import useful_workers
 from convops.kernels import isa
 from convops.kernels.bind import Launch
