@@ -86,9 +86,9 @@ def test_keyboard_interrupt_arrives_and_the_next_call_is_right(backend):
         import convops
 
         rng = np.random.default_rng(1)
-        window = (3, 3) if sys.argv[1].startswith("winograd") else (9, 7)
+        window = (3, 3) if sys.argv[1] in ("winograd", "winograd4", "winograd8") else (9, 7)
         x, w = rng.normal(size=(4, 16, 97, 89)).astype("f4"), rng.normal(size=(32, 16, *window)).astype("f4")
-        groups = 16 if sys.argv[1] == "separable" else 1
+        groups = 16 if sys.argv[1] in ("separable", "winograd_planes") else 1
         w = w[: 32 if groups == 1 else 16, : 16 // groups]
         if sys.argv[1] == "pool":
             call = lambda: convops.max_pool(x, (31, 29), stride=1)

@@ -90,7 +90,7 @@ def test_image_filters(window, boundary):
 
 @pytest.mark.parametrize("width", [2, 16, 31, 97, 160, 272, 2112])
 def test_results_that_pass_the_caches_have_the_same_bits(width, monkeypatch):
-    monkeypatch.setattr(direct_depthwise, "_fills_cache", lambda problem, machine: True)
+    monkeypatch.setattr(direct_depthwise, "fills_cache", lambda problem, machine: True)
     rng = np.random.default_rng(width)
     for window, stride in ((3, 1), (3, 2), (5, 1), (9, 1), (4, 3)):
         x = rng.standard_normal((1, 2, 37, width * stride), np.float32)
@@ -119,7 +119,7 @@ def test_results_of_large_images_only_pass_the_caches():
 @pytest.mark.parametrize("pages", [1, 3])
 def test_lines_whole_pages_long(pages, window, dtype, monkeypatch):
     """Results that lie as their inputs do within a page, shortly behind them, and elsewhere."""
-    monkeypatch.setattr(direct_depthwise, "_fills_cache", lambda problem, machine: True)
+    monkeypatch.setattr(direct_depthwise, "fills_cache", lambda problem, machine: True)
     item, rng = np.dtype(dtype).itemsize, np.random.default_rng(6)
     shape, size = (41, pages * 4096 // item), 41 * pages * 4096 // item
     memory = np.empty(2 * size + 2048, dtype)

@@ -80,8 +80,9 @@ def conv(
         them modulo 2^bits, clip them, or return the smallest dtype that holds every possible sum.
     backend : str
         ``"auto"``, ``"direct"``, ``"im2col"``, ``"linear"`` (windows as large as the input), ``"winograd"`` (also
-        ``"winograd4"`` and ``"winograd8"``, by the number of points), ``"fft"`` or ``"reference"``. `auto` chooses
-        for a plain call as for a plan, so that both have the same bits.
+        ``"winograd4"`` and ``"winograd8"``, by the number of points), ``"winograd_planes"`` (filters of images, of 5 to
+        16 lines), ``"fft"`` or ``"reference"``. `auto` chooses for a plain call as for a plan, so that both have the
+        same bits.
     accuracy : {"high", "standard", "fast"} or float
         What `auto` may choose from: elementwise bounds only, or also bounds relative to the loudest item nearby.
         A number is a tolerance relative to ``max|x| * sum|w|``.

@@ -1,4 +1,4 @@
-"""Tiles that an FFT cannot do, as they hold numbers that are not finite, once more by direct summation."""
+"""Tiles that transforms cannot do, as they hold numbers that are not finite, once more by direct summation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the transforms of one-channel lines and planes: a launch per filter, and the tiles left to be repaired."""
+"""Running kernels of one-channel lines, planes and volumes: a launch per filter, and the tiles left to be repaired."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Points for Winograd's minimal filtering along one axis, in pairs a and -a and without zero.
 
 Pairs keep more digits than points that begin with 0, 1 and -1: the errors of F(3, 3) count 8.2 times at most in place
-of 14 times, those of F(4, 4) 27 times in place of 40. A search over eighths up to three found points that are better by
-a tenth, whose squares and powers have more digits themselves.
+of 14 times, those of F(4, 4) 27 times in place of 40. A search over multiples of 1/8 up to three found points that are
+better by a tenth and a sixth, whose squares and powers have more digits themselves.
 """
 
 from __future__ import annotations

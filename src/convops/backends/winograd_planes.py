@@ -27,13 +27,14 @@ from convops.problem.epilogue import ACTIVATIONS
 # Lines of a window; fewer are not worth the transforms, more are left to the FFT.
 LEAST_LINES, MOST_LINES = 5, 16
 # Windows of fewer columns have so few products that the actual weights decide about accuracy "standard".
-LOOKED_AT = 7
+LOOKED_AT = 8
 # Lines and columns of a tile. Narrower ones transform more samples twice, lower ones more lines.
 # As wide as leaves some tiles to every worker; planes that memory has to bring go from end to end.
 HIGH, LEAST_WIDE, WIDE = 512, 128, 2048
 LARGE_BYTES = 1 << 24
-# Multiply-adds that take as long as an output's share in the transforms; those that converting its sample takes.
-TRANSFORMS, CONVERTING = 15.0, 4.0
+# Multiply-adds that take as long as an output's share in the transforms; as converting its sample; as fetching it from
+# between other channels, and storing the result there.
+TRANSFORMS, CONVERTING, BETWEEN = 15.0, 4.0, 60.0
 
 
 class WinogradPlanes(Backend):
@@ -126,7 +127,8 @@ def _seconds(problem: ConvProblem, machine: Machine) -> float:
     outputs, groups, turns, chunk = _geometry(problem)
     high, (out_high, out_wide), item = _tile(problem)[0], problem.out_spatial, np.dtype(problem.dtype).itemsize
     each = (2 * outputs - 1) * groups * problem.window[1] / outputs + TRANSFORMS
-    each += CONVERTING if problem.types.x != problem.dtype else 0
+    each += CONVERTING * (problem.types.x != problem.dtype)
+    each += BETWEEN * (problem.channels > 1 and problem.arrangement.is_channels_last)
     # Every tile begins with transforms whose output lines lie above it.
     lines = sum(_transforms(min(high, out_high - top), outputs, groups, turns) for top in range(0, out_high, high))
     flops = 2.0 * each * lines * outputs * ceil(out_wide / chunk) * chunk
