@@ -29,6 +29,8 @@ PLANES = {
     "several tiles": ConvCase((301, 419), (8, 5), 1, 1, batch=(), padding="same", fill=2),
     "wrapped": ConvCase((50, 140), (13, 9), 1, 1, batch=(), padding="same", boundary="wrap"),
     "cropped": ConvCase((60, 150), (7, 6), 1, 1, batch=(), padding=((-3, 2), (-1, -4))),
+    "dilated": ConvCase((40, 300), (7, 6), 1, 1, padding="same", dilation=(1, 5), boundary="symmetric"),
+    "far": ConvCase((21, 333), (9, 8), 1, 2, 2, batch=(), padding=((2, 5), (60, 3)), dilation=(1, 9)),
     "tiny": ConvCase((2, 3), (5, 5), 1, 1, padding=4),
 }
 
@@ -196,6 +198,23 @@ def test_planes_of_any_layout(layout):
     same_bits(convops.conv(x, w, bias, backend=NAME, out=out, **case.geometry()), expected)
 
 
+@pytest.mark.parametrize("boundary", ["constant", "reflect"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+@pytest.mark.parametrize(("colours", "window"), [(3, (7, 7)), (4, (9, 5)), (2, (16, 17)), (4, (5, 17))])
+def test_colours_have_the_bits_of_planes(colours, window, dtype, boundary):
+    rng = np.random.default_rng(colours)
+    x = (200 * rng.random((43, 151, colours))).astype(dtype)
+    w = rng.standard_normal(window).astype("float64" if dtype == "float64" else "float32")
+    options = {"mode": "same", "boundary": boundary, "backend": NAME}
+    expected = np.stack([convops.correlate(np.ascontiguousarray(x[..., c]), w, **options) for c in range(colours)], -1)
+    same_bits(convops.correlate(x, w, axes=(0, 1), **options), expected)
+    same_bits(convops.plan("correlate", x, w, axes=(0, 1), **options)(x), expected)
+    if dtype != "uint8":
+        x[20, 70, 1] = np.nan
+        bad = np.isnan(convops.correlate(x, w, axes=(0, 1), **options))
+        assert bad.sum() == bad[..., 1].sum() == window[0] * window[1]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shift", [0, 1, 5])
 @pytest.mark.parametrize("width", [128, 301, 520])
@@ -295,9 +314,8 @@ def test_other_dtypes_of_x_and_result(kind):
     expected = oracles.conv(x.astype(np.longdouble), w.astype(np.longdouble), **case.geometry())
     got = convops.conv(x, w, backend=NAME, dtype="float32", **case.geometry())
     same_values(np.rint(got), expected.astype(np.float32))
-    if kind != "float16":
-        rounded = convops.conv(x, w, backend=NAME, dtype="int16", accuracy="fast", **case.geometry())
-        np.testing.assert_allclose(rounded, expected.astype(np.float64), rtol=0, atol=1)
+    got = convops.conv(x, w, backend=NAME, dtype="float64" if kind == "float16" else "float16", **case.geometry())
+    same_values(np.rint(got), expected.astype(got.dtype))
 
 
 def test_which_windows_dispatch_leaves_to_it():
@@ -341,12 +359,14 @@ def test_the_variant_names_what_the_bits_depend_on():
         ((1, 1, 30, 30), (17, 4), {}, "lines"),
         ((1, 1, 30, 30), (9, 18), {}, "columns"),
         ((1, 1, 30, 30), (9, 9), {"stride": 2}, "stride"),
-        ((1, 1, 30, 30), (9, 9), {"dilation": 2}, "dilation"),
+        ((1, 1, 30, 30), (9, 9), {"dilation": (2, 1)}, "dilation"),
+        ((1, 1, 30, 90), (9, 17), {"dilation": (1, 4)}, "end to end"),
         ((1, 2, 30, 30), (9, 9), {}, "one input channel"),
         ((1, 1, 30), (9,), {}, "planes"),
+        ((1, 1, 30, 30), (9, 9), {"dtype": "int16"}, "integer results"),
     ],
 )
 def test_refusals_say_why(shape, window, options, reason):
-    x, w = np.ones(shape, np.float32), np.ones((1, shape[1], *window), np.float32)
+    x, w = np.ones(shape, np.int16 if "dtype" in options else np.float32), np.ones((1, shape[1], *window), np.float32)
     with pytest.raises(ValueError, match=reason):
         convops.conv(x, w, backend=NAME, **options)

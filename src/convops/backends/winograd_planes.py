@@ -25,7 +25,7 @@ from convops.problem.conv import ConvProblem
 from convops.problem.epilogue import ACTIVATIONS
 
 # Lines of a window; fewer are not worth the transforms, more are left to the FFT.
-LEAST_LINES, MOST_LINES = 5, 16
+LEAST_LINES, MOST_LINES, MOST_COLUMNS = 5, 16, 17
 # Windows of fewer columns have so few products that the actual weights decide about accuracy "standard".
 LOOKED_AT = 8
 # Lines and columns of a tile. Narrower ones transform more samples twice, lower ones more lines.
@@ -50,11 +50,17 @@ class WinogradPlanes(Backend):
             return f"transforms float32 and float64, not {problem.dtype}"
         if len(problem.axes) != 2 or not is_signal(problem):
             return "no planes with one input channel per output"
-        if any(a.stride > 1 or a.dilation > 1 for a in problem.axes) or problem.is_stuffed or problem.exchanged:
-            return "a stride, a dilation, or stuffed samples"
-        (lines, columns), most = problem.window, isa.winograd_planes.most_columns()
-        if not LEAST_LINES <= lines <= MOST_LINES or columns > most:
-            return f"windows of {LEAST_LINES} to {MOST_LINES} lines and up to {most} columns, not {lines}x{columns}"
+        if dtypes.is_integer(problem.types.result):
+            return "integer results, which inexact sums near a half would round the other way"
+        down, along = problem.axes
+        if down.stride > 1 or along.stride > 1 or down.dilation > 1 or problem.is_stuffed or problem.exchanged:
+            return "a stride, dilation between lines, or stuffed samples"
+        lines, columns = problem.window
+        if not LEAST_LINES <= lines <= MOST_LINES or columns > MOST_COLUMNS:
+            allowed = f"{LEAST_LINES} to {MOST_LINES} lines and up to {MOST_COLUMNS} columns"
+            return f"windows of {allowed}, not {lines}x{columns}"
+        if along.extent > isa.winograd_planes.most_reach():
+            return f"a window of {along.extent} samples from end to end, more than {isa.winograd_planes.most_reach()}"
         return None
 
     def cost(self, problem: ConvProblem, machine: Machine) -> float:
@@ -151,9 +157,8 @@ def _tile(problem: ConvProblem) -> tuple[int, int]:
 
 
 def _scratch_bytes(problem: ConvProblem) -> int:
-    size: int = isa.winograd_planes.scratch_bytes(
-        problem.window[0], _tile(problem)[1], np.dtype(problem.dtype).itemsize
-    )
+    along, item = problem.axes[1], np.dtype(problem.dtype).itemsize
+    size: int = isa.winograd_planes.scratch_bytes(problem.window[0], along.extent - 1, _tile(problem)[1], item)
     return size
 
 

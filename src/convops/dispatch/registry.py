@@ -37,7 +37,7 @@ BACKENDS: tuple[Backend, ...] = (
     Rewriting(Winograd("winograd", 6), SMOOTH),
     Rewriting(Winograd("winograd4", 4), SMOOTH),
     Rewriting(Winograd("winograd8", 8), SMOOTH),
-    Rewriting(WinogradPlanes(), SMOOTH),
+    Rewriting(Interleaved(WinogradPlanes()), SMOOTH),
     Rewriting(Fft(), SMOOTH),
     SeparableIntegers(Rewriting(Separable((Direct(), Fft())), SMOOTH), DIRECT),
     Rewriting(WeightGrad(), EXACT),

@@ -16,6 +16,7 @@ cdef struct Lines:
     Py_ssize_t pitch           # bytes from one input line to the next
     const char* weights        # tap by tap those of the open lines, the youngest first
     Py_ssize_t taps
+    Py_ssize_t step            # bytes from one tap to the next
     char* done                 # the sums of each line that is done, so many bytes apart
     Py_ssize_t done_pitch
     char* open                 # those that stay open, the younger first
@@ -72,7 +73,7 @@ cdef inline inlined add_line(int open, int turn, const Lines* c, Py_ssize_t at, 
         add_into(1, open, turn, weights, column, acc)
         add_into(2, open, turn, weights, column, acc)
         add_into(3, open, turn, weights, column, acc)
-        x, weights = x + (4 if Vector is f32v else 8), weights + open * (4 if Vector is f32v else 8)
+        x, weights = x + c.step, weights + open * (4 if Vector is f32v else 8)
     for v in range(ACROSS):
         (<Vector*> (c.done + turn * c.done_pitch + at + v * VECTOR_BYTES))[0] = acc[r * ACROSS + v]
         begin_chain(&acc[r * ACROSS + v])

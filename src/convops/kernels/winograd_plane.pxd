@@ -10,7 +10,8 @@ from convops.kernels.tile cimport ceil_div, minimum
 from convops.kernels.winograd_pairs cimport MOST_OUTPUTS
 
 cdef enum:
-    HALO = 16                  # samples in front of a chunk where its windows may begin
+    MOST_REACH = 64            # samples from a window's first column to its last
+    UNIT = 16                  # samples: a halo is so many, or a multiple of it
     MOST_ROWS = 5 * MOST_OUTPUTS - 1
     ASIDE = CHUNK + 2 * CACHE_LINE     # bytes of a line of results that goes past the caches
 
@@ -24,7 +25,9 @@ cdef struct Job:
     int open                   # groups of the window's lines
     int turns                  # transforms at a time
     Py_ssize_t chunk           # samples
-    Py_ssize_t pitch           # bytes of a halo and a chunk
+    Py_ssize_t reach           # samples from a window's first column to its last
+    Py_ssize_t halo            # and in front of a chunk, so that windows may begin there
+    Py_ssize_t pitch           # bytes of both
     char* inputs               # transformed: transform, point, halo and chunk
     char* sums                 # transform, point
     char* kept                 # of output lines further down: chunk, point, group
@@ -42,12 +45,13 @@ cdef inline int outputs_of(Py_ssize_t lines) noexcept nogil:
     return 3 if lines <= 6 or lines == 9 else 4
 
 
-cdef inline Py_ssize_t scratch_of(int lines, Py_ssize_t width, int item) noexcept nogil:
-    """Bytes for windows of so many lines and tiles of such a width."""
+cdef inline Py_ssize_t scratch_of(int lines, Py_ssize_t reach, Py_ssize_t width, int item) noexcept nogil:
+    """Bytes for windows of so many lines and such a reach, and tiles of such a width."""
     cdef int outputs = outputs_of(lines), open = ceil_div(lines, outputs), points = 2 * outputs - 1
     cdef Py_ssize_t chunks = ceil_div(width * item, CHUNK)
-    return (turns_of(open) * points * (HALO * item + 2 * CHUNK) + MOST_ROWS * CHUNK + turns_of(open) * outputs * ASIDE
-            + VECTOR_BYTES + chunks * points * (open - 1) * CHUNK + CACHE_LINE)
+    cdef Py_ssize_t halo = ceil_div(reach, UNIT) * UNIT * item
+    return (turns_of(open) * (points * (halo + 2 * CHUNK) + outputs * ASIDE) + MOST_ROWS * CHUNK + VECTOR_BYTES
+            + chunks * points * (open - 1) * CHUNK + CACHE_LINE)
 
 
 cdef inline char* item_of(const Operand* o, const Line* at, Py_ssize_t down) noexcept nogil:
@@ -67,7 +71,9 @@ cdef inline void begin_tile(const Args* a, Job* j, Py_ssize_t number, char* scra
     j.outputs = outputs_of(a.axis[1].window)
     j.points, j.open = 2 * j.outputs - 1, <int> ceil_div(a.axis[1].window, j.outputs)
     j.turns, j.chunk = turns_of(j.open), CHUNK // sizeof(Real)
-    j.pitch = HALO * sizeof(Real) + CHUNK
+    j.reach = (a.axis[2].window - 1) * a.axis[2].dilation
+    j.halo = ceil_div(j.reach, UNIT) * UNIT
+    j.pitch = j.halo * sizeof(Real) + CHUNK
     j.inputs = scratch + (-<Py_ssize_t> scratch & (CACHE_LINE - 1))
     j.sums = j.inputs + j.turns * j.points * j.pitch
     j.copies = j.sums + j.turns * j.points * CHUNK

@@ -6,7 +6,7 @@ from convops.kernels.padded_lines cimport copy_samples, moved
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
 from convops.kernels.tile cimport ceil_div, minimum, source
 from convops.kernels.winograd_pairs cimport MOST_POINTS, input_pairs
-from convops.kernels.winograd_plane cimport HALO, Job
+from convops.kernels.winograd_plane cimport Job
 
 
 cdef inline void find_rows(const Args* a, Job* j, Py_ssize_t row, const Real* tag) noexcept nogil:
@@ -53,8 +53,7 @@ cdef inline inlined transform_vectors(int points, const char* const* rows, Py_ss
 
 
 cdef inline outlined transform_line(int points, const char* const* rows, Py_ssize_t begin, Py_ssize_t bytes, char* to,
-                                    Vector* tag) noexcept nogil:
-    cdef Py_ssize_t pitch = HALO * (4 if Vector is f32v else 8) + CHUNK
+                                    Py_ssize_t pitch, Vector* tag) noexcept nogil:
     if points == 5:
         transform_vectors(5, rows, begin, bytes, to, pitch, tag)
     else:
@@ -68,9 +67,9 @@ cdef inline void transform(Job* j, Py_ssize_t begin, Py_ssize_t bytes, Py_ssize_
     cdef char* to = j.inputs + first * sizeof(Real)
     for i in range(j.turns):
         if Real is float:
-            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, <f32v*> NULL)
+            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, j.pitch, <f32v*> NULL)
         else:
-            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, <f64v*> NULL)
+            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, j.pitch, <f64v*> NULL)
         to = to + j.points * j.pitch
 
 
@@ -79,7 +78,7 @@ cdef inline void move_halos(const Job* j, const Real* tag) noexcept nogil:
     cdef Py_ssize_t at, _
     cdef char* to = j.inputs
     for _ in range(j.turns * j.points):
-        for at in range(HALO * sizeof(Real) // VECTOR_BYTES):
+        for at in range(j.halo * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES):
             if Real is float:
                 (<f32v*> to)[at] = (<const f32v*> (to + CHUNK))[at]
             else:
@@ -89,12 +88,11 @@ cdef inline void move_halos(const Job* j, const Real* tag) noexcept nogil:
 
 cdef inline void next_inputs(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t column, const Real* tag) noexcept nogil:
     """Halo and chunk: only a tile's first halo is transformed, the next ones end the chunks before."""
-    cdef Py_ssize_t reach = a.axis[2].window - 1, begin
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), count = ceil_div(reach, lanes) * lanes
-    if column == 0 and reach > 0:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), count = ceil_div(j.reach, lanes) * lanes, begin
+    if column == 0 and j.reach > 0:
         begin = find_parts(a, j, row, 0, count, tag)
-        transform(j, begin, count * sizeof(Real), HALO - reach, tag)
-    elif reach > 0:
+        transform(j, begin, count * sizeof(Real), j.halo - j.reach, tag)
+    elif j.reach > 0:
         move_halos(j, tag)
-    begin = find_parts(a, j, row, column + reach, j.chunk, tag)
-    transform(j, begin, CHUNK, HALO, tag)
+    begin = find_parts(a, j, row, column + j.reach, j.chunk, tag)
+    transform(j, begin, CHUNK, j.halo, tag)

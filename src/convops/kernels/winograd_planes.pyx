@@ -16,7 +16,7 @@ from convops.kernels.past_caches cimport fence
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.tile cimport ceil_div
 from convops.kernels.winograd_pairs cimport MOST_POINTS, input_pairs, output_pairs
-from convops.kernels.winograd_plane cimport HALO, Job, begin_tile, outputs_of, scratch_of
+from convops.kernels.winograd_plane cimport MOST_REACH, Job, begin_tile, outputs_of, scratch_of
 from convops.kernels.winograd_plane_inputs cimport find_rows, next_inputs
 from convops.kernels.winograd_plane_results cimport store
 
@@ -27,14 +27,14 @@ def geometry(int lines, int itemsize):
     return outputs, open, turns_of(open), CHUNK // itemsize
 
 
-def most_columns():
-    """Columns of a window."""
-    return HALO + 1
+def most_reach():
+    """Samples from a window's first column to its last."""
+    return MOST_REACH
 
 
-def scratch_bytes(int lines, Py_ssize_t width, int itemsize):
-    """For tiles of such a width."""
-    return scratch_of(lines, width, itemsize)
+def scratch_bytes(int lines, Py_ssize_t reach, Py_ssize_t width, int itemsize):
+    """For windows of such a reach and tiles of such a width."""
+    return scratch_of(lines, reach, width, itemsize)
 
 
 def transform(int points, bint back, values):
@@ -56,9 +56,10 @@ cdef inline void multiply(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t colu
     cdef Lines l
     cdef int p
     cdef Py_ssize_t kept = (j.open - 1) * CHUNK, weights = a.axis[2].window * j.open * sizeof(Real)
-    l.pitch, l.done_pitch, l.taps, l.begins = j.points * j.pitch, j.points * CHUNK, a.axis[2].window, row == 0
+    l.pitch, l.done_pitch, l.begins = j.points * j.pitch, j.points * CHUNK, row == 0
+    l.taps, l.step = a.axis[2].window, a.axis[2].dilation * sizeof(Real)
     for p in range(j.points):
-        l.x = j.inputs + p * j.pitch + (HALO + 1 - l.taps) * <Py_ssize_t> sizeof(Real)
+        l.x = j.inputs + p * j.pitch + (j.halo - j.reach) * <Py_ssize_t> sizeof(Real)
         l.weights, l.done = a.weights + p * weights, j.sums + p * CHUNK
         l.open = j.kept + (column // j.chunk * j.points + p) * kept
         if Real is float:
