@@ -18,9 +18,9 @@ MANY = direct_depthwise.ROLLED_LINES if isa.depthwise_planes.rolled(9, 4) else F
 
 
 @pytest.fixture(autouse=True)
-def two_units(monkeypatch):
-    """Problems are cut as for CPUs with two units, whatever was cut before."""
-    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: True)
+def one_unit(monkeypatch):
+    """Problems are cut as for CPUs with one unit, whatever was cut before."""
+    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: False)
     yield forget()
     forget()
 
@@ -45,7 +45,7 @@ def both(x, w, **options):
 
 def test_which_windows_have_blocks_of_any_height():
     x = np.zeros((300, 100), np.float32)
-    for lines, taps, expected in ((4, 9, FEW), (5, 5, FEW), (5, 6, MANY), (9, 9, MANY), (14, 3, MANY), (15, 9, FEW)):
+    for lines, taps, expected in ((4, 9, FEW), (5, 5, MANY), (5, 6, MANY), (9, 9, MANY), (14, 3, MANY), (15, 9, FEW)):
         assert lines_at_once(x, np.ones((lines, taps), np.float32)) == expected, (lines, taps)
     assert lines_at_once(x.astype(np.uint8), np.ones((5, 5), np.float32)) == MANY
     assert lines_at_once(x[:53], np.ones((9, 9), np.float32)) == FEW
@@ -55,11 +55,12 @@ def test_which_windows_have_blocks_of_any_height():
     assert lines_at_once(large, np.ones((9, 9), np.float32)) == FEW
 
 
-def test_one_unit_is_busy_anyway_unless_lines_are_converted(monkeypatch):
-    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: False)
-    x, w = np.zeros((300, 100), np.float32), np.ones((9, 9), np.float32)
-    assert lines_at_once(x, w) == FEW
-    assert lines_at_once(x.astype(np.int16), w) == MANY
+def test_two_units_leave_the_smallest_windows_to_blocks_unless_lines_are_converted(monkeypatch):
+    monkeypatch.setattr(direct_depthwise, "_has_two_units", lambda machine: True)
+    x = np.zeros((300, 100), np.float32)
+    assert lines_at_once(x, np.ones((5, 5), np.float32)) == FEW
+    assert lines_at_once(x, np.ones((5, 6), np.float32)) == MANY
+    assert lines_at_once(x.astype(np.int16), np.ones((5, 5), np.float32)) == MANY
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -41,7 +41,7 @@ MAX_LISTED = 1 << 16
 # The share of their speed that planes have where a channel has several outputs, but for these windows at v4.
 UNSHARED_RATE = {"base": 0.6, "v3": 0.4, "v4": 0.4}
 SHORT_WINDOW = 3
-# Lines and taps of the window whose blocks of six lines are as fast, unless lines are copied for each.
+# Lines and taps of the window whose blocks of six lines are as fast with two units, unless lines are copied for each.
 COUNTED_WINDOW = 5
 UNIT = Axis(1, 1, 1, 1, (0, 0), 1)
 
@@ -129,7 +129,7 @@ def _rolled_at_once(problem: ConvProblem, machine: Machine, axes: tuple[Axis, ..
     moved = moved_bytes(problem)
     if moved > min(ROLLED_BYTES, machine.l3) and moved > problem.channels * machine.l2 // 4:
         return 0
-    if not _converts(problem) and (not _has_two_units(machine) or h.window == w.window == COUNTED_WINDOW):
+    if _has_two_units(machine) and not _converts(problem) and h.window == w.window == COUNTED_WINDOW:
         return 0
     return int(isa.depthwise_planes.rolled(h.window, np.dtype(problem.dtype).itemsize))
 
@@ -140,7 +140,7 @@ def _converts(problem: ConvProblem) -> bool:
 
 
 def _has_two_units(machine: Machine) -> bool:
-    """One is kept busy by blocks of six lines."""
+    """Two wait for memory sooner, which columns read badly."""
     return machine.two_units
 
 
