@@ -167,7 +167,7 @@ def tile_of(high, wide):
     """Tiles of about such a size."""
 
     def tile(problem):
-        outputs, _, _, chunk = winograd_planes._geometry(problem)
+        outputs, _, _, chunk, _ = winograd_planes._geometry(problem)
         return -(-high // outputs) * outputs, -(-wide // chunk) * chunk
 
     return tile
@@ -217,7 +217,7 @@ def test_colours_have_the_bits_of_planes(colours, window, dtype, boundary):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shift", [0, 1, 5])
-@pytest.mark.parametrize("width", [128, 301, 520])
+@pytest.mark.parametrize("width", [128, 144, 301, 520])
 def test_results_past_the_caches_have_the_same_bits(width, shift, dtype, monkeypatch):
     """Lines that begin with a line of the caches, lines that all begin elsewhere in one, and lines of any address."""
     rng = np.random.default_rng(width)

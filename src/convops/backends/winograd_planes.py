@@ -32,9 +32,10 @@ LOOKED_AT = 8
 # As wide as leaves some tiles to every worker; planes that memory has to bring go from end to end.
 HIGH, LEAST_WIDE, WIDE = 512, 128, 2048
 LARGE_BYTES = 1 << 24
-# Multiply-adds that take as long as an output's share in the transforms; as converting its sample; as fetching it from
-# between other channels, and storing the result there.
-TRANSFORMS, CONVERTING, BETWEEN = 15.0, 4.0, 60.0
+# The time of a multiply-add as a part of what the rate says, which other sums share that wait more often; and how many
+# take as long as an output's share in the transforms, as converting its sample, as fetching it from between other
+# channels and storing the result there.
+SUMMED, TRANSFORMS, CONVERTING, BETWEEN = 0.85, 20.0, 4.0, 60.0
 
 
 class WinogradPlanes(Backend):
@@ -69,7 +70,7 @@ class WinogradPlanes(Backend):
 
     def workspace(self, problem: ConvProblem, machine: Machine, workers: int) -> int:
         """Scratch, transformed weights, and the plain ones for tiles that are not finite."""
-        item = np.dtype(problem.dtype).itemsize
+        item = _item(problem)
         kept = problem.out_channels * (_weight_bytes(problem) + problem.products * item)
         return _scratch_bytes(problem) * workers + kept + border_bytes(problem)
 
@@ -122,22 +123,26 @@ def _spread(outputs: int, w: Array | None) -> float:
     return min(worst, float(((groups @ factors.T).max(axis=1) / totals).max()) * (1 + 2**-40))
 
 
-def _geometry(problem: ConvProblem) -> tuple[int, int, int, int]:
-    """Outputs of a transform, groups of lines, transforms at a time, samples of a chunk."""
-    found: tuple[int, int, int, int] = isa.winograd_planes.geometry(problem.window[0], np.dtype(problem.dtype).itemsize)
+def _item(problem: ConvProblem) -> int:
+    return np.dtype(problem.dtype).itemsize
+
+
+def _geometry(problem: ConvProblem) -> tuple[int, int, int, int, int]:
+    """Outputs of a transform, groups of lines, transforms at a time, samples of a chunk, and of its parts."""
+    found: tuple[int, int, int, int, int] = isa.winograd_planes.geometry(problem.window[0], _item(problem))
     return found
 
 
 def _seconds(problem: ConvProblem, machine: Machine) -> float:
     """Predicted seconds of one channel of one image on one core: multiplying, and moving input and output once."""
-    outputs, groups, turns, chunk = _geometry(problem)
-    high, (out_high, out_wide), item = _tile(problem)[0], problem.out_spatial, np.dtype(problem.dtype).itemsize
-    each = (2 * outputs - 1) * groups * problem.window[1] / outputs + TRANSFORMS
+    outputs, groups, turns, _, part = _geometry(problem)
+    high, (out_high, out_wide), item = _tile(problem)[0], problem.out_spatial, _item(problem)
+    each = SUMMED * (2 * outputs - 1) * groups * problem.window[1] / outputs + TRANSFORMS
     each += CONVERTING * (problem.types.x != problem.dtype)
     each += BETWEEN * (problem.channels > 1 and problem.arrangement.is_channels_last)
     # Every tile begins with transforms whose output lines lie above it.
     lines = sum(_transforms(min(high, out_high - top), outputs, groups, turns) for top in range(0, out_high, high))
-    flops = 2.0 * each * lines * outputs * ceil(out_wide / chunk) * chunk
+    flops = 2.0 * each * lines * outputs * ceil(out_wide / part) * part
     return flops * item / 4 / machine.rates.multiply_add + moved_bytes(problem) / problem.channels / machine.rates.copy
 
 
@@ -147,7 +152,7 @@ def _transforms(lines: int, outputs: int, groups: int, turns: int) -> int:
 
 def _tile(problem: ConvProblem) -> tuple[int, int]:
     """As high as leaves some tiles to every worker, and full of transforms; whole chunks wide."""
-    outputs, groups, turns, chunk = _geometry(problem)
+    outputs, groups, turns, chunk, _ = _geometry(problem)
     high, wide = problem.out_spatial
     large = moved_bytes(problem) >= LARGE_BYTES
     each = evenly(wide, WIDE if large else max(LEAST_WIDE, min(WIDE, wide / MIN_TILES)))
@@ -157,20 +162,20 @@ def _tile(problem: ConvProblem) -> tuple[int, int]:
 
 
 def _scratch_bytes(problem: ConvProblem) -> int:
-    along, item = problem.axes[1], np.dtype(problem.dtype).itemsize
+    along, item = problem.axes[1], _item(problem)
     size: int = isa.winograd_planes.scratch_bytes(problem.window[0], along.extent - 1, _tile(problem)[1], item)
     return size
 
 
 def _weight_bytes(problem: ConvProblem) -> int:
     outputs, groups, *_ = _geometry(problem)
-    return (2 * outputs - 1) * groups * problem.window[1] * np.dtype(problem.dtype).itemsize
+    return (2 * outputs - 1) * groups * problem.window[1] * _item(problem)
 
 
 @lru_cache(maxsize=256)
 def _cut(problem: ConvProblem, machine: Machine) -> Cut:
     """What running it takes."""
-    item, steps, seconds = np.dtype(problem.dtype).itemsize, _tile(problem), _seconds(problem, machine)
+    item, steps, seconds = _item(problem), _tile(problem), _seconds(problem, machine)
     tiles = prod(ceil(a.out / n) for a, n in zip(problem.axes, steps, strict=True))
     launch = Launch(
         isa.winograd_planes,
@@ -192,6 +197,6 @@ def _cut(problem: ConvProblem, machine: Machine) -> Cut:
 
 def _pack(problem: ConvProblem) -> Launch:
     """What makes the weights of one filter."""
-    outputs, item = _geometry(problem)[0], np.dtype(problem.dtype).itemsize
+    outputs, item = _geometry(problem)[0], _item(problem)
     axes, matrix = kernel_axes(problem.axes, (outputs, 1)), weights_matrix(outputs)
     return Launch(isa.winograd_weights, f"transform_columns_f{8 * item}", axes, tiles=1, chunk=1.0, matrices=matrix)

@@ -9,7 +9,8 @@ from convops.kernels.lanes cimport begin_chain, load, load_weight
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, inlined, outlined
 
 cdef enum:
-    CHUNK = 512                # bytes of a line
+    CHUNK = 512                # bytes of a line at most
+    STEP = ACROSS * VECTOR_BYTES
 
 cdef struct Lines:
     const char* x              # the first output's first tap
@@ -21,6 +22,7 @@ cdef struct Lines:
     Py_ssize_t done_pitch
     char* open                 # those that stay open, the younger first
     bint begins                # nothing is open yet
+    Py_ssize_t bytes           # of each line, a multiple of STEP
 
 
 cdef inline int turns_of(int open) noexcept nogil:
@@ -84,7 +86,7 @@ cdef inline inlined add_open(int open, const Lines* lines, Vector* tag) noexcept
     cdef const Lines* c = &here
     cdef Vector acc[4 * ACROSS]
     cdef Py_ssize_t at = 0
-    while at < CHUNK:
+    while at < c.bytes:
         begin_age(0, open, c, at, acc)
         begin_age(1, open, c, at, acc)
         begin_age(2, open, c, at, acc)
@@ -96,7 +98,7 @@ cdef inline inlined add_open(int open, const Lines* lines, Vector* tag) noexcept
         keep_age(1, open, c, at, acc)
         keep_age(2, open, c, at, acc)
         keep_age(3, open, c, at, acc)
-        at = at + ACROSS * VECTOR_BYTES
+        at = at + STEP
 
 
 cdef inline outlined add_2(const Lines* c, Vector* tag) noexcept nogil:

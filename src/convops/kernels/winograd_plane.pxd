@@ -25,6 +25,7 @@ cdef struct Job:
     int open                   # groups of the window's lines
     int turns                  # transforms at a time
     Py_ssize_t chunk           # samples
+    Py_ssize_t bytes           # of the chunk at hand
     Py_ssize_t reach           # samples from a window's first column to its last
     Py_ssize_t halo            # and in front of a chunk, so that windows may begin there
     Py_ssize_t pitch           # bytes of both

@@ -94,5 +94,5 @@ cdef inline void next_inputs(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t c
         transform(j, begin, count * sizeof(Real), j.halo - j.reach, tag)
     elif j.reach > 0:
         move_halos(j, tag)
-    begin = find_parts(a, j, row, column + j.reach, j.chunk, tag)
-    transform(j, begin, CHUNK, j.halo, tag)
+    begin = find_parts(a, j, row, column + j.reach, j.bytes // <Py_ssize_t> sizeof(Real), tag)
+    transform(j, begin, j.bytes, j.halo, tag)

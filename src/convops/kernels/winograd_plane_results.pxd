@@ -70,9 +70,9 @@ cdef inline char* place_aside(const Job* j, Py_ssize_t line, const char* out) no
     return to + (address(out) & (CACHE_LINE - 1))
 
 
-cdef inline End end_of(const Args* a, const Job* j, const Results* r, bint passes) noexcept nogil:
+cdef inline End end_of(const Args* a, const Job* j, const Results* r, bint passes, const Real* tag) noexcept nogil:
     """How all lines of a transform are stored first."""
-    if r.relu or r.add[0] != NULL or r.count < j.chunk:
+    if r.relu or r.add[0] != NULL or r.count * <Py_ssize_t> sizeof(Real) % VECTOR_BYTES:
         return GENERAL
     return PASSING if passes and goes_past(r.out[0], a.out.step[1]) else WHOLE
 
@@ -93,7 +93,7 @@ cdef inline void store(const Args* a, Job* j, Py_ssize_t turn, Py_ssize_t row, P
         r.out[i], r.add[i] = j.copies + i * CHUNK, NULL
         if j.plain and i < lines:
             r.out[i], r.add[i] = item_of(&a.out, &at, i), item_of(&a.epilogue.add, &at, i)
-    end = end_of(a, j, &r, passes)
+    end = end_of(a, j, &r, passes, tag)
     aside = passes and end != PASSING
     for i in range(lines if aside else 0):
         r.out[i] = place_aside(j, turn * j.outputs + i, r.out[i])

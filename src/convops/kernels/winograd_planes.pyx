@@ -10,11 +10,11 @@ left to the backend. Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.lanes cimport splat_f64
-from convops.kernels.open_lines cimport CHUNK, Lines, add_lines, turns_of
+from convops.kernels.open_lines cimport CHUNK, STEP, Lines, add_lines, turns_of
 from convops.kernels.padded_lines cimport note
 from convops.kernels.past_caches cimport fence
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
-from convops.kernels.tile cimport ceil_div
+from convops.kernels.tile cimport ceil_div, minimum
 from convops.kernels.winograd_pairs cimport MOST_POINTS, input_pairs, output_pairs
 from convops.kernels.winograd_plane cimport MOST_REACH, Job, begin_tile, outputs_of, scratch_of
 from convops.kernels.winograd_plane_inputs cimport find_rows, next_inputs
@@ -22,9 +22,10 @@ from convops.kernels.winograd_plane_results cimport store
 
 
 def geometry(int lines, int itemsize):
-    """Of a window of so many lines: outputs of a transform, groups, transforms at a time, samples of a chunk."""
+    """Of a window of so many lines: outputs of a transform, groups, transforms at a time, samples of a chunk, and what
+    these are multiples of at the ends of lines."""
     cdef int outputs = outputs_of(lines), open = ceil_div(lines, outputs)
-    return outputs, open, turns_of(open), CHUNK // itemsize
+    return outputs, open, turns_of(open), CHUNK // itemsize, STEP // itemsize
 
 
 def most_reach():
@@ -57,7 +58,7 @@ cdef inline void multiply(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t colu
     cdef int p
     cdef Py_ssize_t kept = (j.open - 1) * CHUNK, weights = a.axis[2].window * j.open * sizeof(Real)
     l.pitch, l.done_pitch, l.begins = j.points * j.pitch, j.points * CHUNK, row == 0
-    l.taps, l.step = a.axis[2].window, a.axis[2].dilation * sizeof(Real)
+    l.taps, l.step, l.bytes = a.axis[2].window, a.axis[2].dilation * sizeof(Real), j.bytes
     for p in range(j.points):
         l.x = j.inputs + p * j.pitch + (j.halo - j.reach) * <Py_ssize_t> sizeof(Real)
         l.weights, l.done = a.weights + p * weights, j.sums + p * CHUNK
@@ -71,6 +72,7 @@ cdef inline void multiply(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t colu
 cdef inline void run_chunk(const Args* a, Job* j, Py_ssize_t first, Py_ssize_t column, const Real* tag) noexcept nogil:
     """The transforms from `first` on, of the tile's input lines."""
     cdef Py_ssize_t turn, row
+    j.bytes = minimum(CHUNK, ceil_div((j.width - column) * <Py_ssize_t> sizeof(Real), STEP) * STEP)
     next_inputs(a, j, first * j.outputs, column, tag)
     multiply(a, j, first, column, tag)
     for turn in range(j.turns):
