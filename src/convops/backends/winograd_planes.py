@@ -27,7 +27,7 @@ from convops.problem.epilogue import ACTIVATIONS
 # Lines of a window; fewer are not worth the transforms, more are left to the FFT.
 LEAST_LINES, MOST_LINES, MOST_COLUMNS = 5, 16, 17
 # Windows of fewer columns have so few products that the actual weights decide about accuracy "standard".
-LOOKED_AT = 8
+LOOKED_AT = 9
 # Lines and columns of a tile. Narrower ones transform more samples twice, lower ones more lines.
 # As wide as leaves some tiles to every worker; planes that memory has to bring go from end to end.
 HIGH, LEAST_WIDE, WIDE = 512, 128, 2048
