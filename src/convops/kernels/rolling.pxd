@@ -1,4 +1,4 @@
-# The depthwise micro-kernel for windows of 5 to 14 lines in stride 1: as many output lines are open as the window has.
+# The depthwise micro-kernel for windows of 4 to 14 lines in stride 1: as many output lines are open as the window has.
 #
 # An input line goes into all of them in one pass over its taps; then the oldest one is done, and its sums begin the
 # next. So a line is read once, however many lines there are, and no line finds only a few sums that need it. The line
@@ -23,7 +23,7 @@ cdef extern from *:
         MOST_ROLLED "convops_rolled_most"  # lines of a window whose sums fit into registers; 0 without room
 
 cdef enum:
-    LEAST_ROLLED = 5
+    LEAST_ROLLED = 4
     ROOM = 32                  # of sums, at any level
     TAPS = 288                 # of a window at most, see REDUCTION_BLOCK of `backends/tiling.py`
     SOON = 6                   # lines that are asked for before their turn
@@ -200,12 +200,18 @@ cdef inline inlined roll(int open, int vectors, bint masked, const Block* block,
 
 cdef inline inlined roll_columns(int open, const Block* b, Py_ssize_t at_once, bint masked,
                                  Vector* tag) noexcept nogil:
-    if masked:
+    if masked and at_once == 1:
         roll(open, 1, True, b, tag)
+    elif masked:
+        roll(open, <int> rolled_vectors(open), True, b, tag)
     elif at_once == 1:
         roll(open, 1, False, b, tag)
     else:
         roll(open, <int> rolled_vectors(open), False, b, tag)
+
+
+cdef inline outlined roll_4(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
+    roll_columns(4, b, at_once, masked, tag)
 
 
 cdef inline outlined roll_5(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
@@ -250,7 +256,9 @@ cdef inline outlined roll_14(const Block* b, Py_ssize_t at_once, bint masked, Ve
 
 cdef inline void roll_block(const Block* b, Py_ssize_t at_once, bint masked, Vector* tag) noexcept nogil:
     """A block of any height."""
-    if b.window[1] == 5:
+    if b.window[1] == 4:
+        roll_4(b, at_once, masked, tag)
+    elif b.window[1] == 5:
         roll_5(b, at_once, masked, tag)
     elif b.window[1] == 6:
         roll_6(b, at_once, masked, tag)

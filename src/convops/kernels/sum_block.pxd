@@ -16,7 +16,9 @@ cdef enum Kind:
 
 cdef inline int masked_at_once(const Block* b) noexcept nogil:
     """How many vectors that may reach beyond the input a micro-kernel takes where there is more than one."""
-    return 1 if can_roll(b) else WIDE if can_count(b) else ACROSS
+    if can_roll(b):
+        return <int> rolled_vectors(b.window[1])
+    return WIDE if can_count(b) else ACROSS
 
 
 cdef inline int vectors_at_once(const Block* b, Kind kind, Py_ssize_t left) noexcept nogil:

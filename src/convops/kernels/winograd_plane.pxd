@@ -37,7 +37,6 @@ cdef struct Job:
     char* strange              # lanes that are not 0 met a sum that is not finite
     const char* rows[MOST_ROWS]    # input lines of the next transforms, where the tile's first padded column would lie
     const char* copied[MOST_ROWS]
-    const char* const* parts   # what is transformed: those, or copies
     bint lying                 # all of them are lines of x, as they are
     bint plain                 # the epilogue is one for vectors
 

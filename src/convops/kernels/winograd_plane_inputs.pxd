@@ -21,17 +21,20 @@ cdef inline void find_rows(const Args* a, Job* j, Py_ssize_t row, const Real* ta
         j.rows[i] = a.x.data + j.origin.batch * a.x.batch + h * a.x.step[1] + first
 
 
-cdef inline Py_ssize_t find_parts(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t column, Py_ssize_t count,
-                                  const Real* tag) noexcept nogil:
-    """From a padded column on; copies where the lines do not lie so. Bytes to it from where parts begin."""
-    cdef Py_ssize_t i, first = j.origin.column + column
-    if j.lying and first >= a.axis[2].inner_begin and first + count <= minimum(a.axis[2].inner_end, a.axis[2].padded):
-        j.parts = j.rows
-        return column * sizeof(Real)
-    j.parts = j.copied
+cdef inline Py_ssize_t lying_bytes(const Args* a, const Job* j, Py_ssize_t column, Py_ssize_t bytes,
+                                   const Real* tag) noexcept nogil:
+    """How many of the bytes from a padded column on may be read where the lines lie, whole vectors."""
+    cdef Py_ssize_t first = j.origin.column + column, end = minimum(a.axis[2].inner_end, a.axis[2].padded)
+    if not j.lying or first < a.axis[2].inner_begin or first >= end:
+        return 0
+    return minimum(bytes, (end - first) * <Py_ssize_t> sizeof(Real) // VECTOR_BYTES * VECTOR_BYTES)
+
+
+cdef inline void copy_lines(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t column, Py_ssize_t bytes,
+                            const Real* tag) noexcept nogil:
+    cdef Py_ssize_t i
     for i in range((j.turns + 1) * j.outputs - 1):
-        copy_samples(a, moved(j.origin, row + i, column), count, <Real*> j.copied[i])
-    return 0
+        copy_samples(a, moved(j.origin, row + i, column), bytes // <Py_ssize_t> sizeof(Real), <Real*> j.copied[i])
 
 
 cdef inline inlined transform_vectors(int points, const char* const* rows, Py_ssize_t begin, Py_ssize_t bytes, char* to,
@@ -60,17 +63,27 @@ cdef inline outlined transform_line(int points, const char* const* rows, Py_ssiz
         transform_vectors(7, rows, begin, bytes, to, pitch, tag)
 
 
-cdef inline void transform(Job* j, Py_ssize_t begin, Py_ssize_t bytes, Py_ssize_t first,
+cdef inline void transform(const Job* j, const char* const* parts, Py_ssize_t begin, Py_ssize_t bytes, char* to,
                            const Real* tag) noexcept nogil:
-    """So many bytes of the parts, to the sample `first` of halo and chunk."""
+    """So many bytes of lines or of copies."""
     cdef int i
-    cdef char* to = j.inputs + first * sizeof(Real)
     for i in range(j.turns):
         if Real is float:
-            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, j.pitch, <f32v*> NULL)
+            transform_line(j.points, parts + i * j.outputs, begin, bytes, to, j.pitch, <f32v*> NULL)
         else:
-            transform_line(j.points, j.parts + i * j.outputs, begin, bytes, to, j.pitch, <f64v*> NULL)
+            transform_line(j.points, parts + i * j.outputs, begin, bytes, to, j.pitch, <f64v*> NULL)
         to = to + j.points * j.pitch
+
+
+cdef inline void transform_from(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t column, Py_ssize_t bytes, char* to,
+                                const Real* tag) noexcept nogil:
+    """So many bytes from a padded column on: what lies so in the lines, and copies of the rest."""
+    cdef Py_ssize_t lying = lying_bytes(a, j, column, bytes, tag)
+    if lying > 0:
+        transform(j, j.rows, column * sizeof(Real), lying, to, tag)
+    if lying < bytes:
+        copy_lines(a, j, row, column + lying // <Py_ssize_t> sizeof(Real), bytes - lying, tag)
+        transform(j, j.copied, 0, bytes - lying, to + lying, tag)
 
 
 cdef inline void move_halos(const Job* j, const Real* tag) noexcept nogil:
@@ -88,11 +101,10 @@ cdef inline void move_halos(const Job* j, const Real* tag) noexcept nogil:
 
 cdef inline void next_inputs(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t column, const Real* tag) noexcept nogil:
     """Halo and chunk: only a tile's first halo is transformed, the next ones end the chunks before."""
-    cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), count = ceil_div(j.reach, lanes) * lanes, begin
+    cdef Py_ssize_t whole = ceil_div(j.reach * <Py_ssize_t> sizeof(Real), VECTOR_BYTES) * VECTOR_BYTES
+    cdef char* to = j.inputs + j.halo * sizeof(Real)
     if column == 0 and j.reach > 0:
-        begin = find_parts(a, j, row, 0, count, tag)
-        transform(j, begin, count * sizeof(Real), j.halo - j.reach, tag)
+        transform_from(a, j, row, 0, whole, to - j.reach * <Py_ssize_t> sizeof(Real), tag)
     elif j.reach > 0:
         move_halos(j, tag)
-    begin = find_parts(a, j, row, column + j.reach, j.bytes // <Py_ssize_t> sizeof(Real), tag)
-    transform(j, begin, j.bytes, j.halo, tag)
+    transform_from(a, j, row, column + j.reach, j.bytes, to, tag)

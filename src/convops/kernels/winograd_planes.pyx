@@ -10,7 +10,7 @@ left to the backend. Start reading at `tile_f`.
 """
 from convops.kernels.abi cimport Args
 from convops.kernels.lanes cimport splat_f64
-from convops.kernels.open_lines cimport CHUNK, STEP, Lines, add_lines, turns_of
+from convops.kernels.open_lines cimport CHUNK, Lines, add_lines, turns_of
 from convops.kernels.padded_lines cimport note
 from convops.kernels.past_caches cimport fence
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
@@ -25,7 +25,7 @@ def geometry(int lines, int itemsize):
     """Of a window of so many lines: outputs of a transform, groups, transforms at a time, samples of a chunk, and what
     these are multiples of at the ends of lines."""
     cdef int outputs = outputs_of(lines), open = ceil_div(lines, outputs)
-    return outputs, open, turns_of(open), CHUNK // itemsize, STEP // itemsize
+    return outputs, open, turns_of(open), CHUNK // itemsize, VECTOR_BYTES // itemsize
 
 
 def most_reach():
@@ -72,7 +72,7 @@ cdef inline void multiply(const Args* a, Job* j, Py_ssize_t row, Py_ssize_t colu
 cdef inline void run_chunk(const Args* a, Job* j, Py_ssize_t first, Py_ssize_t column, const Real* tag) noexcept nogil:
     """The transforms from `first` on, of the tile's input lines."""
     cdef Py_ssize_t turn, row
-    j.bytes = minimum(CHUNK, ceil_div((j.width - column) * <Py_ssize_t> sizeof(Real), STEP) * STEP)
+    j.bytes = minimum(CHUNK, ceil_div((j.width - column) * <Py_ssize_t> sizeof(Real), VECTOR_BYTES) * VECTOR_BYTES)
     next_inputs(a, j, first * j.outputs, column, tag)
     multiply(a, j, first, column, tag)
     for turn in range(j.turns):
