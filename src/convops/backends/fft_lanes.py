@@ -13,6 +13,7 @@ from convops.backends.base import Array, Machine
 from convops.backends.fft_table import Tile, lengths, line_counts, template
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.signal_run import Cut, SignalRunner, is_signal
+from convops.backends.tiling import spilled_seconds
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem.conv import ConvProblem
@@ -73,7 +74,7 @@ def lane_seconds(problem: ConvProblem, tile: Tile, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
     operations = problem.out_channels * _operations(_axes(problem), tile, np.dtype(problem.dtype).itemsize)
     calls = problem.out_channels * (machine.rates.call + PREPARING_CALLS * machine.rates.numpy_call)
-    return operations / machine.rates.lane_fft + calls
+    return operations / machine.rates.lane_fft + calls + spilled_seconds(problem, machine)
 
 
 def lane_workspace(problem: ConvProblem, tile: Tile, workers: int) -> int:

@@ -15,6 +15,7 @@ from convops.backends.fft_header import Box
 from convops.backends.fft_table import line_counts, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.signal_run import Cut, SignalRunner, is_signal
+from convops.backends.tiling import spilled_seconds
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem.conv import ConvProblem
@@ -105,7 +106,8 @@ def volume_seconds(problem: ConvProblem, volume: Volume, machine: Machine) -> fl
     """Predicted seconds of one image on one core."""
     each = _operations(volume.box, np.dtype(problem.dtype).itemsize) / machine.rates.lane_fft
     calls = machine.rates.call + machine.rates.numpy_call
-    return problem.out_channels * ((volume.pairs(problem.axes) + PREPARING) * each + calls)
+    transforms = problem.out_channels * ((volume.pairs(problem.axes) + PREPARING) * each + calls)
+    return transforms + spilled_seconds(problem, machine)
 
 
 def volume_workspace(problem: ConvProblem, volume: Volume, workers: int) -> int:

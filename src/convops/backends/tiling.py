@@ -142,3 +142,8 @@ def moved_bytes(problem: ConvProblem) -> int:
     """Of input and output of an image."""
     items = prod(a.size for a in problem.axes) * problem.channels + prod(problem.out_spatial) * problem.out_channels
     return items * np.dtype(problem.dtype).itemsize
+
+
+def spilled_seconds(problem: ConvProblem, machine: Machine) -> float:
+    """Time of moving what of input and output the level-2 cache has no room for."""
+    return max(0, moved_bytes(problem) - machine.l2) / machine.rates.copy
