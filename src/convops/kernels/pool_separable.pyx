@@ -28,6 +28,7 @@ from convops.kernels.pool_quads cimport Quads, is_quad
 from convops.kernels.pool_rows cimport Run, row_of
 from convops.kernels.pool_sliding cimport (
     Lines, Slide, completes, find_rests, free_slots, lines_together, slide_from, slot_at)
+from convops.kernels.pool_sums cimport sum_lines
 from convops.kernels.simd cimport VECTOR_BYTES
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 
@@ -248,7 +249,9 @@ cdef void tile_s(const Args* a, int kind, Py_ssize_t number, char* scratch, cons
     if is_quad(a, j.together, tag):
         quad_lines(a, kind, &j, h, end, tag)
         return
-    if not fold_blocks(a, kind, &j, h, end, tag) and not pixel_lines(a, kind, &j, h, end, tag):
+    if sum_lines(a, kind, &j, h, end, tag) or fold_blocks(a, kind, &j, h, end, tag):
+        return
+    if not pixel_lines(a, kind, &j, h, end, tag):
         fold_strips(a, kind, &j, h, end, tag)
 
 
