@@ -1,4 +1,4 @@
-"""Sums and means of windows of 3x3 to 7x7 that overlap: in registers, with the bits of items added along each line and
+"""Sums and means of windows of 3x3 to 9x9 that overlap: in registers, with the bits of items added along each line and
 then of lines, ends included."""
 
 import numpy as np
@@ -11,7 +11,7 @@ from support import poisoned, same_bits
 import convops
 
 DTYPES = ["float32", "float64"]
-WINDOWS = [3, 5, 7]
+WINDOWS = [3, 5, 7, 9]
 
 
 def windows(x, size, padding):
@@ -62,9 +62,9 @@ def drawn(rng, shape, dtype, special=None):
 
 
 @given(
-    size=st.tuples(st.integers(7, 19), st.integers(60, 700)),
+    size=st.tuples(st.integers(9, 19), st.integers(60, 700)),
     window=st.sampled_from(WINDOWS),
-    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+    padding=st.tuples(*[st.tuples(st.integers(0, 4), st.integers(0, 4))] * 2),
     dtype=st.sampled_from(DTYPES),
     special=st.sampled_from([None, np.nan, np.inf, -np.inf]),
     mean=st.sampled_from([{}, {"count_include_pad": True}, {"divisor": 7.0}, {"divisor": 8.0}]),

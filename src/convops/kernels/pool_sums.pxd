@@ -1,4 +1,4 @@
-# Sums and means of square windows of 3, 5 and 7 items that share all items but a line or a column: a few lines of
+# Sums and means of square windows of 3, 5, 7 and 9 items that share all items but a line or a column: a few lines of
 # results at once, from the input to the result in registers.
 #
 # Every input line is summed along itself once. The sums of the last lines, which the next results see, too, are kept,
@@ -20,7 +20,7 @@ from convops.kernels.simd cimport VECTOR_BYTES, f32v, f64v, inlined, outlined, p
 from convops.kernels.tile cimport maximum, minimum
 
 cdef enum:
-    HIGHEST = 7                # lines of a window
+    HIGHEST = 9                # lines of a window
 
 # A plane at work; `new` are the lines that no results before have seen.
 cdef struct Sums:
@@ -126,14 +126,21 @@ cdef inline outlined sum_7(int lines, const Seen* new, char* kept, Py_ssize_t pi
     sum_some(7, lines, new, kept, pitch, divisors, tag)
 
 
+cdef inline outlined sum_9(int lines, const Seen* new, char* kept, Py_ssize_t pitch, const char* divisors,
+                           const Wide* tag) noexcept nogil:
+    sum_some(9, lines, new, kept, pitch, divisors, tag)
+
+
 cdef inline void sum_window(Py_ssize_t n, int lines, const Seen* new, char* kept, Py_ssize_t pitch,
                             const char* divisors, const Wide* tag) noexcept nogil:
     if n == 3:
         sum_3(lines, new, kept, pitch, divisors, tag)
     elif n == 5:
         sum_5(lines, new, kept, pitch, divisors, tag)
-    else:
+    elif n == 7:
         sum_7(lines, new, kept, pitch, divisors, tag)
+    else:
+        sum_9(lines, new, kept, pitch, divisors, tag)
 
 
 cdef inline void sum_items(Py_ssize_t n, int lines, const Seen* new, char* kept, Py_ssize_t pitch,
@@ -248,7 +255,7 @@ cdef inline bint sum_lines(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssi
     cdef Py_ssize_t n = a.axis[2].window
     cdef Sums s
     j.h, j.high, j.w, j.wide, j.channel, j.unit, j.planes = h, end - h, 0, a.axis[2].out, 0, 1, 1
-    if ((kind != SUM and kind != MEAN) or (n != 3 and n != 5 and n != 7) or a.axis[1].window != n
+    if ((kind != SUM and kind != MEAN) or n not in (3, 5, 7, 9) or a.axis[1].window != n
             or (n - 1) * <Py_ssize_t> sizeof(Item) > VECTOR_BYTES or a.axis[2].shift >= n
             or a.axis[2].out - a.axis[2].shift > a.axis[2].size or not is_dense(a, j, tag)
             or not find_middle(a, j, &s.begin, &s.end, tag) or not find_places(a, kind, j, &s, tag)):
