@@ -173,7 +173,8 @@ cdef inline void sum_end(const Args* a, const Sums* s, int lines, Py_ssize_t fir
     sum_items(n, lines, &here, kept, s.pitch, behind(s.divisors, first * size), tag)
 
 
-cdef inline void sum_pieces(const Args* a, const Sums* s, const Seen* middle, char* kept, const Item* tag) noexcept nogil:
+cdef inline void sum_pieces(const Args* a, const Sums* s, const Seen* middle, char* kept,
+                            const Item* tag) noexcept nogil:
     """The results in the middle of LINES lines, piece by piece, which wait until their cache lines are full."""
     cdef Seen piece = middle[0]
     cdef Py_ssize_t k, size = sizeof(Item), at = 0, end = middle.count * size

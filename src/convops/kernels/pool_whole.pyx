@@ -4,62 +4,23 @@
 Called by `backends/pool_whole.py` through `bind.pyx`; hands nothing on. The taps are numbered in C order, and those
 with the same number modulo PARTS are folded from the first to the last; then the first half of the parts is joined
 with the second, and so on. In planes the parts are the lanes of a vector, and as many planes as fit are turned to join
-them; where channels lie side by side, vectors run over these, a few taps at once. Sums have the same bits either way.
-Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
+them; where channels lie side by side, vectors run over these (`pool_global_channels.pxd`). Sums have the same bits
+either way. Of equal extremes the first wins; only zeros tell which it was. Start reading at `tile_w`.
 """
 from libc.string cimport memcpy
 
 from convops.kernels.abi cimport Args
 from convops.kernels.fold cimport MAXIMUM, MEAN, MINIMUM, SUM
 from convops.kernels.lanes cimport spread
+from convops.kernels.pool_global cimport PARTS, Block, block_of, join_parts, neutral, tap
+from convops.kernels.pool_global_channels cimport ROOM, fold_run, parts_of
 from convops.kernels.pool_lanes cimport item_bytes, join, put, take
 from convops.kernels.simd cimport VECTOR_BYTES, Vector, f32v, f64v, inlined
 from convops.kernels.tile cimport ceil_div, maximum, minimum
 from convops.kernels.turn cimport turn
-from convops.kernels.window cimport Taps, counted, taps_of
-
-cdef extern from "<math.h>" nogil:
-    double INFINITY
 
 cdef enum:
-    PARTS = 16
-    HALF = 8
     PIECE = 1 << 9             # taps that are gathered together where they have gaps; a multiple of PARTS
-    RUN = 1 << 10              # bytes of channels that are folded together: their parts stay in a cache
-    TOGETHER = 4               # taps of a part that are folded at once
-
-
-# The real taps of the one window.
-cdef struct Block:
-    Py_ssize_t origin          # bytes from the channel's first item to tap 0
-    Py_ssize_t high, wide, size
-    bint even                  # from tap to tap it is as far as from column to column
-    bint together              # without gaps
-    double divisor
-
-
-cdef inline Block block_of(const Args* a, Py_ssize_t size) noexcept nogil:
-    cdef Taps t
-    cdef Py_ssize_t extent[3]
-    cdef Block b
-    cdef int i
-    b.origin, b.size, b.even, b.together, b.divisor = 0, 1, True, True, a.divisor
-    for i in range(3):
-        t = taps_of(&a.axis[i], 0)
-        b.origin = b.origin + (t.origin + t.begin) * a.x.step[i]
-        extent[i] = t.end - t.begin if t.end > t.begin else 0
-    for i in range(2, -1, -1):
-        b.even = b.even and (extent[i] == 1 or a.x.step[i] == b.size * a.x.step[2])
-        b.together = b.together and (extent[i] == 1 or a.x.step[i] == b.size * size)
-        b.size = b.size * extent[i]
-    b.high, b.wide = extent[1], extent[2]
-    if b.divisor == 0:
-        b.divisor = <double> counted(a, &a.axis[0], 0) * counted(a, &a.axis[1], 0) * counted(a, &a.axis[2], 0)
-    return b
-
-
-cdef inline inlined neutral(int kind, Vector* to) noexcept nogil:
-    spread(-INFINITY if kind == MAXIMUM else INFINITY if kind == MINIMUM else 0, to)
 
 
 cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, char* parts,
@@ -94,13 +55,6 @@ cdef inline inlined fold_parts(int kind, const char* items, Py_ssize_t count, ch
         (<Vector*> (parts + v * VECTOR_BYTES))[0] = best[v]
 
 
-cdef inline const char* tap(const Args* a, const Block* b, const char* items, Py_ssize_t number) noexcept nogil:
-    if b.even:
-        return items + number * a.x.step[2]
-    return (items + number // (b.high * b.wide) * a.x.step[0] + number // b.wide % b.high * a.x.step[1]
-            + number % b.wide * a.x.step[2])
-
-
 cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const char* items, char* parts,
                                const Vector* tag) noexcept nogil:
     cdef char piece[PIECE * 8]
@@ -114,21 +68,6 @@ cdef inline inlined fold_plane(const Args* a, int kind, const Block* b, const ch
             memcpy(piece + i * item_bytes(tag), tap(a, b, items, k + i), item_bytes(tag))
         fold_parts(kind, piece, count, parts, tag)
         k = k + count
-
-
-cdef inline inlined join_parts(int kind, char* parts, Py_ssize_t pitch, const Vector* tag) noexcept nogil:
-    """The parts of a vector of channels, `pitch` bytes apart, into the first."""
-    cdef Vector best[HALF]
-    cdef int i
-    for i in range(HALF):
-        best[i] = (<const Vector*> (parts + i * pitch))[0]
-        join(kind, &best[i], <const Vector*> (parts + (i + HALF) * pitch))
-    for i in range(HALF // 2):
-        join(kind, &best[i], &best[i + HALF // 2])
-    for i in range(HALF // 4):
-        join(kind, &best[i], &best[i + HALF // 4])
-    join(kind, &best[0], &best[1])
-    (<Vector*> parts)[0] = best[0]
 
 
 cdef inline bint is_zero(const char* item, const Vector* tag) noexcept nogil:
@@ -183,65 +122,8 @@ cdef inline inlined fold_planes(const Args* a, int kind, const Block* b, const c
         turn(rows)
         for i in range(lanes):
             (<Vector*> (turned + (k * lanes + i) * VECTOR_BYTES))[0] = rows[i]
-    join_parts(kind, turned, VECTOR_BYTES, tag)
+    join_parts(kind, PARTS, turned, VECTOR_BYTES, tag)
     finish(a, kind, b, items, turned, count, out, tag)
-
-
-cdef inline inlined fold_some(int kind, int n, bint is_first, const char* const* taps, Py_ssize_t count, char* part,
-                              const Vector* tag) noexcept nogil:
-    """Neighbouring channels of `n` taps of a part into it."""
-    cdef Py_ssize_t c = 0, at = 0, lanes = VECTOR_BYTES // item_bytes(tag)
-    cdef Vector best, value
-    cdef int k
-    while c < count:
-        neutral(kind, &best)
-        if not is_first:
-            best = (<const Vector*> (part + at))[0]
-        for k in range(n):
-            if c + lanes <= count:
-                value = (<const Vector*> (taps[k] + at))[0]
-            else:
-                take(taps[k] + at, count - c, &value)
-            join(kind, &best, &value)
-        (<Vector*> (part + at))[0] = best
-        c, at = c + lanes, at + VECTOR_BYTES
-
-
-cdef inline inlined fold_these(int kind, int n, bint is_first, const char* const* taps, Py_ssize_t count, char* part,
-                               const Vector* tag) noexcept nogil:
-    """Loops of their own for each number of taps."""
-    if n == 4:
-        fold_some(kind, 4, is_first, taps, count, part, tag)
-    elif n == 3:
-        fold_some(kind, 3, is_first, taps, count, part, tag)
-    elif n == 2:
-        fold_some(kind, 2, is_first, taps, count, part, tag)
-    elif n == 1:
-        fold_some(kind, 1, is_first, taps, count, part, tag)
-    elif is_first:
-        fold_some(kind, 0, True, taps, count, part, tag)
-
-
-cdef inline inlined fold_run(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count, char* parts,
-                             const Vector* tag) noexcept nogil:
-    """Up to RUN bytes of channels side by side, TOGETHER taps of a part at once; the results are the first part."""
-    cdef const char* taps[TOGETHER]
-    cdef Py_ssize_t first = 0, number, _
-    cdef int p, n
-    while first == 0 or first < b.size:
-        for p in range(PARTS):
-            n, number = 0, first + p
-            while n < TOGETHER and number < b.size:
-                taps[n] = tap(a, b, items, number)
-                n, number = n + 1, number + PARTS
-            if first == 0:
-                fold_these(kind, n, True, taps, count, parts + p * RUN, tag)
-            else:
-                fold_these(kind, n, False, taps, count, parts + p * RUN, tag)
-        first = first + TOGETHER * PARTS
-    for _ in range(ceil_div(count * item_bytes(tag), VECTOR_BYTES)):
-        join_parts(kind, parts, RUN, tag)
-        parts = parts + VECTOR_BYTES
 
 
 cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const char* items, Py_ssize_t count,
@@ -249,7 +131,7 @@ cdef inline inlined fold_channels(const Args* a, int kind, const Block* b, const
     """Channels side by side."""
     cdef Py_ssize_t c = 0, i, some, size = item_bytes(tag), lanes = VECTOR_BYTES // item_bytes(tag)
     while c < count:
-        some = minimum(RUN // size, count - c)
+        some = minimum(ROOM // parts_of(b) // size, count - c)
         fold_run(a, kind, b, items + c * size, some, parts, tag)
         for i in range(ceil_div(some, lanes)):
             finish(a, kind, b, items + (c + i * lanes) * size, parts + i * VECTOR_BYTES,
