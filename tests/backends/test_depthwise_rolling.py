@@ -45,7 +45,16 @@ def both(x, w, **options):
 
 def test_which_windows_have_blocks_of_any_height():
     x = np.zeros((300, 100), np.float32)
-    for lines, taps, expected in ((3, 9, FEW), (4, 3, MANY), (4, 9, MANY), (5, 5, MANY), (5, 6, MANY), (9, 9, MANY), (14, 3, MANY), (15, 9, FEW)):
+    for lines, taps, expected in (
+        (3, 9, FEW),
+        (4, 3, MANY),
+        (4, 9, MANY),
+        (5, 5, MANY),
+        (5, 6, MANY),
+        (9, 9, MANY),
+        (14, 3, MANY),
+        (15, 9, FEW),
+    ):
         assert lines_at_once(x, np.ones((lines, taps), np.float32)) == expected, (lines, taps)
     assert lines_at_once(x.astype(np.uint8), np.ones((5, 5), np.float32)) == MANY
     assert lines_at_once(x[:53], np.ones((9, 9), np.float32)) == FEW

@@ -10,14 +10,14 @@ import numpy as np
 
 from convops.backends import box_integers
 from convops.backends.aligned import LINE, aligned
-from convops.backends.base import Array, Machine
+from convops.backends.base import Array, Machine, this_machine
 from convops.backends.express import Count, express
 from convops.backends.finish import raise_first_misfit
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.separable_factors import Factors
 from convops.backends.separable_tiles import MOST_UNIT, Bands, Way, cut_bands
 from convops.backends.threads import useful_workers
-from convops.backends.tiling import suffix
+from convops.backends.tiling import fills_cache, suffix
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.kernels.express import Express
@@ -27,8 +27,8 @@ from convops.problem.conv import ConvProblem
 from convops.problem.counts import images
 from convops.problem.epilogue import ACTIVATIONS
 
-# Lines and pixels of a window, together, from which moving sums of reals are faster than products.
-LEAST_BOX = 15
+# Lines and pixels of a window, together, from which moving sums of reals are faster than products; by level.
+LEAST_BOX = {"base": 15, "v3": 20, "v4": 20}
 
 
 class SeparableRunner:
@@ -129,7 +129,7 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
     epilogue = problem.epilogue
     return Launch(
         getattr(isa, way.kernel),
-        f"{problem.types.x}_{way.bits}_{suffix(problem)}" if way.bits else f"{way.kernel}_{suffix(problem)}",
+        _function(problem, way),
         kernel_axes(problem.axes, (bands.high, bands.wide)),
         tiles=1,
         chunk=chunk,
@@ -146,7 +146,16 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
         scratch_line=bands.copy,
         scratch_columns=bands.held,
         scratch_offsets=bands.tables,
+        past_caches=fills_cache(problem, this_machine()),
     )
+
+
+def _function(problem: ConvProblem, way: Way) -> str:
+    """Of the way's kernel."""
+    if way.bits:
+        return f"{problem.types.x}_{way.bits}_{suffix(problem)}"
+    read = "bytes_" if (way.kernel, problem.types.x, problem.dtype) == ("separable", "uint8", "float32") else ""
+    return f"{way.kernel}_{read}{suffix(problem)}"
 
 
 def ways_of(problem: ConvProblem) -> list[Way]:
@@ -165,7 +174,7 @@ def way_of(problem: ConvProblem, factors: Factors | None) -> Way:
         return Way()
     bits = box_integers.sum_bits(problem, factors.levels)
     is_box = factors.levels is not None and all(a.dilation == a.stride == 1 for a in problem.axes)
-    return Way(factors.rank, bits > 0 or (is_box and sum(problem.window) >= LEAST_BOX), bits)
+    return Way(factors.rank, bits > 0 or (is_box and sum(problem.window) >= LEAST_BOX[this_machine().level]), bits)
 
 
 def _packed(problem: ConvProblem, factors: Factors | None, way: Way) -> Array:

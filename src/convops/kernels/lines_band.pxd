@@ -227,11 +227,8 @@ cdef inline const char* added_line(const Args* a, const Band* b, Py_ssize_t h) n
     return NULL if a.epilogue.add.data == NULL else line_of(&a.epilogue.add, &b.tile, b.tile.group, 0, h, 0)
 
 
-cdef inline void end_line(const Args* a, const Band* b, Py_ssize_t h, char* sums, const Real* tag) noexcept nogil:
-    """Sums with their bias to the results of output line `h`, where the micro-kernels did not store them."""
-    check_line(a, b, h, sums, tag)
-    if b.plain:
-        return
+cdef inline void store_line(const Args* a, const Band* b, Py_ssize_t h, char* sums, const Real* tag) noexcept nogil:
+    """Sums with their bias to the results of output line `h`."""
     if a.epilogue.cast != NULL and a.epilogue.activation == NONE and a.epilogue.add.data == NULL:
         a.epilogue.cast(sums, 1, result_line(a, b, h), a.out.step[2] // b.unit, b.width, a.epilogue.policy,
                         a.epilogue.status)
@@ -239,3 +236,10 @@ cdef inline void end_line(const Args* a, const Band* b, Py_ssize_t h, char* sums
         # The bias is in the sums; -0.0 leaves every number as it is.
         finish(&a.epilogue, <Real*> sums, <Real> -0.0, result_line(a, b, h), a.out.step[2] // b.unit,
                added_line(a, b, h), a.epilogue.add.step[2] // b.unit, b.width)
+
+
+cdef inline void end_line(const Args* a, const Band* b, Py_ssize_t h, char* sums, const Real* tag) noexcept nogil:
+    """The same, where the micro-kernels did not store them, once they are all numbers."""
+    check_line(a, b, h, sums, tag)
+    if not b.plain:
+        store_line(a, b, h, sums, tag)

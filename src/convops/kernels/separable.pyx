@@ -2,99 +2,27 @@
 """Convolution with kernels that are sums of few products of a column and a row, line by line.
 
 Called by `backends/separable_run.py` through `bind.pyx`; the micro-kernels of `sliding.pxd` sum across the lines, those
-of `along.pxd` along them. A few output lines at a time: the columns of a kernel's `panel_rows` components first, over
-lines of the input where they lie, or over copies of them in a ring; then the rows, over these sums. With a stride only
-the lines that are wanted are summed, and of their pixels those that are wanted are kept. What padding
-repeats along a line is copied from sums where they are at hand. The order of a sum is that of its component, tap by
-tap, wherever bands are cut and lines are copied. Start reading at `tile_s`.
+of `along.pxd` along them, and products of short ones go through `product.pxd` at once. Otherwise a few output lines at
+a time: the columns of a kernel's `panel_rows` components first, over lines of the input where they lie, or over copies
+of them in a ring; then the rows, over these sums. With a stride only the lines that are wanted are summed, and of their
+pixels those that are wanted are kept. What padding repeats along a line is copied from sums where they are at hand. The
+order of a sum is that of its component, tap by tap, wherever bands are cut and lines are copied. Start reading at
+`tile_s`.
 """
 from convops.kernels.abi cimport Args
-from convops.kernels.along cimport SHIFTS, Along, halve_along_line, sum_along_line
+from convops.kernels.along cimport SHIFTS, halve_along_line, sum_along_line
 from convops.kernels.along_apart cimport can_shift, sum_apart_line
 from convops.kernels.block cimport LINES, Block
 from convops.kernels.columns cimport sum_most
 from convops.kernels.lines_band cimport (
-    AHEAD, Band, ask_for, at_hand, begin_band, copy_line, dense_pixels, end_line, line_address, line_ahead, line_pitch,
-    result_line, within)
+    AHEAD, Band, ask_for, begin_band, copy_line, dense_pixels, end_line, line_ahead, result_line, store_line)
+from convops.kernels.past_caches cimport fence, goes_past
+from convops.kernels.product cimport HIGH, Product, sum_product
+from convops.kernels.product_lines cimport find_product, find_rows
+from convops.kernels.separable_job cimport Job, begin_job, begin_lines
 from convops.kernels.simd cimport VECTOR_BYTES, Real, f32v, f64v
 from convops.kernels.sum_block cimport COPIED, INSIDE, Kind, sum_block, vectors_at_once
-from convops.kernels.tile cimport ceil_div, fill_run, minimum, source
-
-
-# The sums across lines, and along lines of such sums.
-cdef struct Job:
-    Band band
-    Block across
-    Block apart                # along, where pixels are several items or taps are dilated
-    Along along
-    bint in_place              # input lines are read where they lie
-    Py_ssize_t begin           # pixels of a padded line that are summed: all, or those inside the input
-    Py_ssize_t end
-    Py_ssize_t pitch           # bytes from a line that is padded to the next
-    Py_ssize_t ring            # lines of copies
-    Py_ssize_t made            # input lines copied
-    char* copies
-    char* padding              # a line of it, and sums across such lines
-    const char** rows          # input lines
-    const char** parts         # sums across, component by component
-    const char* columns        # weights of the components, one after the other
-    double nothing             # a bias
-
-
-cdef inline void begin_lines(const Args* a, Job* j, const Real* tag) noexcept nogil:
-    """Where input lines are read: in place, or in copies that know the padding."""
-    cdef Band* b = &j.band
-    cdef Py_ssize_t reach = b.reach // b.unit, lanes = VECTOR_BYTES // <Py_ssize_t> sizeof(Real)
-    j.begin = within(a.axis[2].inner_begin - b.first_pixel, reach)
-    j.end = within(a.axis[2].inner_end - b.first_pixel, reach)
-    j.in_place = a.load == NULL and a.panel_rows == 1 and a.x.step[2] == b.unit * b.item and not b.repairs
-    j.in_place = j.in_place and (j.end - j.begin) * b.unit >= lanes
-    j.in_place = j.in_place and at_hand(a, b.first_pixel, 0, j.begin, j.begin, j.end)
-    j.in_place = j.in_place and at_hand(a, b.first_pixel, j.end, reach, j.begin, j.end)
-    if not j.in_place:
-        j.begin, j.end = 0, reach
-    j.made = 0
-
-
-cdef inline void begin_job(const Args* a, Job* j, const Real* tag) noexcept nogil:
-    """What the micro-kernels are told of all lines."""
-    cdef Band* b = &j.band
-    cdef Py_ssize_t i, k, taps = a.axis[2].window, reach = (a.axis[1].window - 1) * a.axis[1].dilation
-    cdef Py_ssize_t* taps_at
-    j.pitch = line_pitch(b.reach * b.item)
-    j.ring = minimum(b.lines, reach + (LINES - 1) * a.axis[1].stride + 1)
-    j.padding = b.copy
-    j.copies = b.held + a.panel_rows * LINES * j.pitch
-    j.rows = <const char**> b.tables
-    j.parts = j.rows + b.lines
-    taps_at = <Py_ssize_t*> (j.parts + a.panel_rows * LINES)
-    fill_run(a, <Real*> j.padding, 0, 1, b.reach, -1)
-    for i in range(b.lines):
-        j.rows[i] = j.copies + i % j.ring * j.pitch
-        if j.in_place:
-            j.rows[i] = line_address(a, b, i)
-            j.rows[i] = (j.padding if j.rows[i] == NULL
-                         else j.rows[i] + (b.first_pixel - a.axis[2].shift) * a.x.step[2])
-    for k in range(a.panel_rows * LINES):
-        j.parts[k] = b.held + k * j.pitch
-    for k in range(taps):
-        taps_at[k] = k * a.axis[2].dilation * b.unit * b.item
-    j.columns = a.weights + b.tile.group * a.panel_rows * (taps + a.axis[1].window) * b.item
-    j.nothing = 0
-    j.across.columns, j.across.plane, j.across.line = taps_at, 0, a.axis[1].dilation
-    j.across.window[0], j.across.window[1], j.across.window[2] = 1, a.axis[1].window, 1
-    j.across.bias, j.across.out_line, j.across.slide = <const char*> &j.nothing, j.pitch, a.axis[1].stride
-    j.across.add, j.across.add_line, j.across.relu, j.across.past = NULL, 0, False, False
-    j.across.ahead, j.across.asks = LINES * a.axis[1].stride * a.x.step[1] if j.in_place else 0, True
-    j.apart.columns, j.apart.plane, j.apart.line, j.apart.lines = taps_at, LINES, 0, 1
-    j.apart.window[0], j.apart.window[1], j.apart.window[2] = a.panel_rows, 1, taps
-    j.apart.weights = j.columns + a.panel_rows * a.axis[1].window * b.item
-    j.apart.bias, j.apart.out_line, j.apart.slide = a.epilogue.bias + b.tile.group * b.item, 0, 1
-    j.apart.add, j.apart.add_line, j.apart.relu, j.apart.past, j.apart.ahead = NULL, 0, False, False, 0
-    j.apart.asks = True
-    j.along.plane, j.along.planes, j.along.taps = LINES * j.pitch, <int> a.panel_rows, taps
-    j.along.weights, j.along.bias = j.apart.weights, j.apart.bias
-    j.along.step = a.axis[2].dilation * b.unit * b.item
+from convops.kernels.tile cimport ceil_div, maximum, minimum, source
 
 
 cdef inline void sum_run(Block* block, int vectors, Kind kind, Py_ssize_t at, Py_ssize_t count, char* out,
@@ -148,15 +76,22 @@ cdef inline void sum_padding(const Args* a, Job* j, const Real* tag) noexcept no
     j.across.line = a.axis[1].dilation
 
 
-cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
-    """So many lines of sums from line `h` on, in every component."""
+cdef inline void make_lines(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
+    """The copies that so many lines of results need, from line `h` on."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i, k, done, first = h * a.axis[1].stride
-    cdef Py_ssize_t needed = first + (count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
+    cdef Py_ssize_t needed = (h + count - 1) * a.axis[1].stride + (a.axis[1].window - 1) * a.axis[1].dilation + 1
+    j.made = maximum(j.made, h * a.axis[1].stride)
     while j.made < needed and not j.in_place:
         ask_for(line_ahead(a, b, j.made + AHEAD), b.reach // b.unit, a.x.step[2])
         copy_line(a, b, j.made, <Real*> j.rows[j.made])
         j.made = j.made + 1
+
+
+cdef inline void sum_across(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t count, const Real* tag) noexcept nogil:
+    """So many lines of sums from line `h` on, in every component."""
+    cdef Band* b = &j.band
+    cdef Py_ssize_t i, k, done, first = h * a.axis[1].stride
+    make_lines(a, j, h, count, tag)
     j.across.rows, j.across.lines = j.rows + first, count
     for k in range(a.panel_rows):
         j.across.weights = j.columns + k * a.axis[1].window * b.item
@@ -240,36 +175,67 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     end_line(a, b, h, out, tag)
 
 
-cdef void tile_s(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
+cdef inline void sum_both(const Args* a, Job* j, Product* p, Py_ssize_t h, const Real* tag) noexcept nogil:
+    """HIGH lines of results at once, from line `h` on."""
+    cdef Band* b = &j.band
+    cdef Py_ssize_t i
+    p.out, p.out_line, p.past = b.sums, j.pitch, False
+    if b.plain:
+        p.out, p.out_line = result_line(a, b, h), a.out.step[1]
+        p.past = a.past_caches and goes_past(p.out, p.out_line)
+    sum_product(a, p, tag)
+    for i in range(0 if b.plain else HIGH):
+        store_line(a, b, h + i, b.sums + i * j.pitch, tag)
+
+
+cdef inline Py_ssize_t sum_some(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t most, const Real* tag) noexcept nogil:
+    """The next lines of results, from line `h` on; how many."""
+    cdef Py_ssize_t i, count = minimum(most, j.band.tile.extent[1] - h)
+    sum_across(a, j, h, count, tag)
+    for i in range(count):
+        sum_along(a, j, h + i, i, tag)
+    return count
+
+
+cdef void tile_s(const Args* a, Py_ssize_t number, bint bytes, char* scratch, const Real* tag) noexcept nogil:
     cdef Job j
+    cdef Product p
     # Dilated columns meet at no neighbouring lines.
-    cdef Py_ssize_t h = 0, i, count, most = LINES if a.axis[1].dilation == 1 else 1
+    cdef Py_ssize_t h = 0, most = LINES if a.axis[1].dilation == 1 else 1
+    cdef bint short
     begin_band(a, &j.band, number, scratch, tag)
     j.band.plain = j.band.plain and a.epilogue.add.data == NULL
     begin_lines(a, &j, tag)
     begin_job(a, &j, tag)
-    if j.in_place:
+    if j.in_place or bytes:
         sum_padding(a, &j, tag)
+    short = find_product(a, &j, bytes, &p, tag)
     while h < j.band.tile.extent[1]:
-        count = minimum(most, j.band.tile.extent[1] - h)
-        sum_across(a, &j, h, count, tag)
-        for i in range(count):
-            sum_along(a, &j, h + i, i, tag)
-        h = h + count
+        if short and h + HIGH <= j.band.tile.extent[1] and find_rows(a, &j, &p, h):
+            sum_both(a, &j, &p, h, tag)
+            h = h + HIGH
+        else:
+            h = h + sum_some(a, &j, h, HIGH if short else most, tag)
 
 
-cdef inline void run(const Args* a, const Real* tag) noexcept nogil:
+cdef inline void run(const Args* a, bint bytes, const Real* tag) noexcept nogil:
     cdef Py_ssize_t number
     for number in range(a.tile_begin, a.tile_end):
-        tile_s(a, number, a.scratch, tag)
+        tile_s(a, number, bytes, a.scratch, tag)
+    if a.past_caches:
+        fence()
 
 
 cdef api void separable_f32(const Args* a) noexcept nogil:
-    run(a, <const float*> NULL)
+    run(a, False, <const float*> NULL)
+
+
+cdef api void separable_bytes_f32(const Args* a) noexcept nogil:
+    run(a, True, <const float*> NULL)
 
 
 cdef api void separable_f64(const Args* a) noexcept nogil:
-    run(a, <const double*> NULL)
+    run(a, False, <const double*> NULL)
 
 
 def lines():
