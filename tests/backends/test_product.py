@@ -106,6 +106,31 @@ def test_whatever_becomes_of_the_sums(n, dtype):
         same_bits(convops.conv(x, k, dtype="uint8", overflow="saturate", **keywords), rounded)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_channels_and_images_are_planes_of_their_own(dtype):
+    rng = np.random.default_rng(5)
+    x = drawn(rng, (2, 3, 25, 90), dtype)
+    k, bias = np.stack([kernel(rng, 5, dtype)[None] for _ in range(3)]), rng.standard_normal(3).astype(real(dtype))
+    keywords = {"padding": 2, "boundary": "reflect", "backend": "separable"}
+    together = convops.conv(x, k, bias, groups=3, **keywords)
+    for n, c in np.ndindex(2, 3):
+        alone = convops.conv(x[n : n + 1, c : c + 1], k[c : c + 1], bias[c : c + 1], **keywords)
+        same_bits(np.ascontiguousarray(together[n : n + 1, c : c + 1]), alone)
+        same_bits(alone, line_by_line(x[n, c], k[c, 0], ((2, 2),) * 2, "reflect")[None, None] + bias[c])
+
+
+@pytest.mark.parametrize("step", [(-1, 1), (2, 1), (1, 2), (1, -1)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_lines_and_pixels_that_lie_apart(dtype, step):
+    rng = np.random.default_rng(6)
+    x, k = drawn(rng, (80, 300), dtype)[:: step[0], :: step[1]], kernel(rng, 7, dtype)
+    expected = line_by_line(np.ascontiguousarray(x), k, ((3, 3),) * 2)
+    out = np.empty((80, 600), expected.dtype)[: len(x), : 2 * x.shape[1] : 2]
+    same_bits(at_once(x, k), expected)
+    convops.correlate(x, k, "same", backend="separable", out=out)
+    same_bits(np.ascontiguousarray(out), expected)
+
+
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", WINDOWS)
