@@ -9,6 +9,7 @@ lines are copied, split by phase (position mod stride). Start reading at `tile_f
 from convops.kernels.abi cimport NONE, RELU, Args, Axis
 from convops.kernels.block cimport ALONE, LINES, SPAN, THREE, Block
 from convops.kernels.counted cimport can_count
+from convops.kernels.nine cimport HIGH, Nine, can_sum_nine, sum_nine, takes_nine
 from convops.kernels.past_caches cimport fence, goes_past, move_past
 from convops.kernels.plane_tile cimport LONG, Job, begin_tile, judge, next_channel
 from convops.kernels.rolling cimport LEAST_ROLLED, MOST_ROLLED, can_roll, roll_block, rolled_vectors
@@ -179,8 +180,26 @@ cdef inline void run_lines(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d
         c = c + n
 
 
-cdef inline void run_plane(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, const Real* tag) noexcept nogil:
-    """The tile's lines in blocks, lines that share input lines together.
+cdef inline Py_ssize_t run_nine(const Args* a, Job* j, Nine* n, Py_ssize_t panel, Py_ssize_t d,
+                                const Real* tag) noexcept nogil:
+    """Lines of results, HIGH at once; how many of the tile's."""
+    cdef Py_ssize_t h = 0, r, channel
+    while h + HIGH <= j.tile.extent[1]:
+        n.rows = <const char* const*> j.rows + d * a.axis[0].stride * j.lines + h
+        for r in range(a.panel_rows):
+            channel = panel * a.panel_rows + r
+            n.weights, n.bias = a.weights + channel * 9 * j.item, a.epilogue.bias + channel * j.item
+            n.out = <char*> line_of(&a.out, &j.tile, channel, d, h, 0)
+            if not can_sum_nine(a, n):
+                return h
+            sum_nine(n, tag)
+        h = h + HIGH
+    return h
+
+
+cdef inline void run_plane(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d, Py_ssize_t done,
+                           const Real* tag) noexcept nogil:
+    """The tile's lines, but for the first ones that are done, in blocks, lines that share input lines together.
 
     Blocks are of nearly equal height, unless only whole ones go the fastest way.
     """
@@ -189,23 +208,26 @@ cdef inline void run_plane(const Args* a, Job* j, Py_ssize_t panel, Py_ssize_t d
     j.block.lines = most
     whole = j.small or can_count(&j.block)
     for offset in range(minimum(j.spacing, j.tile.extent[1])):
-        lines = ceil_div(j.tile.extent[1] - offset, j.spacing)
+        lines = ceil_div(j.tile.extent[1] - offset, j.spacing) - done
         blocks, begin = ceil_div(lines, most), 0
         for i in range(blocks):
             end = minimum(lines, begin + most) if whole else lines * (i + 1) // blocks
             j.block.lines = end - begin
-            run_lines(a, j, panel, d, offset + begin * j.spacing, tag)
+            run_lines(a, j, panel, d, offset + (done + begin) * j.spacing, tag)
             begin = end
 
 
 cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* tag) noexcept nogil:
     cdef Job j
-    cdef Py_ssize_t panel, d
+    cdef Nine nine
+    cdef Py_ssize_t panel, d, done
+    cdef bint is_nine
     locate_box(a, number, &j.tile)
     judge(a, &j, tag)
+    is_nine = j.in_place and takes_nine(a, j.tile.origin[2], j.tile.extent[2], &nine, tag)
     j.block.inner_begin, j.block.inner_end = a.axis[2].inner_begin, a.axis[2].inner_end
     j.block.channels = j.tile.panel_end - j.tile.panel_begin
-    if not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
+    if is_nine or not (j.small and j.plain and a.panel_rows == 1 and j.tile.extent[1] * j.tile.extent[2] <= SHORT):
         j.block.channels = 1
     begin_tile(a, &j, scratch, tag)
     j.sums, j.block.add = scratch, NULL
@@ -218,7 +240,8 @@ cdef void tile_f(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     panel = j.tile.panel_begin
     while panel < j.tile.panel_end:
         for d in range(j.tile.extent[0]):
-            run_plane(a, &j, panel, d, tag)
+            done = run_nine(a, &j, &nine, panel, d, tag) if is_nine else 0
+            run_plane(a, &j, panel, d, done, tag)
         if j.in_place:
             next_channel(&j)
         panel = panel + j.block.channels

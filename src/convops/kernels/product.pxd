@@ -9,7 +9,7 @@ from convops.kernels.abi cimport Args
 from convops.kernels.along cimport shift_f32, shift_f64
 from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight, splat_f32, splat_f64, spread
 from convops.kernels.past_caches cimport store_past
-from convops.kernels.pool_columns cimport pick_between
+from convops.kernels.places cimport Places, pad
 from convops.kernels.pool_extremes cimport i32v
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
 from convops.kernels.tile cimport maximum
@@ -36,11 +36,7 @@ cdef struct Product:
     char* out
     Py_ssize_t out_line
     bint past                  # results go past the caches
-    # Where lanes come from, of a vector of sums and, behind it, one of padding: of the pixels before the first, of
-    # those behind the last in whole vectors, and behind the very last.
-    i32v first
-    i32v behind
-    i32v last
+    Places places              # of sums across, of which `padding` are those of padding
     i32v padding
 
 
@@ -164,17 +160,11 @@ cdef inline inlined put_lines(const Product* p, bint past, Py_ssize_t at, const 
     put_line(3, p, past, at, results)
 
 
-cdef inline inlined pad_line(i32v places, const Product* p, Vector* sums) noexcept nogil:
-    cdef Vector padding = (<const Vector*> &p.padding)[0], picked
-    pick_between(places, sums, &padding, &picked)
-    sums[0] = picked
-
-
-cdef inline inlined pad(i32v places, const Product* p, Vector* sums) noexcept nogil:
-    pad_line(places, p, &sums[0])
-    pad_line(places, p, &sums[1])
-    pad_line(places, p, &sums[2])
-    pad_line(places, p, &sums[3])
+cdef inline inlined pad_lines(i32v places, const Product* p, Vector* sums) noexcept nogil:
+    pad(places, <const Vector*> &p.padding, &sums[0])
+    pad(places, <const Vector*> &p.padding, &sums[1])
+    pad(places, <const Vector*> &p.padding, &sums[2])
+    pad(places, <const Vector*> &p.padding, &sums[3])
 
 
 cdef inline inlined move_on(const Vector* from_, Vector* to) noexcept nogil:
@@ -200,7 +190,7 @@ cdef inline inlined sum_lines(int n, bint bytes, const Product* product, Vector*
     sum_down(n, bytes, p, rows, c, here)
     sum_down(n, bytes, p, rows, maximum(p.begin, c - lanes), before)
     if c - lanes < p.begin:
-        pad(p.first, p, before)
+        pad_lines(p.places.first, p, before)
     while c + 2 * lanes <= p.end and c + lanes <= end:
         sum_down(n, bytes, p, rows, c + lanes, behind)
         sum_along(n, p, before, here, behind, bias, results)
@@ -210,7 +200,7 @@ cdef inline inlined sum_lines(int n, bint bytes, const Product* product, Vector*
         c = c + lanes
     if c + lanes <= end:
         sum_down(n, bytes, p, rows, p.end - lanes, behind)
-        pad(p.behind, p, behind)
+        pad_lines(p.places.behind, p, behind)
         sum_along(n, p, before, here, behind, bias, results)
         put_lines(p, p.past, (c - middle) * item, results, &seen)
         c = c + lanes
@@ -218,7 +208,7 @@ cdef inline inlined sum_lines(int n, bint bytes, const Product* product, Vector*
         sum_down(n, bytes, p, rows, end - 2 * lanes, before)
         sum_down(n, bytes, p, rows, end - lanes, here)
         sum_down(n, bytes, p, rows, p.end - lanes, behind)
-        pad(p.last, p, behind)
+        pad_lines(p.places.last, p, behind)
         sum_along(n, p, before, here, behind, bias, results)
         put_lines(p, False, (end - lanes - middle) * item, results, &seen)
     strange[0] = seen

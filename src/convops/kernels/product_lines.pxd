@@ -1,39 +1,19 @@
 # Which bands of `separable.pyx` go through `product.pxd`, and what all lines of theirs have in common.
 # Start reading at `find_product`.
-from libc.stdint cimport int32_t
-
 from convops.kernels.abi cimport Args
 from convops.kernels.along cimport SHIFTS
 from convops.kernels.lines_band cimport line_address
 from convops.kernels.past_caches cimport PAGE
+from convops.kernels.places cimport find_places
 from convops.kernels.pool_extremes cimport i32v
 from convops.kernels.product cimport HIGH, Product
 from convops.kernels.separable_job cimport Job
 from convops.kernels.simd cimport VECTOR_BYTES, Real
-from convops.kernels.tile cimport maximum, minimum, source
+from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.wider cimport BYTES
 
 cdef enum:
     LARGE = 64                 # bytes of the vectors of levels with enough registers
-
-
-cdef inline bint find_places(const Args* a, const Job* j, const Product* p, Py_ssize_t pixel, Py_ssize_t first,
-                             Py_ssize_t last, Py_ssize_t origin, i32v* places, const Real* tag) noexcept nogil:
-    """From which lanes of the sums from pixel `origin` on those of a vector from `pixel` on come, of which the lanes
-    from `first` to `last` count; False where from none."""
-    cdef Py_ssize_t i, k, at, lanes = VECTOR_BYTES // sizeof(Real), words = sizeof(Real) // 4
-    for i in range(lanes):
-        at = pixel + i
-        if first <= i < last and not p.begin <= at < p.end:
-            at = source(&a.axis[2], j.band.first_pixel + at)
-            at = origin + lanes if at < 0 else at + a.axis[2].shift - j.band.first_pixel
-        if not first <= i < last:
-            at = origin
-        if at < origin or at > origin + lanes:
-            return False
-        for k in range(words):
-            (<int32_t*> places)[i * words + k] = <int32_t> ((at - origin) * words + k)
-    return True
 
 
 cdef inline bint is_product(const Args* a, const Job* j, bint bytes, const Real* tag) noexcept nogil:
@@ -65,10 +45,7 @@ cdef inline bint find_product(const Args* a, const Job* j, bint bytes, Product* 
     p.column, p.row = j.columns, j.columns + n * <Py_ssize_t> sizeof(Real)
     p.bias = a.epilogue.bias + j.band.tile.group * <Py_ssize_t> sizeof(Real)
     p.ahead, p.padding = HIGH * a.x.step[1], (<const i32v*> (j.padding + j.pitch))[0]
-    return (find_places(a, j, p, middle - lanes, lanes - middle, lanes, p.begin, &p.first, tag)
-            and find_places(a, j, p, (p.end - middle) // lanes * lanes + middle, 0, middle, p.end - lanes, &p.behind,
-                            tag)
-            and find_places(a, j, p, p.count + middle, 0, middle, p.end - lanes, &p.last, tag))
+    return find_places(&a.axis[2], j.band.first_pixel, p.count, middle, p.begin, p.end, &p.places, tag)
 
 
 cdef inline bint find_rows(const Args* a, const Job* j, Product* p, Py_ssize_t h) noexcept nogil:
