@@ -190,9 +190,10 @@ cdef inline Py_ssize_t run_nine(const Args* a, Job* j, Nine* n, Py_ssize_t panel
             channel = panel * a.panel_rows + r
             n.weights, n.bias = a.weights + channel * 9 * j.item, a.epilogue.bias + channel * j.item
             n.out = <char*> line_of(&a.out, &j.tile, channel, d, h, 0)
+            n.out_line = a.out.step[1]
             if not can_sum_nine(a, n):
                 return h
-            sum_nine(n, tag)
+            sum_nine(n, a.x.step[1] | a.out.step[1], tag)
         h = h + HIGH
     return h
 

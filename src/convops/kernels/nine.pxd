@@ -3,10 +3,12 @@
 # Every vector is loaded once, where it is aligned if results are, and shifted to both sides. What padding repeats along
 # a line is picked from its ends. Every output is one chain of multiply-adds, taps in C order. Start reading at
 # `sum_nine`.
+from libc.string cimport memcpy
+
 from convops.kernels.abi cimport NONE, Args
 from convops.kernels.along cimport SHIFTS, shift_f32, shift_f64
 from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight, spread
-from convops.kernels.past_caches cimport PAGE, address, goes_past, store_past
+from convops.kernels.past_caches cimport CACHE_LINE, PAGE, address, goes_past, move_past, store_past
 from convops.kernels.places cimport Places, find_places, pad
 from convops.kernels.pool_extremes cimport i32v
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
@@ -16,19 +18,22 @@ cdef enum:
     HIGH = 4                   # lines of results
     SEEN = 6                   # and of the input
     LARGE = 64                 # bytes of the vectors of levels with enough registers
+    PIECE = 512                # bytes of a line of results that waits, at most
 
 # Lines of a tile; pixels are those of a padded line.
 cdef struct Nine:
     const char* const* rows    # input lines, where pixel 0 would lie
     Py_ssize_t begin           # pixels that lie there
     Py_ssize_t end
-    Py_ssize_t count           # results of a line
+    Py_ssize_t count           # results of a line; those at hand
+    Py_ssize_t from_
+    Py_ssize_t to
     const char* weights
     const char* bias
     Py_ssize_t ahead           # bytes from an input line to the one that the next results see in its place
-    char* out
+    char* out                  # of the results at hand
     Py_ssize_t out_line
-    bint past                  # results go past the caches
+    bint past                  # they go past the caches
     Places places
     double fill
 
@@ -121,7 +126,8 @@ cdef inline outlined nine_lines(const Nine* lines, Vector* tag) noexcept nogil:
     cdef Vector before[SEEN]
     cdef Vector here[SEEN]
     cdef Vector bias
-    cdef Py_ssize_t item = 4 if Vector is f32v else 8, lanes = VECTOR_BYTES // item, c = 1, end = p.count + 1
+    cdef Py_ssize_t item = 4 if Vector is f32v else 8, lanes = VECTOR_BYTES // item
+    cdef Py_ssize_t c = p.from_ + 1, end = p.to + 1, skipped = c * item
     cdef int i
     for i in range(SEEN):
         rows[i] = p.rows[i]
@@ -131,31 +137,62 @@ cdef inline outlined nine_lines(const Nine* lines, Vector* tag) noexcept nogil:
     bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     begin_lines(p, rows, c, item, before, here)
     while c + 2 * lanes <= p.end and c + lanes <= end:
-        nine_vector(False, p.places.last, p, p.past, rows, (c + lanes) * item, (c - 1) * item, w, bias, before, here)
+        nine_vector(False, p.places.last, p, p.past, rows, (c + lanes) * item, c * item - skipped, w, bias, before, here)
         c = c + lanes
     if c + lanes <= end:
-        nine_vector(True, p.places.behind, p, p.past, rows, (p.end - lanes) * item, (c - 1) * item, w, bias, before,
-                    here)
+        nine_vector(True, p.places.behind, p, p.past, rows, (p.end - lanes) * item, c * item - skipped, w, bias,
+                    before, here)
         c = c + lanes
     if c < end:
         begin_lines(p, rows, end - lanes, item, before, here)
-        nine_vector(True, p.places.last, p, False, rows, (p.end - lanes) * item, (end - lanes - 1) * item, w, bias,
-                    before, here)
+        nine_vector(True, p.places.last, p, False, rows, (p.end - lanes) * item, (end - lanes) * item - skipped, w,
+                    bias, before, here)
 
 
-cdef inline void sum_nine(Nine* p, const Real* tag) noexcept nogil:
-    """HIGH lines of results."""
+cdef inline bint waits(const Nine* p, Py_ssize_t steps, Py_ssize_t item) noexcept nogil:
+    """Whether the next loads wait for stores that look alike: in lines that begin alike in a page, or every other one.
+    """
+    cdef Py_ssize_t page = PAGE // 2 if steps % PAGE else PAGE
+    return (steps % page == 0
+            and VECTOR_BYTES < ((address(p.out) - address(p.rows[1]) - item) & (page - 1)) < 4 * VECTOR_BYTES)
+
+
+cdef inline void sum_items(Nine* p, const Real* tag) noexcept nogil:
     if Real is float:
         nine_lines(p, <f32v*> NULL)
     else:
         nine_lines(p, <f64v*> NULL)
 
 
-cdef inline bint waits(const Nine* p, Py_ssize_t steps) noexcept nogil:
-    """Whether the next loads wait for stores that look alike: in lines that begin alike in a page, or every other one.
-    """
-    cdef Py_ssize_t page = PAGE // 2 if steps % PAGE else PAGE
-    return steps % page == 0 and VECTOR_BYTES < ((address(p.out) - address(p.rows[0])) & (page - 1)) < 4 * VECTOR_BYTES
+cdef inline void sum_aside(Nine* p, const Real* tag) noexcept nogil:
+    """Results wait, piece by piece, in memory that looks like what was loaded before."""
+    cdef char memory[PAGE + HIGH * PIECE + CACHE_LINE]
+    cdef Py_ssize_t size = sizeof(Real), out_line = p.out_line, r
+    cdef char* out = p.out
+    cdef bint past = p.past
+    p.out_line, p.past = PIECE, False
+    while p.from_ < p.count:
+        p.to = p.from_ + PIECE // 2 // size
+        if p.count - p.from_ < PIECE // size:
+            p.to = p.count
+        p.out = memory + CACHE_LINE - (address(memory) & (CACHE_LINE - 1))
+        p.out = p.out + ((address(p.rows[1]) + p.from_ * size - HIGH * PIECE - address(p.out)) & (PAGE - CACHE_LINE))
+        sum_items(p, tag)
+        for r in range(HIGH):
+            if past:
+                move_past(out + r * out_line + p.from_ * size, p.out + r * PIECE, (p.to - p.from_) * size)
+            else:
+                memcpy(out + r * out_line + p.from_ * size, p.out + r * PIECE, (p.to - p.from_) * size)
+        p.from_ = p.to
+
+
+cdef inline void sum_nine(Nine* p, Py_ssize_t steps, const Real* tag) noexcept nogil:
+    """HIGH lines of results."""
+    p.from_, p.to = 0, p.count
+    if waits(p, steps, sizeof(Real)):
+        sum_aside(p, tag)
+    else:
+        sum_items(p, tag)
 
 
 cdef inline bint takes_nine(const Args* a, Py_ssize_t origin, Py_ssize_t count, Nine* p,
@@ -175,11 +212,11 @@ cdef inline bint takes_nine(const Args* a, Py_ssize_t origin, Py_ssize_t count, 
     p.end = minimum(a.axis[2].inner_end - origin, count + 1 + lanes)
     if p.begin > 1 or p.end < count + 1 or count + 1 < maximum(0, p.begin) + 2 * lanes:
         return False
-    p.ahead, p.out_line = HIGH * a.x.step[1], a.out.step[1]
+    p.ahead = HIGH * a.x.step[1]
     return find_places(&a.axis[2], origin, count, 1, p.begin, p.end, &p.places, tag)
 
 
 cdef inline bint can_sum_nine(const Args* a, Nine* p) noexcept nogil:
-    """Whether the lines at hand had better go this way."""
+    """Whether results go past the caches if they should."""
     p.past = a.past_caches and goes_past(p.out, p.out_line)
-    return p.past == a.past_caches and not waits(p, a.x.step[1] | a.out.step[1])
+    return p.past == a.past_caches
