@@ -137,7 +137,8 @@ cdef inline outlined nine_lines(const Nine* lines, Vector* tag) noexcept nogil:
     bias = bias + 0    # sums begin with +0.0, so that a bias of -0.0 is one of +0.0
     begin_lines(p, rows, c, item, before, here)
     while c + 2 * lanes <= p.end and c + lanes <= end:
-        nine_vector(False, p.places.last, p, p.past, rows, (c + lanes) * item, c * item - skipped, w, bias, before, here)
+        nine_vector(False, p.places.last, p, p.past, rows, (c + lanes) * item, c * item - skipped, w, bias, before,
+                    here)
         c = c + lanes
     if c + lanes <= end:
         nine_vector(True, p.places.behind, p, p.past, rows, (p.end - lanes) * item, c * item - skipped, w, bias,
