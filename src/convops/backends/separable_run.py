@@ -78,7 +78,7 @@ class SeparableRunner:
         return fits
 
     def _launch(self, bands: Bands, unit: int, chunk: float, stores: bool = True) -> Launch:
-        return _launch(self._problem, bands, self._way, unit, chunk / (self._seconds * unit), stores)
+        return _launch(self._problem, self._machine, bands, self._way, unit, chunk / (self._seconds * unit), stores)
 
     def express(self, workers: Count, operands: Sequence[Array]) -> Express | None:
         """The short way of a plan; the long way looks whether a few images lie side by side."""
@@ -124,7 +124,9 @@ class SeparableRunner:
 
 
 @lru_cache(maxsize=256)
-def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: float, stores: bool) -> Launch:
+def _launch(
+    problem: ConvProblem, machine: Machine, bands: Bands, way: Way, unit: int, chunk: float, stores: bool
+) -> Launch:
     """Without `stores`, sums are left as they are."""
     epilogue = problem.epilogue
     return Launch(
@@ -146,7 +148,7 @@ def _launch(problem: ConvProblem, bands: Bands, way: Way, unit: int, chunk: floa
         scratch_line=bands.copy,
         scratch_columns=bands.held,
         scratch_offsets=bands.tables,
-        past_caches=fills_cache(problem, this_machine()),
+        past_caches=fills_cache(problem, machine),
     )
 
 

@@ -8,7 +8,7 @@ from libc.string cimport memcpy
 from convops.kernels.abi cimport NONE, Args
 from convops.kernels.along cimport SHIFTS, shift_f32, shift_f64
 from convops.kernels.lanes cimport begin_chain, fetch, load, load_weight, spread
-from convops.kernels.past_caches cimport CACHE_LINE, PAGE, address, goes_past, move_past, store_past
+from convops.kernels.past_caches cimport CACHE_LINE, PAGE, address, goes_past, move_past, store_past, waits
 from convops.kernels.places cimport Places, find_places, pad
 from convops.kernels.pool_extremes cimport i32v
 from convops.kernels.simd cimport VECTOR_BYTES, Real, Vector, f32v, f64v, inlined, outlined
@@ -17,7 +17,6 @@ from convops.kernels.tile cimport maximum, minimum
 cdef enum:
     HIGH = 4                   # lines of results
     SEEN = 6                   # and of the input
-    LARGE = 64                 # bytes of the vectors of levels with enough registers
     PIECE = 512                # bytes of a line of results that waits, at most
 
 # Lines of a tile; pixels are those of a padded line.
@@ -150,14 +149,6 @@ cdef inline outlined nine_lines(const Nine* lines, Vector* tag) noexcept nogil:
                     bias, before, here)
 
 
-cdef inline bint waits(const Nine* p, Py_ssize_t steps, Py_ssize_t item) noexcept nogil:
-    """Whether the next loads wait for stores that look alike: in lines that begin alike in a page, or every other one.
-    """
-    cdef Py_ssize_t page = PAGE // 2 if steps % PAGE else PAGE
-    return (steps % page == 0
-            and VECTOR_BYTES < ((address(p.out) - address(p.rows[1]) - item) & (page - 1)) < 4 * VECTOR_BYTES)
-
-
 cdef inline void sum_items(Nine* p, const Real* tag) noexcept nogil:
     if Real is float:
         nine_lines(p, <f32v*> NULL)
@@ -190,7 +181,7 @@ cdef inline void sum_aside(Nine* p, const Real* tag) noexcept nogil:
 cdef inline void sum_nine(Nine* p, Py_ssize_t steps, const Real* tag) noexcept nogil:
     """HIGH lines of results."""
     p.from_, p.to = 0, p.count
-    if waits(p, steps, sizeof(Real)):
+    if waits(p.rows[1] + sizeof(Real), p.out, steps):
         sum_aside(p, tag)
     else:
         sum_items(p, tag)
@@ -200,7 +191,7 @@ cdef inline bint takes_nine(const Args* a, Py_ssize_t origin, Py_ssize_t count, 
                             const Real* tag) noexcept nogil:
     """Whether `count` results from padded pixel `origin` on are such ones, of lines that are read where they lie."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // sizeof(Real), i
-    if not SHIFTS or VECTOR_BYTES != LARGE or a.axis[0].window > 1:
+    if not SHIFTS or a.axis[0].window > 1:
         return False
     for i in range(1, 3):
         if a.axis[i].window != 3 or a.axis[i].stride > 1 or a.axis[i].dilation > 1:

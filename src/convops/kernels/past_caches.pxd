@@ -76,6 +76,13 @@ cdef inline bint meet(const char* items, const char* out, Py_ssize_t page) noexc
     return 0 < ((address(out) - address(items)) & (page - 1)) < MET
 
 
+cdef inline bint waits(const char* items, const char* out, Py_ssize_t steps) noexcept nogil:
+    """Whether the loads behind a vector of items, a vector at a time, wait for the stores of its results, which look
+    alike: in lines that begin alike in a page, or every other one; `steps` are those between lines, or'ed."""
+    cdef Py_ssize_t page = PAGE // 2 if steps % PAGE else PAGE
+    return steps % page == 0 and VECTOR_BYTES < ((address(out) - address(items)) & (page - 1)) < 4 * VECTOR_BYTES
+
+
 cdef inline char* congruent(char* to, const char* items, const char* out) noexcept nogil:
     """A place in the next page behind `to` that lies in its cache line as `out` does in another, and does not meet
     loads from `items` on."""

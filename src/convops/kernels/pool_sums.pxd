@@ -233,7 +233,7 @@ cdef inline void sum_plane(const Args* a, int kind, Job* j, Sums* s, const Item*
         i = i + lines
 
 
-cdef inline bint find_places(const Args* a, int kind, Job* j, Sums* s, const Item* tag) noexcept nogil:
+cdef inline bint find_room(const Args* a, int kind, Job* j, Sums* s, const Item* tag) noexcept nogil:
     """In the scratch memory; False where it is too small."""
     cdef Py_ssize_t size = sizeof(Item), spare = 4 * VECTOR_BYTES // sizeof(Item)
     cdef Py_ssize_t items = whole_vectors(maximum(a.axis[2].size, a.axis[2].out), tag) + spare
@@ -259,7 +259,7 @@ cdef inline bint sum_lines(const Args* a, int kind, Job* j, Py_ssize_t h, Py_ssi
     if ((kind != SUM and kind != MEAN) or n not in (3, 5, 7, 9) or a.axis[1].window != n
             or (n - 1) * <Py_ssize_t> sizeof(Item) > VECTOR_BYTES or a.axis[2].shift >= n
             or a.axis[2].out - a.axis[2].shift > a.axis[2].size or not is_dense(a, j, tag)
-            or not find_middle(a, j, &s.begin, &s.end, tag) or not find_places(a, kind, j, &s, tag)):
+            or not find_middle(a, j, &s.begin, &s.end, tag) or not find_room(a, kind, j, &s, tag)):
         return False
     s.new.out_line, s.new.count, s.new.streams, s.new.aside = a.out.step[1], a.axis[2].out, j.streams, NULL
     s.new.ahead = LINES * a.x.step[1]

@@ -12,14 +12,11 @@ from convops.kernels.simd cimport VECTOR_BYTES, Real
 from convops.kernels.tile cimport maximum, minimum
 from convops.kernels.wider cimport BYTES
 
-cdef enum:
-    LARGE = 64                 # bytes of the vectors of levels with enough registers
-
 
 cdef inline bint is_product(const Args* a, const Job* j, bint bytes, const Real* tag) noexcept nogil:
     """Whether kernels are such ones, and lines are read where they lie."""
     cdef Py_ssize_t n = a.axis[2].window
-    if not SHIFTS or VECTOR_BYTES != LARGE or a.panel_rows > 1 or j.band.unit > 1 or j.band.repairs:
+    if not SHIFTS or a.panel_rows > 1 or j.band.unit > 1 or j.band.repairs:
         return False
     if n not in (3, 5, 7, 9) or a.axis[1].window != n or n // 2 * <Py_ssize_t> sizeof(Real) > VECTOR_BYTES:
         return False

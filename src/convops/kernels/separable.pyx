@@ -18,7 +18,7 @@ from convops.kernels.block cimport LINES, Block
 from convops.kernels.columns cimport sum_most
 from convops.kernels.lines_band cimport (
     AHEAD, Band, ask_for, begin_band, copy_line, dense_pixels, end_line, line_ahead, result_line, store_line)
-from convops.kernels.past_caches cimport PAGE, address, fence, goes_past, move_past
+from convops.kernels.past_caches cimport fence, goes_past, move_past, waits
 from convops.kernels.product cimport HIGH, Product, sum_product
 from convops.kernels.product_lines cimport find_product, find_rows
 from convops.kernels.separable_job cimport Job, begin_job, begin_lines
@@ -177,19 +177,12 @@ cdef inline void sum_along(const Args* a, Job* j, Py_ssize_t h, Py_ssize_t i, co
     end_line(a, b, h, out, tag)
 
 
-cdef inline bint waits(const Args* a, const Job* j, const Product* p, const char* out) noexcept nogil:
-    """Whether the next loads wait for stores that look alike: in lines that begin alike in a page, or every other one.
-    """
-    cdef Py_ssize_t steps = a.x.step[1] | a.out.step[1], page = PAGE // 2 if steps % PAGE else PAGE
-    cdef Py_ssize_t ahead = (address(out) - address(p.rows[0]) - p.taps // 2 * j.band.item) & (page - 1)
-    return steps % page == 0 and not p.bytes and VECTOR_BYTES < ahead < 4 * VECTOR_BYTES
-
-
 cdef inline void sum_both(const Args* a, Job* j, Product* p, Py_ssize_t h, const Real* tag) noexcept nogil:
     """HIGH lines of results at once, from line `h` on."""
     cdef Band* b = &j.band
-    cdef Py_ssize_t i
-    cdef bint aside = not b.plain or waits(a, j, p, result_line(a, b, h))
+    cdef Py_ssize_t i, middle = p.taps // 2
+    cdef bint aside = not b.plain or (
+        not p.bytes and waits(p.rows[middle] + middle * b.item, result_line(a, b, h), a.x.step[1] | a.out.step[1]))
     p.out, p.out_line, p.past = b.sums, j.pitch, False
     if not aside:
         p.out, p.out_line = result_line(a, b, h), a.out.step[1]
