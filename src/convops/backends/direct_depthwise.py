@@ -12,7 +12,7 @@ import numpy as np
 
 from convops.backends.base import Machine
 from convops.backends.direct_depthwise_pixels import cut_pixels, cut_turned
-from convops.backends.direct_lines import LINES_RATE, cut_lines
+from convops.backends.direct_lines import cut_lines, seconds_of_lines
 from convops.backends.tiling import (
     MIN_TILES,
     REDUCTION_BLOCK,
@@ -66,12 +66,12 @@ def seconds_of_depthwise(problem: ConvProblem, machine: Machine, tiling: Tiling)
         computed = prod(problem.out_spatial) * ceil(problem.out_channels / lanes) * lanes
     else:
         computed = problem.out_channels * prod(a.out for a in axes[:-1]) * ceil(axes[-1].out / lanes) * lanes
+    flops = 2.0 * computed * problem.products * item / 4
     if tiling.kernel == "depthwise_lines":
-        computed /= LINES_RATE[machine.level]
-    elif problem.group_rows > 1 and not tiling.pixels_first and not _keeps_pace(problem, machine):
-        computed /= UNSHARED_RATE[machine.level]
-    flops = 2.0 * computed * problem.products
-    return flops * item / 4 / machine.rates.multiply_add + moved_bytes(problem) / machine.rates.copy
+        return seconds_of_lines(problem, machine, flops)
+    if problem.group_rows > 1 and not tiling.pixels_first and not _keeps_pace(problem, machine):
+        flops /= UNSHARED_RATE[machine.level]
+    return flops / machine.rates.multiply_add + moved_bytes(problem) / machine.rates.copy
 
 
 def _keeps_pace(problem: ConvProblem, machine: Machine) -> bool:

@@ -6,7 +6,8 @@ from math import ceil, prod
 
 import numpy as np
 
-from convops.backends.tiling import Tiling
+from convops.backends.base import Machine
+from convops.backends.tiling import Tiling, moved_bytes
 from convops.kernels import isa
 from convops.problem.conv import ConvProblem
 from convops.problem.geometry import Axis
@@ -17,8 +18,9 @@ LONGEST, MOST_BYTES = 384, 1 << 17
 LEAST_SEGMENT = 16
 # Taps' worth of time that transposing a vector takes, and beginning a tile.
 TRANSPOSED, BEGUN = 4, 400
-# How many times as fast as other depthwise sums these are at least.
-LINES_RATE = {"base": 1.0, "v3": 1.3, "v4": 2.0}
+# The share of the micro-kernel's speed that these sums have, with two units for multiply-adds as with one, and how many
+# times as fast as memory the caches move samples.
+LINES_RATE, TWO_UNITS_RATE, HELD = 0.93, 1.4, 4
 
 
 def cut_lines(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling | None:
@@ -48,6 +50,12 @@ def cut_lines(problem: ConvProblem, axes: tuple[Axis, ...]) -> Tiling | None:
         halo=lanes * (segment + isa.depthwise_lines.spare()) + line.extent,
         listed=samples * lanes * item // 8,
     )
+
+
+def seconds_of_lines(problem: ConvProblem, machine: Machine, flops: float) -> float:
+    """So many float32 operations, and moving input and output once: hardware foresees the samples of lines."""
+    rate = (TWO_UNITS_RATE if machine.two_units else LINES_RATE) * machine.rates.multiply_add
+    return flops / rate + moved_bytes(problem) / (HELD * machine.rates.copy)
 
 
 def _segment(line: Axis, lanes: int) -> int:

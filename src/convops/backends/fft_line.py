@@ -12,7 +12,6 @@ from convops.backends.base import Array, Machine
 from convops.backends.fft_table import line_counts, places, roots, twiddles
 from convops.backends.lowering import CHUNK_SECONDS, kernel_axes, policy_of
 from convops.backends.signal_run import Cut, SignalRunner, is_signal
-from convops.backends.tiling import spilled_seconds
 from convops.kernels import isa
 from convops.kernels.bind import Launch
 from convops.problem.conv import ConvProblem
@@ -70,8 +69,7 @@ def line_seconds(problem: ConvProblem, line: Line, machine: Machine) -> float:
     """Predicted seconds of one image on one core."""
     each = _operations(line, np.dtype(problem.dtype).itemsize) / machine.rates.lane_fft
     calls = machine.rates.call + machine.rates.numpy_call
-    transforms = problem.out_channels * ((line.pairs(problem) + PREPARING) * each + calls)
-    return transforms + spilled_seconds(problem, machine)
+    return problem.out_channels * ((line.pairs(problem) + PREPARING) * each + calls)
 
 
 def line_workspace(problem: ConvProblem, line: Line, workers: int) -> int:
