@@ -81,9 +81,10 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
         return Bands(high, wide, *box_integers.scratch(problem, wide, unit))
     item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
-    # Two blocks of lines and one of sums, or copies of lines and a few sums across them for every component.
-    ring = 2 * down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
-    items = min(WIDEST, max(isa.micro_channels.lanes(item), machine.l2 // 2 // item // ring))
+    # A block of lines and one of sums, or copies of lines and a few sums across them for every component.
+    ring = down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
+    room = machine.l2 * 7 // 8 if way.is_box else machine.l2 // 2
+    items = min(WIDEST, max(isa.micro_channels.lanes(item), room // item // ring))
     if not way.is_box and problem.types.x != problem.dtype and (near := machine.l1 * 3 // 4 // item // ring) >= NEAR:
         items = near
     wide = _in_blocks(along.out, max(1, items // (unit * along.stride)))

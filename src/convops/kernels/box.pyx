@@ -19,11 +19,10 @@ from convops.kernels.tile cimport ceil_div, minimum
 cdef enum:
     BASE = 4
 
-# A band at work: the rest of a block and the lines of the next one, which change places.
+# A band at work. A line of the next block takes the place of the rest of a block that the last window ended with.
 cdef struct Job:
     Band band
     char* rest
-    char* raw
     char* begun                # sums of the first lines of the next block
     Py_ssize_t vectors         # of a line
     double weight
@@ -211,10 +210,10 @@ cdef inline void end_block(const Args* a, Job* j, Py_ssize_t first, const Real* 
     for k in range(minimum(n, b.tile.extent[1] - first)):
         e.rest, e.begun, e.raw = j.rest + k * b.pitch, NULL, NULL
         if k > 0:
-            sum_along(a, j, first + k + n - 1, j.raw + (k - 1) * b.pitch, tag)
-            e.begun = j.raw if k <= 2 else j.begun
+            sum_along(a, j, first + k + n - 1, j.rest + (k - 1) * b.pitch, tag)
+            e.begun = j.rest if k <= 2 else j.begun
         if k > 1:
-            e.raw = j.raw + (k - 1) * b.pitch
+            e.raw = j.rest + (k - 1) * b.pitch
         end_window(a, j, first + k, &e, tag)
 
 
@@ -224,13 +223,12 @@ cdef void tile_b(const Args* a, Py_ssize_t number, char* scratch, const Real* ta
     begin_band(a, &j.band, number, scratch, tag)
     j.vectors = ceil_div(j.band.width * j.band.item, VECTOR_BYTES)
     j.rest = j.band.held
-    j.raw, j.begun = j.rest + n * j.band.pitch, j.rest + 2 * n * j.band.pitch
+    j.begun = j.rest + n * j.band.pitch
     for i in range(n - 1):
         sum_along(a, &j, i, j.rest + i * j.band.pitch, tag)
     while h < j.band.tile.extent[1]:
         sum_along(a, &j, h + n - 1, j.rest + (n - 1) * j.band.pitch, tag)
         end_block(a, &j, h, tag)
-        j.rest, j.raw = j.raw, j.rest
         h = h + n
 
 
