@@ -1,5 +1,7 @@
 """Sums along long lines: the bits of im2col for every number of taps, every border, every epilogue."""
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from support import DTYPES, same_bits
 
 import convops
 from convops.backends.base import this_machine
+from convops.backends.direct import Direct
 from convops.backends.direct_depthwise import cut_depthwise
 from convops.kernels import isa
 
@@ -95,3 +98,14 @@ def test_who_takes_signals(taps):
     problem = convops.plan("convolve", np.zeros(6151, np.float32), np.ones(taps, np.float32)).problem
     lines = taps >= isa.depthwise_lines.least_taps()
     assert cut_depthwise(problem, this_machine()).kernel == ("depthwise_lines" if lines else "depthwise_planes")
+
+
+@pytest.mark.parametrize("taps", [3, 9, 12, 49, 65, 257])
+def test_long_signals_go_one_way_whatever_their_length(rng, taps):
+    """Neither caches nor memory change who is fastest; a stream, which does not know the length, relies on it."""
+    k = rng.standard_normal(taps, dtype=np.float32)
+    plans = [convops.plan("convolve", ((n,), np.float32), k) for n in (100_000, 1_000_000, 10_000_000)]
+    assert len({plan.backend for plan in plans}) == 1
+    for two_units in (False, True):
+        machine = replace(this_machine(), two_units=two_units)
+        assert len({Direct().cut(plan.problem, machine).kernel for plan in plans}) == 1

@@ -81,7 +81,8 @@ def cut_bands(problem: ConvProblem, machine: Machine, way: Way, unit: int = 1, r
         return Bands(high, wide, *box_integers.scratch(problem, wide, unit))
     item, lines = np.dtype(problem.dtype).itemsize, isa.separable.lines()
     down, along = problem.axes
-    # A block of lines and one of sums, or copies of lines and a few sums across them for every component.
+    # A block of lines and one of sums, or copies of lines and a few sums across them for every component. Boxes meet
+    # each of their lines in turn, and sum along in a copy that stays in the first cache: the second is all but theirs.
     ring = down.window + 1 if way.is_box else down.extent + lines * (down.stride + way.rank)
     room = machine.l2 * 7 // 8 if way.is_box else machine.l2 // 2
     items = min(WIDEST, max(isa.micro_channels.lanes(item), room // item // ring))

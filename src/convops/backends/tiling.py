@@ -145,7 +145,7 @@ def moved_bytes(problem: ConvProblem) -> int:
 
 
 def spilled_seconds(problem: ConvProblem, machine: Machine) -> float:
-    """Time of moving what of planes and their results the level-2 cache has no room for; signals are foreseen."""
+    """Time of moving what of planes and volumes the level-2 cache has no room for; signals are foreseen."""
     if len(problem.axes) == 1:
         return 0.0
     return max(0, moved_bytes(problem) - machine.l2) / machine.rates.copy
