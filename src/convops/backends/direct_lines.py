@@ -18,8 +18,8 @@ LONGEST, MOST_BYTES = 384, 1 << 17
 LEAST_SEGMENT = 16
 # Taps' worth of time that transposing a vector takes, and beginning a tile.
 TRANSPOSED, BEGUN = 4, 400
-# These sums beside the micro-kernel's rate: measured with one unit for multiply-adds; with two, whose rate was fitted to
-# problems that are slower than it, what their peak allows. How many times as fast as memory caches move samples.
+# These sums beside the micro-kernel's rate: measured with one unit for multiply-adds; with two, whose rate was fitted
+# to slower problems, what their peak allows. How many times as fast as memory caches move samples.
 LINES_RATE, TWO_UNITS_RATE, HELD = 0.93, 1.4, 4
 
 
